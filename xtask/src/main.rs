@@ -1,0 +1,2 @@
+//! Commands of the workspace: `cargo xtask <command>`.
+fn main() {}
