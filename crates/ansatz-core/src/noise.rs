@@ -36,8 +36,17 @@ impl Prediction {
         Self::Flow,
     ];
 
-    /// `(p, q)` of `y = p·x₀ + q·ε`.
-    fn mix(self, at: &NoiseLevel) -> (f64, f64) {
+    /// `(p, q)` such that the prediction is `y = p·x₀ + q·ε` at the level `at`.
+    ///
+    /// Not finite where the kind has no meaning (the score at σ = 0).
+    ///
+    /// ```
+    /// use ansatz_core::{NoiseLevel, Prediction};
+    /// let at = NoiseLevel::new(0.5, 0.8, 0.6);
+    /// assert_eq!(Prediction::Velocity.mix(&at), (-0.6, 0.8));
+    /// ```
+    #[must_use]
+    pub fn mix(self, at: &NoiseLevel) -> (f64, f64) {
         let c = at.alpha.hypot(at.sigma);
         match self {
             Self::Noise => (0.0, 1.0),
