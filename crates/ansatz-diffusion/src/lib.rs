@@ -16,5 +16,5 @@ pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, SubVp, VarianceExploding, VpCosine, VpLinear,
 };
 pub use solver::{
-    Churn, Coefficients, Ddim, DpmMultistep, Form, Heun, LowerOrder, Sampler, Solver,
+    Churn, Coefficients, Ddim, DpmMultistep, Form, Heun, LowerOrder, Rule, Sampler, Solver,
 };

@@ -10,7 +10,7 @@ pub(crate) mod phi;
 
 pub use ddim::Ddim;
 pub use dpm::{Coefficients, DpmMultistep, Form, LowerOrder};
-pub use edm::{Churn, Heun};
+pub use edm::{Churn, Heun, Rule};
 
 use ansatz_core::{Denoiser, Key, NoiseSchedule, Observer, Report, State};
 

@@ -1,0 +1,6 @@
+//! All integration tests in one program: it links once.
+
+mod common;
+mod discrete;
+mod edm;
+mod tb1;
