@@ -3,4 +3,5 @@
 mod common;
 mod discrete;
 mod edm;
+mod inversion;
 mod tb1;
