@@ -4,4 +4,5 @@ mod common;
 mod discrete;
 mod edm;
 mod inversion;
+mod laws;
 mod tb1;
