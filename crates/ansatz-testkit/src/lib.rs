@@ -4,6 +4,7 @@
 pub mod data;
 mod eigen;
 mod error;
+pub mod laws;
 pub mod measure;
 pub mod model;
 pub mod reference;
