@@ -10,6 +10,7 @@
 mod common;
 mod discrete;
 mod edm;
+mod gradient;
 mod inversion;
 mod laws;
 mod tb1;
