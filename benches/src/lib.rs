@@ -1,1 +1,7 @@
-//! suites
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod emit;
+pub mod record;
+pub mod suites;
+pub mod timing;
