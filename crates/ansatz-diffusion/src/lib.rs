@@ -1,1 +1,20 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+
+mod error;
+mod grid;
+pub mod plan;
+pub mod schedule;
+pub mod solver;
+
+pub use ansatz_core as core;
+pub use error::{PlanError, SampleError};
+pub use grid::{LabelSpacing, Spacing, TimeGrid};
+pub use plan::{Linear, Plan, PlanBuilder, Progress, Request, Run, Value};
+pub use schedule::{
+    Betas, Discrete, Edm, FlowLinear, SubVp, VarianceExploding, VpCosine, VpLinear,
+};
+pub use solver::{
+    Churn, Coefficients, Ddim, DpmMultistep, Form, Heun, LowerOrder, Sampler, Solver,
+};

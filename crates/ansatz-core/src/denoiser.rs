@@ -1,0 +1,78 @@
+//! A diffusion model in any parametrisation, and combinators around one.
+//!
+//! Solvers ask for the kind of prediction that they need ([`Denoiser::eval_as`]); the conversion
+//! happens here, once, in one fused pass. Guidance and clipping are models around models, so they
+//! work with every solver.
+
+mod counted;
+mod from_fn;
+mod guided;
+mod scratch;
+mod threshold;
+
+pub use counted::Counted;
+pub use from_fn::{FromFn, from_fn};
+pub use guided::Guided;
+pub use scratch::Scratch;
+pub use threshold::Clamped;
+
+use crate::{EvalError, NoiseLevel, Prediction, State};
+
+/// A model `y = f(x, level)` that predicts one kind of quantity.
+pub trait Denoiser<S: State>: Sync {
+    /// What [`Denoiser::eval`] returns.
+    fn native(&self) -> Prediction;
+
+    /// Evaluates the model on `x` at the noise level `at`.
+    ///
+    /// # Errors
+    /// Whatever the model reports.
+    fn eval(&self, x: &S, at: &NoiseLevel, out: &mut S) -> Result<(), EvalError>;
+
+    /// Evaluates and converts to the kind `want`, in place.
+    ///
+    /// # Errors
+    /// Those of [`Denoiser::eval`] and of [`NoiseLevel::convert`].
+    fn eval_as(
+        &self,
+        want: Prediction,
+        x: &S,
+        at: &NoiseLevel,
+        out: &mut S,
+    ) -> Result<(), EvalError> {
+        // Before the call: an impossible conversion must not cost a model evaluation.
+        let (c_x, c_y) = at.convert(self.native(), want)?;
+        self.eval(x, at, out)?;
+        if out.len() != x.len() {
+            return Err(EvalError::Length {
+                what: "model output",
+                expected: x.len(),
+                got: out.len(),
+            });
+        }
+        if self.native() != want {
+            out.lincomb(c_y, &[(c_x, x)]);
+        }
+        Ok(())
+    }
+}
+
+impl<S: State, D: Denoiser<S> + ?Sized> Denoiser<S> for &D {
+    fn native(&self) -> Prediction {
+        (**self).native()
+    }
+
+    fn eval(&self, x: &S, at: &NoiseLevel, out: &mut S) -> Result<(), EvalError> {
+        (**self).eval(x, at, out)
+    }
+
+    fn eval_as(
+        &self,
+        want: Prediction,
+        x: &S,
+        at: &NoiseLevel,
+        out: &mut S,
+    ) -> Result<(), EvalError> {
+        (**self).eval_as(want, x, at, out)
+    }
+}

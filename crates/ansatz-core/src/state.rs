@@ -1,0 +1,150 @@
+//! The waist between methods and memory.
+//!
+//! A method that only combines states and calls a model runs on every [`State`]: vectors, arrays,
+//! pairs of states, device buffers. All arithmetic that such a method needs is here:
+//!
+//! - [`State::lincomb`]: `x ← β·x + Σ cₖ·xₖ`, one pass over memory, no allocation;
+//! - [`State::dot`] and [`State::error_norm`]: reductions whose tree depends on the length alone;
+//! - [`State::fill_normal`]: noise as a pure function of (key, stream, index).
+//!
+//! Results have the same bits for every number of threads. Large vectors are worked on by the
+//! caller's rayon pool, small ones on the calling thread.
+
+#[cfg(feature = "ndarray")]
+mod array;
+mod kernel;
+mod pair;
+
+use crate::{Key, Scalar};
+
+/// Absolute and relative tolerance of an error norm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerance {
+    /// Absolute part, in the units of the state.
+    pub atol: f64,
+    /// Part relative to the larger of the two states compared.
+    pub rtol: f64,
+}
+
+impl Tolerance {
+    /// Both parts at once.
+    #[must_use]
+    pub fn new(atol: f64, rtol: f64) -> Self {
+        Self { atol, rtol }
+    }
+}
+
+/// A point of a vector space, on whatever device.
+///
+/// Coefficients and reductions are `f64`; an `f32` state is combined in `f64` and rounded once.
+///
+/// # Panics
+/// All methods panic when the lengths (or shapes) of the states involved differ: entry points of
+/// the library check lengths before the first call, so a mismatch here is a broken contract.
+///
+/// ```
+/// use ansatz_core::State;
+/// let mut x = vec![1.0_f32, 2.0];
+/// let y = vec![10.0_f32, 20.0];
+/// x.lincomb(2.0, &[(0.5, &y)]);
+/// assert_eq!(x, [7.0, 14.0]);
+/// assert_eq!(x.dot(&y), 350.0);
+/// ```
+pub trait State: Clone + Send + Sync {
+    /// Type of one stored element.
+    type Scalar: Scalar;
+
+    /// Number of elements.
+    fn len(&self) -> usize;
+
+    /// `true` when there is no element.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A state of the same shape and device, filled with zeros. The only method that allocates.
+    #[must_use]
+    fn zeros_like(&self) -> Self;
+
+    /// `self ← beta·self + Σ cᵢ·xᵢ` in one pass.
+    ///
+    /// `beta = 0` overwrites: whatever `self` held, NaN included, is gone. Terms are added in
+    /// the order given, after `beta·self`.
+    fn lincomb(&mut self, beta: f64, terms: &[(f64, &Self)]);
+
+    /// Inner product, summed in a fixed tree: the same bits for every thread count.
+    fn dot(&self, other: &Self) -> f64;
+
+    /// Root mean square of `self / (atol + rtol·max(|a|, |b|))`; 0 for an empty state.
+    fn error_norm(&self, a: &Self, b: &Self, tol: Tolerance) -> f64;
+
+    /// Standard normal noise. Element `i` is a pure function of `(key, stream, i)`.
+    fn fill_normal(&mut self, key: Key, stream: u64);
+
+    /// `self ← other`.
+    fn assign(&mut self, other: &Self) {
+        self.lincomb(0.0, &[(1.0, other)]);
+    }
+
+    /// `true` when no element is NaN or infinite.
+    fn is_finite(&self) -> bool {
+        self.dot(self).is_finite()
+    }
+
+    /// Euclidean norm.
+    fn norm(&self) -> f64 {
+        self.dot(self).sqrt()
+    }
+}
+
+/// A state whose elements the processor can read in place: what elementwise combinators
+/// (clamping, thresholding) and file formats need beyond [`State`].
+pub trait HostState: State {
+    /// The elements in the order of [`State::fill_normal`].
+    fn as_slice(&self) -> &[Self::Scalar];
+
+    /// The same, for writing.
+    fn as_mut_slice(&mut self) -> &mut [Self::Scalar];
+}
+
+impl<T: Scalar> State for Vec<T> {
+    type Scalar = T;
+
+    fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    fn zeros_like(&self) -> Self {
+        vec![T::zero(); self.as_slice().len()]
+    }
+
+    fn lincomb(&mut self, beta: f64, terms: &[(f64, &Self)]) {
+        kernel::lincomb(self, beta, terms, |s| s.as_slice());
+    }
+
+    fn dot(&self, other: &Self) -> f64 {
+        kernel::dot(self, other)
+    }
+
+    fn error_norm(&self, a: &Self, b: &Self, tol: Tolerance) -> f64 {
+        kernel::error_norm(self, a, b, tol)
+    }
+
+    fn fill_normal(&mut self, key: Key, stream: u64) {
+        key.fill_normal(stream, self);
+    }
+
+    fn is_finite(&self) -> bool {
+        kernel::is_finite(self)
+    }
+}
+
+impl<T: Scalar> HostState for Vec<T> {
+    fn as_slice(&self) -> &[T] {
+        self
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [T] {
+        self
+    }
+}

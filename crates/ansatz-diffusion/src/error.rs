@@ -1,0 +1,127 @@
+//! What planning and running a sampler can fail with.
+
+use ansatz_core::EvalError;
+use thiserror::Error;
+
+/// A plan cannot be made: the grid or an option is wrong. Nothing has been evaluated yet.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The method needs more steps than the grid has.
+    #[error("{method} needs at least {needed} steps, the grid has {got}: ask for a longer grid")]
+    TooFewSteps {
+        /// Name of the method.
+        method: &'static str,
+        /// Fewest steps it works with.
+        needed: usize,
+        /// Steps in the grid.
+        got: usize,
+    },
+    /// Two neighbouring times do not fall.
+    #[error("time grid must be strictly decreasing: t[{index}] = {t}, t[{}] = {next}", index + 1)]
+    GridNotDecreasing {
+        /// Index of the first of the two.
+        index: usize,
+        /// Time there.
+        t: f64,
+        /// Time after it.
+        next: f64,
+    },
+    /// A time outside the range of the schedule.
+    #[error("t[{index}] = {t} lies outside the schedule's range [{min}, {max}]")]
+    TimeOutOfRange {
+        /// Index in the grid.
+        index: usize,
+        /// The time given.
+        t: f64,
+        /// Smallest time of the schedule.
+        min: f64,
+        /// Largest time of the schedule.
+        max: f64,
+    },
+    /// λ does not grow from one node to the next, so no solver step is defined between them.
+    #[error(
+        "log-SNR must grow along the grid: lambda[{index}] = {lambda}, lambda[{}] = {next}",
+        index + 1
+    )]
+    LogSnrNotIncreasing {
+        /// Index of the first of the two.
+        index: usize,
+        /// λ there.
+        lambda: f64,
+        /// λ after it.
+        next: f64,
+    },
+    /// An option outside its range.
+    #[error("option {name} = {value} is not allowed: {allowed}")]
+    Option {
+        /// Name of the option.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What would be allowed.
+        allowed: &'static str,
+    },
+    /// A formula gave a coefficient that is not a number on this grid.
+    #[error(
+        "a coefficient of step {step} is {value}: the grid reaches a level that this method cannot step from or to"
+    )]
+    Coefficient {
+        /// Step, from 0.
+        step: usize,
+        /// The coefficient.
+        value: f64,
+    },
+    /// A plan was given or asked for another number of states than it has.
+    #[error("the plan has {expected} {what} states, got {got}")]
+    Arity {
+        /// Which side of the plan.
+        what: &'static str,
+        /// States that the plan has.
+        expected: usize,
+        /// States given or asked for.
+        got: usize,
+    },
+}
+
+/// A run failed. The caller's state is as it was before.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SampleError {
+    /// The plan itself is unusable.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A state of the wrong length.
+    #[error("{what} has {got} elements, expected {expected}")]
+    Length {
+        /// Which state.
+        what: &'static str,
+        /// Elements required.
+        expected: usize,
+        /// Elements found.
+        got: usize,
+    },
+    /// NaN or infinity in a state or a model output.
+    #[error(
+        "{what} is not finite at step {step}, t = {t}: check the model and its input range there"
+    )]
+    NonFinite {
+        /// Which value.
+        what: &'static str,
+        /// Step, from 0.
+        step: usize,
+        /// Time of the evaluation.
+        t: f64,
+    },
+    /// The model failed.
+    #[error("model evaluation failed at step {step}, t = {t}")]
+    Eval {
+        /// Step, from 0.
+        step: usize,
+        /// Time of the evaluation.
+        t: f64,
+        /// What it reported.
+        #[source]
+        source: EvalError,
+    },
+}

@@ -1,0 +1,270 @@
+//! The noise levels that a sampler visits, from noise to data.
+
+use ansatz_core::{NoiseLevel, NoiseSchedule};
+
+use crate::{Discrete, PlanError};
+
+/// How the nodes of a grid are spread between its ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Spacing {
+    /// Evenly in t.
+    Time,
+    /// Evenly in t^(1/κ); κ = 2 is the "quadratic" grid of DEIS and DDIM, κ = 1 is [`Spacing::Time`].
+    Power(f64),
+    /// Evenly in λ = ln(α/σ), which is evenly in ln ρ.
+    LogSnr,
+    /// Evenly in (σ/α)^(1/ρ); ρ = 7 in EDM.
+    Karras(f64),
+}
+
+impl Spacing {
+    /// The grid that does best on smooth models at 5 to 20 steps: evenly in √t.
+    pub const QUADRATIC: Self = Self::Power(2.0);
+    /// The grid of EDM.
+    pub const KARRAS: Self = Self::Karras(7.0);
+
+    /// Maps a time to the coordinate in which nodes are even, and back.
+    fn to(self, schedule: &dyn NoiseSchedule, t: f64) -> f64 {
+        match self {
+            Self::Time => t,
+            Self::Power(k) => t.powf(1.0 / k),
+            Self::LogSnr => schedule.lambda(t),
+            Self::Karras(k) => (-schedule.lambda(t) / k).exp(),
+        }
+    }
+
+    fn back(self, schedule: &dyn NoiseSchedule, u: f64) -> f64 {
+        match self {
+            Self::Time => u,
+            Self::Power(k) => u.powf(k),
+            Self::LogSnr => schedule.t_of_lambda(u),
+            Self::Karras(k) => schedule.t_of_lambda(-k * u.ln()),
+        }
+    }
+}
+
+/// Which integer labels a discrete model visits.
+///
+/// Reference: S. Lin et al., *Common diffusion noise schedules and sample steps are flawed*, 2024,
+/// table 2 (names and formulas).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LabelSpacing {
+    /// 0, T/N, 2T/N, …: never visits the last label.
+    Leading,
+    /// T − 1, T − 1 − T/N, …: starts at the last label.
+    Trailing,
+    /// N labels from T − 1 down to, but without, 0, evenly spaced and rounded.
+    Linspace,
+}
+
+/// A strictly decreasing list of times with their noise levels: N + 1 nodes for N steps.
+///
+/// ```
+/// use ansatz_diffusion::{Spacing, TimeGrid, VpLinear};
+/// let grid = TimeGrid::new(&VpLinear::default(), Spacing::LogSnr, 20)?;
+/// assert_eq!(grid.steps(), 20);
+/// assert_eq!(grid.levels()[0].t, 1.0);
+/// # Ok::<(), ansatz_diffusion::PlanError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimeGrid {
+    levels: Vec<NoiseLevel>,
+}
+
+impl TimeGrid {
+    /// `steps` steps over the whole range of the schedule.
+    ///
+    /// # Errors
+    /// [`PlanError::TooFewSteps`] for zero steps; see also [`TimeGrid::from_times`].
+    pub fn new(
+        schedule: &dyn NoiseSchedule,
+        spacing: Spacing,
+        steps: usize,
+    ) -> Result<Self, PlanError> {
+        Self::between(schedule, spacing, steps, schedule.t_max(), schedule.t_min())
+    }
+
+    /// `steps` steps from `start` (noise) down to `end` (data).
+    ///
+    /// # Errors
+    /// [`PlanError::TooFewSteps`] for zero steps, [`PlanError::Option`] for a power that is not
+    /// positive; see also [`TimeGrid::from_times`].
+    pub fn between(
+        schedule: &dyn NoiseSchedule,
+        spacing: Spacing,
+        steps: usize,
+        start: f64,
+        end: f64,
+    ) -> Result<Self, PlanError> {
+        if steps == 0 {
+            return Err(PlanError::TooFewSteps {
+                method: "a time grid",
+                needed: 1,
+                got: 0,
+            });
+        }
+        if let Spacing::Power(value) | Spacing::Karras(value) = spacing
+            && !(value.is_finite() && value > 0.0)
+        {
+            return Err(PlanError::Option {
+                name: "spacing exponent",
+                value,
+                allowed: "a positive number",
+            });
+        }
+        // Checked first: the coordinate of a time outside the range may not exist.
+        check_range(schedule, 0, start)?;
+        check_range(schedule, steps, end)?;
+        let (a, b) = (spacing.to(schedule, start), spacing.to(schedule, end));
+        let times: Vec<f64> = (0..=steps)
+            .map(|i| match i {
+                // The ends are exact; rounding of the coordinate must not move them.
+                0 => start,
+                _ if i == steps => end,
+                _ => spacing.back(schedule, a + (b - a) * i as f64 / steps as f64),
+            })
+            .collect();
+        Self::from_times(schedule, &times)
+    }
+
+    /// The given times, noise first.
+    ///
+    /// # Errors
+    /// [`PlanError::TooFewSteps`] for fewer than two times, [`PlanError::TimeOutOfRange`],
+    /// [`PlanError::GridNotDecreasing`] (NaN included), [`PlanError::LogSnrNotIncreasing`].
+    pub fn from_times(schedule: &dyn NoiseSchedule, times: &[f64]) -> Result<Self, PlanError> {
+        for (i, t) in times.iter().enumerate() {
+            check_range(schedule, i, *t)?;
+        }
+        Self::from_levels(times.iter().map(|t| schedule.level(*t)).collect())
+    }
+
+    /// The given levels, noise first.
+    ///
+    /// # Errors
+    /// [`PlanError::TooFewSteps`] for fewer than two levels, [`PlanError::GridNotDecreasing`],
+    /// [`PlanError::LogSnrNotIncreasing`].
+    pub fn from_levels(levels: Vec<NoiseLevel>) -> Result<Self, PlanError> {
+        if levels.len() < 2 {
+            return Err(PlanError::TooFewSteps {
+                method: "a time grid",
+                needed: 1,
+                got: levels.len().saturating_sub(1),
+            });
+        }
+        for (index, w) in levels.windows(2).enumerate() {
+            // A comparison that holds: NaN is refused, too.
+            let time_falls = w[0].t > w[1].t;
+            if !time_falls {
+                return Err(PlanError::GridNotDecreasing {
+                    index,
+                    t: w[0].t,
+                    next: w[1].t,
+                });
+            }
+            let (lambda, next) = (w[0].lambda(), w[1].lambda());
+            let snr_grows = lambda < next;
+            if !snr_grows {
+                return Err(PlanError::LogSnrNotIncreasing {
+                    index,
+                    lambda,
+                    next,
+                });
+            }
+        }
+        Ok(Self { levels })
+    }
+
+    /// `steps` labels of a discrete schedule, ending at the noiseless data (time −1).
+    ///
+    /// # Errors
+    /// [`PlanError::Option`] for more steps than labels, [`PlanError::TooFewSteps`] for none.
+    pub fn labels(
+        schedule: &Discrete,
+        spacing: LabelSpacing,
+        steps: usize,
+    ) -> Result<Self, PlanError> {
+        let total = schedule.labels();
+        if steps > total {
+            return Err(PlanError::Option {
+                name: "steps",
+                value: steps as f64,
+                allowed: "at most the number of labels",
+            });
+        }
+        let (n, t) = (steps as f64, total as f64);
+        let times: Vec<f64> = (0..steps)
+            .map(|i| {
+                let i = i as f64;
+                match spacing {
+                    LabelSpacing::Leading => ((n - 1.0 - i) * (t / n).floor()).floor(),
+                    LabelSpacing::Trailing => (t - i * t / n).round_ties_even() - 1.0,
+                    LabelSpacing::Linspace => ((t - 1.0) * (n - i) / n).round_ties_even(),
+                }
+            })
+            .collect();
+        for (i, time) in times.iter().enumerate() {
+            check_range(schedule, i, *time)?;
+        }
+        let mut levels: Vec<_> = times.iter().map(|t| schedule.level(*t)).collect();
+        levels.push(NoiseLevel::clean(-1.0));
+        Self::from_levels(levels)
+    }
+
+    /// The same grid with one more step, to the noiseless data.
+    ///
+    /// The clean end has α equal to the grid's last one when that is 1 (EDM), else 1, and σ = 0.
+    /// It is labelled with time 0, or −1 when 0 is already taken.
+    #[must_use]
+    pub fn with_clean_end(mut self) -> Self {
+        if let Some(last) = self.levels.last()
+            && last.sigma > 0.0
+        {
+            let t = if last.t > 0.0 { 0.0 } else { last.t - 1.0 };
+            self.levels.push(NoiseLevel::clean(t));
+        }
+        self
+    }
+
+    /// The nodes, noise first.
+    #[must_use]
+    pub fn levels(&self) -> &[NoiseLevel] {
+        &self.levels
+    }
+
+    /// Number of steps, one less than nodes.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.levels.len() - 1
+    }
+
+    /// The node the grid starts from: the level of the initial noise.
+    #[must_use]
+    pub fn start(&self) -> NoiseLevel {
+        self.levels[0]
+    }
+
+    /// The node the grid ends at.
+    #[must_use]
+    pub fn end(&self) -> NoiseLevel {
+        self.levels[self.levels.len() - 1]
+    }
+
+    /// `(from, to)` of every step.
+    pub fn pairs(&self) -> impl ExactSizeIterator<Item = (&NoiseLevel, &NoiseLevel)> {
+        self.levels.iter().zip(&self.levels[1..])
+    }
+}
+
+fn check_range(schedule: &dyn NoiseSchedule, index: usize, t: f64) -> Result<(), PlanError> {
+    let (min, max) = (schedule.t_min(), schedule.t_max());
+    // A few ulps of slack for ends that were computed.
+    let slack = 4.0 * f64::EPSILON * max.abs();
+    if t >= min - slack && t <= max + slack {
+        Ok(())
+    } else {
+        Err(PlanError::TimeOutOfRange { index, t, min, max })
+    }
+}

@@ -1,0 +1,163 @@
+//! Memory for a plan: values to slots, by liveness.
+
+use ansatz_core::NoiseLevel;
+
+use super::{Instruction, Mark, Operation, Plan, Slot, Value};
+
+/// Slots in use and slots that may be taken again.
+#[derive(Default)]
+struct Pool {
+    free: Vec<Slot>,
+    made: u32,
+}
+
+impl Pool {
+    fn take(&mut self) -> Slot {
+        self.free.pop().unwrap_or_else(|| {
+            self.made += 1;
+            Slot(self.made - 1)
+        })
+    }
+}
+
+/// Index after which nothing reads a value: operations and marks share one clock, where operation
+/// `i` runs at time `i` and a mark after `i` operations at time `i - 1`, after that operation.
+fn last_uses(operations: &[Operation], marks: &[Mark], outputs: &[Value]) -> Vec<usize> {
+    let mut last: Vec<usize> = (0..operations.len()).collect();
+    let mut touch = |v: Value, time: usize| {
+        let entry = &mut last[v.0 as usize];
+        *entry = (*entry).max(time);
+    };
+    for (time, operation) in operations.iter().enumerate() {
+        match operation {
+            Operation::Eval { x, .. } => touch(*x, time),
+            Operation::Combine { terms } => terms.iter().for_each(|(_, v)| touch(*v, time)),
+            Operation::Input { .. } | Operation::Normal { .. } => {}
+        }
+    }
+    for mark in marks {
+        // The state must survive the operation before the mark.
+        for v in mark.states.iter().chain(&mark.denoised) {
+            touch(*v, mark.after);
+        }
+    }
+    for v in outputs {
+        touch(*v, usize::MAX);
+    }
+    last
+}
+
+/// Completes a plan.
+pub(super) fn plan(
+    operations: Vec<Operation>,
+    marks: Vec<Mark>,
+    levels: Vec<NoiseLevel>,
+    inputs: usize,
+    outputs: Vec<Value>,
+) -> Plan {
+    let last = last_uses(&operations, &marks, &outputs);
+    let mut pool = Pool::default();
+    let mut slot_of: Vec<Option<Slot>> = vec![None; operations.len()];
+    let mut instructions = Vec::with_capacity(operations.len() + marks.len());
+    // Inputs come first in memory, whatever their place among the operations.
+    for (i, operation) in operations.iter().enumerate() {
+        if matches!(operation, Operation::Input { .. }) {
+            slot_of[i] = Some(pool.take());
+        }
+    }
+    // Values that hold memory now: a handful, however long the plan.
+    let mut live: Vec<Value> = (0..operations.len() as u32)
+        .map(Value)
+        .filter(|v| slot_of[v.0 as usize].is_some())
+        .collect();
+    let slot = |slot_of: &[Option<Slot>], v: Value| slot_of[v.0 as usize].unwrap_or(Slot(0));
+    let mut marks_left = marks.iter().peekable();
+    for time in 0..=operations.len() {
+        while let Some(mark) = marks_left.next_if(|m| m.after == time) {
+            instructions.push(Instruction::Step {
+                level: mark.level,
+                states: mark.states.iter().map(|v| slot(&slot_of, *v)).collect(),
+                denoised: mark.denoised.map(|v| slot(&slot_of, v)),
+            });
+        }
+        let Some(operation) = operations.get(time) else {
+            break;
+        };
+        // Values read for the last time before or at this operation give their memory back; a
+        // combination may write over one that it reads itself.
+        let mut dying: Vec<Value> = live
+            .iter()
+            .copied()
+            .filter(|v| (v.0 as usize) < time && last[v.0 as usize] <= time)
+            .collect();
+        match operation {
+            Operation::Input { .. } => continue,
+            Operation::Eval { x, level, want } => {
+                let input = slot(&slot_of, *x);
+                // Model outputs never share memory with their input.
+                dying.retain(|v| v != x);
+                release(&mut slot_of, &mut pool, &dying);
+                let out = pool.take();
+                instructions.push(Instruction::Eval {
+                    x: input,
+                    level: *level,
+                    want: *want,
+                    out,
+                });
+                slot_of[time] = Some(out);
+            }
+            Operation::Combine { terms } => {
+                let in_place = terms.iter().position(|(_, v)| dying.contains(v));
+                let sources: Vec<_> = terms
+                    .iter()
+                    .map(|(c, v)| (*c, slot(&slot_of, *v)))
+                    .collect();
+                let (dst, beta, terms) = match in_place {
+                    Some(k) => {
+                        let v = terms[k].1;
+                        dying.retain(|d| *d != v);
+                        slot_of[v.0 as usize] = None;
+                        let mut rest = sources;
+                        let (beta, dst) = rest.remove(k);
+                        (dst, beta, rest)
+                    }
+                    None => (pool.take(), 0.0, sources),
+                };
+                release(&mut slot_of, &mut pool, &dying);
+                instructions.push(Instruction::Combine { dst, beta, terms });
+                slot_of[time] = Some(dst);
+            }
+            Operation::Normal { draw, stream } => {
+                release(&mut slot_of, &mut pool, &dying);
+                let out = pool.take();
+                instructions.push(Instruction::Normal {
+                    out,
+                    draw: *draw,
+                    stream: *stream,
+                });
+                slot_of[time] = Some(out);
+            }
+        }
+        live.push(Value(time as u32));
+        live.retain(|v| slot_of[v.0 as usize].is_some());
+    }
+    let output_slots = outputs.iter().map(|v| slot(&slot_of, *v)).collect();
+    Plan {
+        operations,
+        marks,
+        levels,
+        inputs,
+        outputs,
+        instructions,
+        output_slots,
+        slots: pool.made as usize,
+    }
+}
+
+fn release(slot_of: &mut [Option<Slot>], pool: &mut Pool, values: &[Value]) {
+    for v in values {
+        if let Some(s) = slot_of[v.0 as usize].take() {
+            pool.free.push(s);
+        }
+    }
+}

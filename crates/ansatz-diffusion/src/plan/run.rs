@@ -1,0 +1,430 @@
+//! Running plans: by a call, or by pulling evaluation requests.
+
+use std::ops::{ControlFlow, Deref};
+
+use ansatz_core::{
+    Denoiser, EvalError, Event, Key, NoiseLevel, Observer, Prediction, Report, State,
+};
+
+use super::{Instruction, Plan, Slot};
+use crate::{PlanError, SampleError};
+
+/// Terms that one call of `lincomb` takes from the stack; longer sums are split.
+const MAX_TERMS: usize = 16;
+
+/// Where stochastic plans get their noise from.
+///
+/// A [`Key`] is the usual source. A closure `(draw, out)` injects noise, as parity tests with other
+/// programs need.
+pub trait NoiseSource<S> {
+    /// Fills `out` with draw number `draw` (from 0), which belongs to random stream `stream`.
+    fn draw(&mut self, draw: usize, stream: u64, out: &mut S);
+}
+
+impl<S: State> NoiseSource<S> for Key {
+    fn draw(&mut self, _: usize, stream: u64, out: &mut S) {
+        out.fill_normal(*self, stream);
+    }
+}
+
+impl<S, F: FnMut(usize, &mut S)> NoiseSource<S> for F {
+    fn draw(&mut self, draw: usize, _: u64, out: &mut S) {
+        self(draw, out);
+    }
+}
+
+/// A run in progress: the plan, its memory and its place in the program.
+///
+/// It owns everything it needs, so it can be stored, sent to another thread, or kept waiting for
+/// the answer of a model in another process. Made by [`Plan::start`].
+#[derive(Debug, Clone)]
+pub struct Run<S, P = Plan, N = Key> {
+    plan: P,
+    noise: N,
+    slots: Vec<S>,
+    counter: usize,
+    report: Report,
+    /// The states to hand out if the run ends now.
+    current: Vec<Slot>,
+}
+
+/// What a run wants or tells next; see [`Run::advance`].
+#[derive(Debug)]
+pub enum Progress<'a, S, P = Plan, N = Key> {
+    /// The model is to be evaluated: answer the request and go on.
+    Eval(Request<'a, S, P, N>),
+    /// A step is finished.
+    Step(Event<'a, S>),
+    /// The run is over: take the states by [`Run::finish`].
+    Done,
+}
+
+/// A model evaluation that the run waits for. Dropping it unanswered loses nothing: the next
+/// [`Run::advance`] asks again.
+#[derive(Debug)]
+pub struct Request<'a, S, P = Plan, N = Key> {
+    run: &'a mut Run<S, P, N>,
+    x: Slot,
+    level: NoiseLevel,
+    want: Prediction,
+    out: Slot,
+}
+
+impl Plan {
+    /// Starts a run that hands out its evaluation requests, for models that live elsewhere.
+    ///
+    /// ```
+    /// use ansatz_core::{Key, Prediction};
+    /// use ansatz_diffusion::{Ddim, Progress, Solver, Spacing, TimeGrid, VpLinear};
+    /// let schedule = VpLinear::default();
+    /// let grid = TimeGrid::new(&schedule, Spacing::LogSnr, 10)?;
+    /// let plan = Ddim::default().plan(&schedule, &grid)?;
+    /// let mut run = plan.start(vec![0.3_f64, -1.2], Key::new(0))?;
+    /// loop {
+    ///     match run.advance()? {
+    ///         Progress::Eval(request) => {
+    ///             // Send `request.x()` and `request.level().t` to the model; here, data N(0, 1).
+    ///             let sigma = request.level().sigma;
+    ///             let noise: Vec<f64> = request.x().iter().map(|x| sigma * x).collect();
+    ///             request.answer(Prediction::Noise, &noise)?;
+    ///         }
+    ///         Progress::Step(event) => assert!(event.step <= 10),
+    ///         Progress::Done => break,
+    ///     }
+    /// }
+    /// let (states, report) = run.finish();
+    /// assert_eq!((states.len(), report.nfe), (1, 10));
+    /// # Ok::<(), ansatz_diffusion::SampleError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PlanError::Arity`] if the plan takes more than one state: see [`Run::new`].
+    pub fn start<S: State, N: NoiseSource<S>>(
+        &self,
+        x: S,
+        noise: N,
+    ) -> Result<Run<S, &Self, N>, SampleError> {
+        Run::new(self, vec![x], noise)
+    }
+
+    /// Runs the plan on `x`, in place. `key` feeds stochastic plans; others ignore it.
+    ///
+    /// # Errors
+    /// [`SampleError`] for a plan of several states ([`Plan::sample_all`] runs those), a model
+    /// that fails, or a value that is not finite. `x` is then unchanged.
+    pub fn sample<S: State>(
+        &self,
+        model: &dyn Denoiser<S>,
+        x: &mut S,
+        key: Key,
+        observer: &mut dyn Observer<S>,
+    ) -> Result<Report, SampleError> {
+        self.sample_with(model, x, key, observer)
+    }
+
+    /// [`Plan::sample`] with noise from any source.
+    ///
+    /// # Errors
+    /// As [`Plan::sample`].
+    pub fn sample_with<S: State, N: NoiseSource<S>>(
+        &self,
+        model: &dyn Denoiser<S>,
+        x: &mut S,
+        noise: N,
+        observer: &mut dyn Observer<S>,
+    ) -> Result<Report, SampleError> {
+        arity("output", self.outputs(), 1)?;
+        let (mut states, report) = self.sample_all(model, vec![x.clone()], noise, observer)?;
+        if let Some(state) = states.pop() {
+            *x = state;
+        }
+        Ok(report)
+    }
+
+    /// Runs a plan of any number of states, from its inputs to its outputs.
+    ///
+    /// # Errors
+    /// As [`Plan::sample`], and [`PlanError::Arity`] for the wrong number of inputs.
+    pub fn sample_all<S: State, N: NoiseSource<S>>(
+        &self,
+        model: &dyn Denoiser<S>,
+        inputs: Vec<S>,
+        noise: N,
+        observer: &mut dyn Observer<S>,
+    ) -> Result<(Vec<S>, Report), SampleError> {
+        let mut run = Run::new(self, inputs, noise)?;
+        run.drive(model, observer)?;
+        Ok(run.finish())
+    }
+}
+
+fn arity(what: &'static str, expected: usize, got: usize) -> Result<(), PlanError> {
+    if expected == got {
+        Ok(())
+    } else {
+        Err(PlanError::Arity {
+            what,
+            expected,
+            got,
+        })
+    }
+}
+
+impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
+    /// Starts a run of `plan` (a reference, `Box` or `Arc`) on its input states. The only place
+    /// where a run allocates.
+    ///
+    /// # Errors
+    /// [`PlanError::Arity`] for the wrong number of inputs, [`SampleError::Length`] for inputs of
+    /// different or zero length, [`SampleError::NonFinite`] for an input with NaN or infinity.
+    pub fn new(plan: P, inputs: Vec<S>, noise: N) -> Result<Self, SampleError> {
+        arity("input", plan.inputs, inputs.len())?;
+        let expected = inputs.first().map_or(0, State::len).max(1);
+        for x in &inputs {
+            if x.len() != expected {
+                return Err(SampleError::Length {
+                    what: "initial state",
+                    expected,
+                    got: x.len(),
+                });
+            }
+            if !x.is_finite() {
+                return Err(SampleError::NonFinite {
+                    what: "initial state",
+                    step: 0,
+                    t: plan.levels.first().map_or(f64::NAN, |l| l.t),
+                });
+            }
+        }
+        let mut slots = inputs;
+        while slots.len() < plan.slots {
+            let more = slots[0].zeros_like();
+            slots.push(more);
+        }
+        Ok(Self {
+            noise,
+            slots,
+            counter: 0,
+            report: Report::default(),
+            current: (0..plan.inputs).map(|i| Slot(i as u32)).collect(),
+            plan,
+        })
+    }
+
+    /// Runs to the next evaluation, the end of the next step, or the end.
+    ///
+    /// # Errors
+    /// None today; running may come to check more.
+    pub fn advance(&mut self) -> Result<Progress<'_, S, P, N>, SampleError> {
+        self.combine_and_draw();
+        match self.plan.instructions.get(self.counter) {
+            Some(Instruction::Eval {
+                x,
+                level,
+                want,
+                out,
+            }) => {
+                let (x, want, out) = (*x, *want, *out);
+                let level = self.plan.levels[*level];
+                Ok(Progress::Eval(Request {
+                    run: self,
+                    x,
+                    level,
+                    want,
+                    out,
+                }))
+            }
+            Some(Instruction::Step {
+                level,
+                states,
+                denoised,
+            }) => {
+                self.counter += 1;
+                self.report.steps += 1;
+                self.current.clone_from(states);
+                let slot = |s: Slot| &self.slots[s.0 as usize];
+                let event = Event::new(
+                    self.report.steps,
+                    self.plan.steps(),
+                    self.report.nfe,
+                    self.plan.levels[*level],
+                    slot(states[0]),
+                );
+                Ok(Progress::Step(event.with_denoised(denoised.map(slot))))
+            }
+            _ => {
+                self.current.clone_from(&self.plan.output_slots);
+                Ok(Progress::Done)
+            }
+        }
+    }
+
+    /// Executes everything that needs nobody else.
+    fn combine_and_draw(&mut self) {
+        loop {
+            match self.plan.instructions.get(self.counter) {
+                Some(Instruction::Combine { dst, beta, terms }) => {
+                    combine(&mut self.slots, *dst, *beta, terms);
+                }
+                Some(Instruction::Normal { out, draw, stream }) => {
+                    let out = &mut self.slots[out.0 as usize];
+                    self.noise.draw(*draw, *stream, out);
+                }
+                _ => return,
+            }
+            self.counter += 1;
+        }
+    }
+
+    /// Ends the run here. The states are the outputs, or those of the last finished step.
+    #[must_use]
+    pub fn finish(mut self) -> (Vec<S>, Report) {
+        // The common case moves: one output, taken out of its slot.
+        if let [slot] = self.current[..] {
+            let state = self.slots.swap_remove(slot.0 as usize);
+            return (vec![state], self.report);
+        }
+        let states = self
+            .current
+            .iter()
+            .map(|s| self.slots[s.0 as usize].clone())
+            .collect();
+        (states, self.report)
+    }
+
+    /// Runs to the end, or until the observer breaks.
+    fn drive(
+        &mut self,
+        model: &dyn Denoiser<S>,
+        observer: &mut dyn Observer<S>,
+    ) -> Result<(), SampleError> {
+        loop {
+            match self.advance()? {
+                Progress::Eval(request) => {
+                    request.fill(|x, level, want, out| model.eval_as(want, x, level, out))?;
+                }
+                Progress::Step(event) => {
+                    if observer.on_step(&event) == ControlFlow::Break(()) {
+                        self.report.stopped_early = true;
+                        return Ok(());
+                    }
+                }
+                Progress::Done => return Ok(()),
+            }
+        }
+    }
+}
+
+impl<S: State, P: Deref<Target = Plan>, N> Request<'_, S, P, N> {
+    /// The state that the model is to be evaluated on.
+    #[must_use]
+    pub fn x(&self) -> &S {
+        &self.run.slots[self.x.0 as usize]
+    }
+
+    /// The noise level to evaluate at.
+    #[must_use]
+    pub fn level(&self) -> NoiseLevel {
+        self.level
+    }
+
+    /// The kind in which the plan uses the answer. An answer of any kind is converted.
+    #[must_use]
+    pub fn want(&self) -> Prediction {
+        self.want
+    }
+
+    /// Answers with the model's output `y`, which is of kind `kind`.
+    ///
+    /// # Errors
+    /// [`SampleError::Length`] or [`SampleError::NonFinite`] for an unusable answer,
+    /// [`SampleError::Eval`] if the conversion is impossible at this level. The run then still waits
+    /// for this evaluation.
+    pub fn answer(self, kind: Prediction, y: &S) -> Result<(), SampleError> {
+        let expected = self.x().len();
+        if y.len() != expected {
+            return Err(SampleError::Length {
+                what: "model output",
+                expected,
+                got: y.len(),
+            });
+        }
+        self.fill(|x, level, want, out| {
+            let (c_x, c_y) = level.convert(kind, want)?;
+            if kind == want {
+                out.assign(y);
+            } else {
+                out.lincomb(0.0, &[(c_x, x), (c_y, y)]);
+            }
+            Ok(())
+        })
+    }
+
+    /// Answers by writing the prediction, in the kind wanted, into the run's own memory.
+    ///
+    /// # Errors
+    /// As [`Request::answer`].
+    pub fn fill(
+        self,
+        write: impl FnOnce(&S, &NoiseLevel, Prediction, &mut S) -> Result<(), EvalError>,
+    ) -> Result<(), SampleError> {
+        let (step, t) = (self.run.report.steps, self.level.t);
+        let (before, rest) = self.run.slots.split_at_mut(self.out.0 as usize);
+        let (out, after) = rest.split_at_mut(1);
+        let (out, x) = (&mut out[0], pick(before, after, self.x));
+        let expected = x.len();
+        write(x, &self.level, self.want, out).map_err(|source| SampleError::Eval {
+            step,
+            t,
+            source,
+        })?;
+        if out.len() != expected {
+            let got = out.len();
+            // A model may resize a vector: give the slot its shape back before anyone uses it.
+            *out = x.zeros_like();
+            return Err(SampleError::Length {
+                what: "model output",
+                expected,
+                got,
+            });
+        }
+        if !out.is_finite() {
+            return Err(SampleError::NonFinite {
+                what: "model output",
+                step,
+                t,
+            });
+        }
+        self.run.report.nfe += 1;
+        self.run.counter += 1;
+        Ok(())
+    }
+}
+
+/// The state of slot `s`, when one slot in the middle is borrowed for writing.
+fn pick<'a, S>(before: &'a [S], after: &'a [S], s: Slot) -> &'a S {
+    let s = s.0 as usize;
+    if s < before.len() {
+        &before[s]
+    } else {
+        &after[s - before.len() - 1]
+    }
+}
+
+/// `slots[dst] ← beta·slots[dst] + Σ c·slots[s]`; the plan guarantees that no source is `dst`.
+fn combine<S: State>(slots: &mut [S], dst: Slot, beta: f64, terms: &[(f64, Slot)]) {
+    let (before, rest) = slots.split_at_mut(dst.0 as usize);
+    let (dst, after) = rest.split_at_mut(1);
+    let dst = &mut dst[0];
+    let Some((_, first)) = terms.first() else {
+        return dst.lincomb(beta, &[]);
+    };
+    for (i, chunk) in terms.chunks(MAX_TERMS).enumerate() {
+        let mut sources = [(0.0, pick(before, after, *first)); MAX_TERMS];
+        for (source, (c, s)) in sources.iter_mut().zip(chunk) {
+            *source = (*c, pick(before, after, *s));
+        }
+        let beta = if i == 0 { beta } else { 1.0 };
+        dst.lincomb(beta, &sources[..chunk.len()]);
+    }
+}

@@ -1,0 +1,53 @@
+//! Solvers: each turns a schedule and a grid into a [`Plan`].
+//!
+//! A solver is a struct of public options with a `Default`, and one method. It knows its formulas
+//! and nothing about memory, models, noise sources or observers.
+
+mod ddim;
+mod dpm;
+mod edm;
+pub(crate) mod phi;
+
+pub use ddim::Ddim;
+pub use dpm::{Coefficients, DpmMultistep, Form, LowerOrder};
+pub use edm::{Churn, Heun};
+
+use ansatz_core::{Denoiser, Key, NoiseSchedule, Observer, Report, State};
+
+use crate::{Plan, PlanError, SampleError, TimeGrid};
+
+/// A method that is fixed once the grid is: its coefficients depend on noise levels only.
+pub trait Solver {
+    /// Works out all coefficients.
+    ///
+    /// # Errors
+    /// [`PlanError`] for options out of range or a grid that the method cannot use.
+    fn plan(&self, schedule: &dyn NoiseSchedule, grid: &TimeGrid) -> Result<Plan, PlanError>;
+}
+
+/// Any method that turns noise into a sample: plans, and methods whose steps depend on the states.
+pub trait Sampler<S: State> {
+    /// Samples in place.
+    ///
+    /// # Errors
+    /// [`SampleError`]; `x` is then unchanged.
+    fn sample(
+        &self,
+        model: &dyn Denoiser<S>,
+        x: &mut S,
+        key: Key,
+        observer: &mut dyn Observer<S>,
+    ) -> Result<Report, SampleError>;
+}
+
+impl<S: State> Sampler<S> for Plan {
+    fn sample(
+        &self,
+        model: &dyn Denoiser<S>,
+        x: &mut S,
+        key: Key,
+        observer: &mut dyn Observer<S>,
+    ) -> Result<Report, SampleError> {
+        self.sample(model, x, key, observer)
+    }
+}

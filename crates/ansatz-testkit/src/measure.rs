@@ -1,0 +1,62 @@
+//! Distances between results, and orders of convergence.
+
+use ansatz_core::Scalar;
+
+/// `sqrt(mean over rows of |a − b|²)` of two batches `[batch, dim]`: the paired error per sample.
+///
+/// 0 for an empty batch.
+///
+/// ```
+/// let error = ansatz_testkit::measure::rms(&[0.0, 0.0, 1.0, 1.0], &[3.0, 4.0, 1.0, 1.0], 2);
+/// assert!((error - (25.0_f64 / 2.0).sqrt()).abs() < 1e-15);
+/// ```
+///
+/// # Panics
+/// When the lengths differ, or are not a multiple of `dim`.
+#[track_caller]
+#[must_use]
+pub fn rms<T: Scalar>(a: &[T], b: &[T], dim: usize) -> f64 {
+    assert_eq!(a.len(), b.len(), "rms: batches of different length");
+    assert!(
+        dim > 0 && a.len().is_multiple_of(dim),
+        "rms: {} elements are no rows of {dim}",
+        a.len()
+    );
+    if a.is_empty() {
+        return 0.0;
+    }
+    let sum: f64 = a
+        .iter()
+        .zip(b)
+        .map(|(a, b)| (a.f64() - b.f64()).powi(2))
+        .sum();
+    (sum / (a.len() / dim) as f64).sqrt()
+}
+
+/// Largest `|a − b|` over all elements; NaN when one of them is NaN, 0 for empty slices.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+#[must_use]
+pub fn max_abs_diff<T: Scalar>(a: &[T], b: &[T]) -> f64 {
+    assert_eq!(a.len(), b.len(), "max_abs_diff: slices of different length");
+    a.iter().zip(b).fold(0.0, |worst: f64, (a, b)| {
+        let d = (a.f64() - b.f64()).abs();
+        if d.is_nan() || worst.is_nan() {
+            f64::NAN
+        } else {
+            worst.max(d)
+        }
+    })
+}
+
+/// log₂ of the ratios of successive errors: the orders seen when each run doubles the steps.
+///
+/// ```
+/// assert_eq!(ansatz_testkit::measure::slopes(&[8.0, 2.0, 0.5]), [2.0, 2.0]);
+/// ```
+#[must_use]
+pub fn slopes(errors: &[f64]) -> Vec<f64> {
+    errors.windows(2).map(|e| (e[0] / e[1]).log2()).collect()
+}
