@@ -6,7 +6,7 @@ use crate::record::{Event, Record, SCHEMA};
 
 /// Where a suite reports to: standard output for the command, a buffer in tests.
 pub struct Emitter<'a> {
-    out: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
     suite: &'a str,
     done: u64,
     total: u64,
@@ -14,7 +14,7 @@ pub struct Emitter<'a> {
 
 impl<'a> Emitter<'a> {
     /// Lines of `suite`, which takes `total` steps.
-    pub fn new(out: &'a mut dyn Write, suite: &'a str, total: u64) -> Self {
+    pub fn new(out: &'a mut (dyn Write + Send), suite: &'a str, total: u64) -> Self {
         Self {
             out,
             suite,

@@ -3,5 +3,7 @@
 
 pub mod emit;
 pub mod record;
+pub mod serve;
+pub mod stepping;
 pub mod suites;
 pub mod timing;

@@ -1,4 +1,5 @@
-//! Runs one suite and writes its JSON lines: `ansatz-bench SUITE [--quick] [--threads 1,2] [--out FOLDER]`.
+//! Runs one suite and writes its JSON lines: `ansatz-bench SUITE [--quick] [--threads 1,2] [--out FOLDER]`;
+//! `ansatz-bench serve` answers a peer's requests instead.
 //! `cargo xtask bench` calls it and makes the report.
 
 #![expect(clippy::print_stderr, reason = "a program talks to a person")]
@@ -6,6 +7,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ansatz_bench::serve;
 use ansatz_bench::suites::{self, Settings};
 use lexopt::prelude::*;
 
@@ -13,7 +15,11 @@ fn main() -> ExitCode {
     let done = arguments()
         .map_err(|e| e.to_string())
         .and_then(|(name, settings)| {
-            suites::run(&name, &settings, &mut std::io::stdout().lock()).map_err(|e| e.to_string())
+            if name == "serve" {
+                return serve::serve(std::io::stdin().lock(), std::io::stdout())
+                    .map_err(|e| e.to_string());
+            }
+            suites::run(&name, &settings, &mut std::io::stdout()).map_err(|e| e.to_string())
         });
     match done {
         Ok(()) => ExitCode::SUCCESS,

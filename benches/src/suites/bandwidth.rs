@@ -26,13 +26,13 @@ struct Case {
 }
 
 /// Bytes per task: large enough to amortise the hand-over, small enough to spread evenly.
-const CHUNK: usize = 1 << 20;
+pub(super) const CHUNK: usize = 1 << 20;
 
 /// Measures each case with each number of threads.
 ///
 /// # Errors
 /// [`SuiteError`] if a line cannot be written or a pool not be made.
-pub fn run(settings: &Settings, out: &mut dyn Write) -> Result<(), SuiteError> {
+pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), SuiteError> {
     let Cases { case: mut all } = cases(SUITE, include_str!("../../suites/bandwidth.toml"))?;
     all.retain(|case| case.quick || !settings.quick);
     let mut emitter = Emitter::new(out, SUITE, (all.len() * settings.threads.len()) as u64);

@@ -1,6 +1,9 @@
 //! The suites by name, and what each is given.
 
 pub mod bandwidth;
+pub mod lincomb;
+pub mod samplers;
+pub mod steps;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,6 +25,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The greatest number of threads asked for: what is not about threads runs with it.
+    #[must_use]
+    pub fn most_threads(&self) -> usize {
+        self.threads.iter().copied().max().unwrap_or(1)
+    }
+
     /// How long each measurement may repeat.
     #[must_use]
     pub fn effort(&self) -> Effort {
@@ -61,6 +70,21 @@ pub enum SuiteError {
         /// The system's error.
         source: rayon::ThreadPoolBuildError,
     },
+    /// A solver refused its grid.
+    #[error("cannot plan: {0}")]
+    Plan(#[from] ansatz_diffusion::PlanError),
+    /// A sampler failed.
+    #[error("cannot sample: {0}")]
+    Sample(#[from] ansatz_diffusion::SampleError),
+    /// A model failed.
+    #[error("cannot evaluate the model: {0}")]
+    Eval(#[from] ansatz_core::EvalError),
+    /// A model could not be made.
+    #[error("cannot make the model: {0}")]
+    Model(#[from] ansatz_testkit::ModelError),
+    /// A picture could not be drawn.
+    #[error("cannot draw: {0}")]
+    Draw(#[from] ansatz_viz::VizError),
     /// There is no such suite.
     #[error("no suite {name:?}; there are: {known}")]
     Unknown {
@@ -71,16 +95,25 @@ pub enum SuiteError {
     },
 }
 
-type Run = fn(&Settings, &mut dyn Write) -> Result<(), SuiteError>;
+type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 1] = [("bandwidth", bandwidth::run)];
+const SUITES: [(&str, Run); 4] = [
+    ("bandwidth", bandwidth::run),
+    ("lincomb", lincomb::run),
+    ("samplers", samplers::run),
+    ("steps", steps::run),
+];
 
 /// Runs the suite `name`, writing JSON lines to `out`.
 ///
 /// # Errors
 /// [`SuiteError`], saying what stopped it.
-pub fn run(name: &str, settings: &Settings, out: &mut dyn Write) -> Result<(), SuiteError> {
+pub fn run(
+    name: &str,
+    settings: &Settings,
+    out: &mut (dyn Write + Send),
+) -> Result<(), SuiteError> {
     let Some((_, suite)) = SUITES.iter().find(|(known, _)| *known == name) else {
         let known = SUITES.map(|(known, _)| known).join(", ");
         return Err(SuiteError::Unknown {
@@ -100,7 +133,7 @@ fn cases<T: DeserializeOwned>(suite: &'static str, text: &str) -> Result<T, Suit
 }
 
 /// A pool of exactly `threads` threads.
-fn pool(threads: usize) -> Result<rayon::ThreadPool, SuiteError> {
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, SuiteError> {
     let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     built.map_err(|source| SuiteError::Threads { threads, source })
 }

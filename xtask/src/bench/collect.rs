@@ -64,8 +64,17 @@ impl Collected {
         Ok(None)
     }
 
-    /// Fills in what only the command knows.
+    /// Fills in what only the command knows. Of records of the same thing the last stays: a peer measures our side again,
+    /// in turns with its own.
     pub(crate) fn complete(mut self, machine: &Machine) -> Self {
+        let mut later: Vec<Record> = Vec::new();
+        for record in self.records.into_iter().rev() {
+            if !later.iter().any(|kept| same_thing(kept, &record)) {
+                later.push(record);
+            }
+        }
+        later.reverse();
+        self.records = later;
         for record in &mut self.records {
             record.cpu.clone_from(&machine.cpu);
             record.rustc.clone_from(&machine.rustc);
@@ -88,6 +97,25 @@ impl Collected {
         }
         Ok(text)
     }
+}
+
+/// Whether two records measure the same thing, perhaps in different runs.
+pub(crate) fn same_thing(a: &Record, b: &Record) -> bool {
+    (
+        &a.suite,
+        &a.case,
+        &a.implementation,
+        &a.metric,
+        a.threads,
+        &a.x,
+    ) == (
+        &b.suite,
+        &b.case,
+        &b.implementation,
+        &b.metric,
+        b.threads,
+        &b.x,
+    )
 }
 
 /// Records from stored lines.
@@ -128,6 +156,23 @@ mod tests {
                 .contains("layout 2")
         );
         assert_eq!(collected.records.len(), 1);
+    }
+
+    #[test]
+    fn the_last_record_of_a_thing_stays() {
+        let record = |case: &str, value: f64| Record {
+            case: case.into(),
+            value,
+            ..Record::default()
+        };
+        let records = vec![record("a", 1.0), record("b", 2.0), record("a", 3.0)];
+        let kept = Collected {
+            records,
+            ..Collected::default()
+        }
+        .complete(&Machine::default())
+        .records;
+        assert_eq!(kept.iter().map(|r| r.value).collect::<Vec<_>>(), [2.0, 3.0]);
     }
 
     #[test]

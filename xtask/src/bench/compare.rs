@@ -58,23 +58,7 @@ pub(crate) fn table(suite: &Suite, records: &[Record], earlier: &Earlier) -> Opt
     let mine: Vec<&Record> = records.iter().filter(|r| r.suite == suite.name).collect();
     let mut rows = Vec::new();
     for now in &mine {
-        let same = |then: &&Record| {
-            (
-                &then.suite,
-                &then.case,
-                &then.implementation,
-                &then.metric,
-                then.threads,
-                &then.x,
-            ) == (
-                &now.suite,
-                &now.case,
-                &now.implementation,
-                &now.metric,
-                now.threads,
-                &now.x,
-            )
-        };
+        let same = |then: &&Record| collect::same_thing(then, now);
         let (Some(then), Some(metric)) =
             (earlier.records.iter().find(same), suite.metric(&now.metric))
         else {
