@@ -16,5 +16,6 @@ pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, SubVp, VarianceExploding, VpCosine, VpLinear,
 };
 pub use solver::{
-    Churn, Coefficients, Ddim, DpmMultistep, Form, Heun, LowerOrder, Sampler, Solver,
+    Alternate, Bdia, Churn, Coefficients, Ddim, DpmMultistep, Edict, ExactInversion, Form, Heun,
+    LowerOrder, OBelm, Rule, Sampler, Solver,
 };

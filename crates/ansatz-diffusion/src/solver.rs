@@ -3,14 +3,22 @@
 //! A solver is a struct of public options with a `Default`, and one method. It knows its formulas
 //! and nothing about memory, models, noise sources or observers.
 
+mod bdia;
 mod ddim;
 mod dpm;
+mod edict;
 mod edm;
+mod invertible;
+mod o_belm;
 pub(crate) mod phi;
 
+pub use bdia::Bdia;
 pub use ddim::Ddim;
 pub use dpm::{Coefficients, DpmMultistep, Form, LowerOrder};
-pub use edm::{Churn, Heun};
+pub use edict::{Alternate, Edict};
+pub use edm::{Churn, Heun, Rule};
+pub use invertible::{ExactInversion, MAX_AMPLIFICATION_F32, MAX_AMPLIFICATION_F64};
+pub use o_belm::OBelm;
 
 use ansatz_core::{Denoiser, Key, NoiseSchedule, Observer, Report, State};
 

@@ -30,6 +30,16 @@ pub struct Churn {
     pub noise: f64,
 }
 
+/// How a step uses the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rule {
+    /// One evaluation, order 1.
+    Euler,
+    /// A second evaluation at the end of the step, order 2.
+    #[default]
+    Heun,
+}
+
 /// The sampler of EDM.
 ///
 /// ```
@@ -40,21 +50,12 @@ pub struct Churn {
 /// assert_eq!(plan.nfe(), 35); // as in the paper: 18 noise levels
 /// # Ok::<(), ansatz_diffusion::PlanError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Heun {
-    /// `true` corrects every step by a second evaluation; see [`Heun::euler`].
-    correct: bool,
+    /// Heun's rule, or Euler's at half the cost.
+    pub rule: Rule,
     /// Fresh noise before each step; `None` is deterministic.
     pub churn: Option<Churn>,
-}
-
-impl Default for Heun {
-    fn default() -> Self {
-        Self {
-            correct: true,
-            churn: None,
-        }
-    }
 }
 
 impl Heun {
@@ -62,7 +63,7 @@ impl Heun {
     #[must_use]
     pub fn euler() -> Self {
         Self {
-            correct: false,
+            rule: Rule::Euler,
             churn: None,
         }
     }
@@ -120,13 +121,11 @@ impl Solver for Heun {
                 x = p.combine(to.alpha * m);
             } else {
                 let e1 = p.eval(x, &at, Prediction::Noise);
-                let euler = to.alpha * (x / at.alpha + dr * e1);
-                if self.correct {
-                    let guess = p.combine(euler);
-                    let e2 = p.eval(guess, to, Prediction::Noise);
-                    x = p.combine(to.alpha * (x / at.alpha + 0.5 * dr * (e1 + e2)));
-                } else {
-                    x = p.combine(euler);
+                x = p.combine(to.alpha * (x / at.alpha + dr * e1));
+                if self.rule == Rule::Heun {
+                    let e2 = p.eval(x, to, Prediction::Noise);
+                    // x/α̂ + dr(e₁ + e₂)/2, written so that the old state can be forgotten.
+                    x = p.combine(x + 0.5 * dr * to.alpha * (e2 - e1));
                 }
             }
             p.step(to, &[x]);
