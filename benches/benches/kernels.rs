@@ -19,14 +19,14 @@ fn vectors(c: &mut Criterion) {
     let mut group = c.benchmark_group("lincomb of 4");
     group.throughput(Throughput::Bytes(5 * bytes));
     group.bench_function(BenchmarkId::new("f32", "64 Ki"), |b| {
-        b.iter(|| x.lincomb(0.0, black_box(&terms)))
+        b.iter(|| x.lincomb(0.0, black_box(&terms)));
     });
     group.finish();
 
     let mut group = c.benchmark_group("dot");
     group.throughput(Throughput::Bytes(2 * bytes));
     group.bench_function(BenchmarkId::new("f32", "64 Ki"), |b| {
-        b.iter(|| black_box(&states[0]).dot(&states[1]))
+        b.iter(|| black_box(&states[0]).dot(&states[1]));
     });
     group.finish();
 

@@ -21,9 +21,9 @@ SHAPES = [("1×4×128×128", (1, 4, 128, 128)), ("64×3×64×64", (64, 3, 64, 64
 
 
 def make(method):
-    if method == "ddim":
+    if method == "DDIM":
         scheduler = DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=True, timestep_spacing="leading")
-    elif method == "dpm++ 2m":
+    elif method == "DPM-Solver++(2M)":
         scheduler = DPMSolverMultistepScheduler(
             **BETAS, algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", final_sigmas_type="zero",
             timestep_spacing="linspace",
@@ -63,7 +63,7 @@ def end_points(method, steps):
     scheduler = make(method)
     scheduler.set_timesteps(steps)
     x = points(16)
-    if method == "heun":
+    if method == "Heun":
         sigmas = scheduler.sigmas.to(torch.float64)
         x = x * sigmas[0]
         for i, t in enumerate(scheduler.timesteps):
@@ -96,7 +96,7 @@ def main():
     ours = common.Ours(options.ours)
     version = f"diffusers {diffusers.__version__}, torch {torch.__version__.split('+')[0]}"
     suite = options.suite
-    methods = ["ddim", "dpm++ 2m", "heun"]
+    methods = ["DDIM", "DPM-Solver++(2M)", "Heun"]
     total = len(methods) * (1 + len(SHAPES) * len(options.threads))
     done = 0
     for method in methods:

@@ -2,9 +2,9 @@
 //!
 //! The peer decides the order, so that both sides take turns on the same machine in the same minute. Requests:
 //!
-//! - `{"op": "end", "method": "ddim", "steps": 10, "sigmas": []}` gives `{"x": […], "nfe": 10}`: the end points of the 16
+//! - `{"op": "end", "method": "DDIM", "steps": 10, "sigmas": []}` gives `{"x": […], "nfe": 10}`: the end points of the 16
 //!   seed-free points of TB1;
-//! - `{"op": "time", "method": "ddim", "elements": 65536, "threads": 1}` gives `{"seconds": …}`: the mean time between two
+//! - `{"op": "time", "method": "DDIM", "elements": 65536, "threads": 1}` gives `{"seconds": …}`: the mean time between two
 //!   evaluations in one run of 20 steps on an `f32` state.
 
 use std::collections::BTreeMap;
@@ -125,12 +125,12 @@ mod tests {
     /// First coordinate after 10 leading DDIM steps on TB1, from the discrete-schedule reference in `f64`.
     #[test]
     fn end_points_are_those_of_the_reference() {
-        let answer = ask(r#"{"op":"end","method":"ddim","steps":10}"#);
+        let answer = ask(r#"{"op":"end","method":"DDIM","steps":10}"#);
         assert!(
             (answer["x"][0].as_f64().unwrap() - 2.150_674_775).abs() < 1e-8,
             "{answer}"
         );
-        let answer = ask(r#"{"op":"end","method":"dpm++ 2m","steps":20}"#);
+        let answer = ask(r#"{"op":"end","method":"DPM-Solver++(2M)","steps":20}"#);
         assert!(
             (answer["x"][0].as_f64().unwrap() - 2.443_725_250).abs() < 1e-8,
             "{answer}"
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn times_are_positive_and_errors_are_answers() {
-        let answer = ask(r#"{"op":"time","method":"heun","elements":1024,"threads":1}"#);
+        let answer = ask(r#"{"op":"time","method":"Heun","elements":1024,"threads":1}"#);
         assert!(answer["seconds"].as_f64().unwrap() > 0.0, "{answer}");
         assert!(ask(r#"{"op":"end","method":"nope","steps":10}"#)["error"].is_string());
         assert!(ask("hello")["error"].is_string());

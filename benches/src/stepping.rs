@@ -12,7 +12,7 @@ use ansatz_diffusion::{
 };
 
 /// The methods, by the names they have in records.
-pub const METHODS: [&str; 3] = ["ddim", "dpm++ 2m", "heun"];
+pub const METHODS: [&str; 3] = ["DDIM", "DPM-Solver++(2M)", "Heun"];
 
 /// Steps of a timed run; Heun's take two evaluations each, but for the last.
 pub const STEPS: usize = 20;
@@ -33,19 +33,19 @@ pub fn schedule() -> Result<Discrete, PlanError> {
 pub fn plan(method: &str, steps: usize, sigmas: &[f64]) -> Result<Plan, PlanError> {
     let schedule = schedule()?;
     match method {
-        "ddim" => Ddim::default().plan(
+        "DDIM" => Ddim::default().plan(
             &schedule,
             &TimeGrid::labels(&schedule, LabelSpacing::Leading, steps)?,
         ),
-        "dpm++ 2m" => DpmMultistep::default().plan(
+        "DPM-Solver++(2M)" => DpmMultistep::default().plan(
             &schedule,
             &TimeGrid::labels(&schedule, LabelSpacing::Linspace, steps)?,
         ),
-        "heun" if sigmas.is_empty() => Heun::default().plan(
+        "Heun" if sigmas.is_empty() => Heun::default().plan(
             &schedule,
             &TimeGrid::labels(&schedule, LabelSpacing::Linspace, steps)?,
         ),
-        "heun" => {
+        "Heun" => {
             let level = |(i, s): (usize, &f64)| {
                 let norm = s.hypot(1.0);
                 NoiseLevel::new((sigmas.len() - i) as f64, 1.0 / norm, s / norm)

@@ -34,27 +34,20 @@ struct Curve {
 /// A sampler with the evaluations that one of its steps takes.
 struct Method {
     name: &'static str,
-    title: &'static str,
     solver: Box<dyn Solver>,
     per_step: usize,
 }
 
 fn methods() -> [Method; 3] {
-    let method = |name, title, solver, per_step| Method {
+    let method = |name, solver, per_step| Method {
         name,
-        title,
         solver,
         per_step,
     };
     [
-        method("ddim", "DDIM", Box::<Ddim>::default() as Box<dyn Solver>, 1),
-        method(
-            "dpm++ 2m",
-            "DPM-Solver++ (2M)",
-            Box::<DpmMultistep>::default(),
-            1,
-        ),
-        method("heun", "Heun (EDM)", Box::<Heun>::default(), 2),
+        method("DDIM", Box::<Ddim>::default() as Box<dyn Solver>, 1),
+        method("DPM-Solver++(2M)", Box::<DpmMultistep>::default(), 1),
+        method("Heun", Box::<Heun>::default(), 2),
     ]
 }
 
@@ -110,10 +103,7 @@ impl Problem<'_> {
     ) -> Result<(), SuiteError> {
         for method in &methods() {
             for &n in evaluations {
-                emitter.step(format!(
-                    "{}, {} at {n} evaluations",
-                    self.case, method.title
-                ))?;
+                emitter.step(format!("{}, {} at {n} evaluations", self.case, method.name))?;
                 let plan = self.plan(method, n)?;
                 let mut x = self.start.clone();
                 let report = plan.sample(self.model, &mut x, Key::new(0), &mut ())?;

@@ -29,11 +29,11 @@ pub fn short(value: f64) -> String {
     trim_zeros(&text)
 }
 
-/// A power of ten as it stands at an axis: plain between 0.01 and 1000, else `10⁻⁷`.
+/// A power of ten as it stands at an axis: plain between 0.001 and 1000, else `10⁻⁷`.
 #[must_use]
 pub fn power_of_ten(exponent: i32) -> String {
-    if (-2..=3).contains(&exponent) {
-        return trim_zeros(&format!("{:.2}", 10f64.powi(exponent)));
+    if (-3..=3).contains(&exponent) {
+        return trim_zeros(&format!("{:.3}", 10f64.powi(exponent)));
     }
     let mut text = String::from("10");
     if exponent < 0 {
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn powers_are_plain_near_one() {
-        assert_eq!(power_of_ten(-2), "0.01");
+        assert_eq!(power_of_ten(-3), "0.001");
         assert_eq!(power_of_ten(3), "1000");
         assert_eq!(power_of_ten(-12), "10⁻¹²");
     }

@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn log_labels_decades_and_marks_between() {
         let ticks = log_ticks(1e-4, 1.0, 6);
-        assert_eq!(labels(&ticks), ["10⁻⁴", "10⁻³", "0.01", "0.1", "1"]);
+        assert_eq!(labels(&ticks), ["10⁻⁴", "0.001", "0.01", "0.1", "1"]);
         assert_eq!(ticks.len(), 37);
     }
 

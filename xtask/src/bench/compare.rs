@@ -83,7 +83,12 @@ pub(crate) fn table(suite: &Suite, records: &[Record], earlier: &Earlier) -> Opt
         .map(str::to_owned)
         .to_vec();
     let title = format!("{} beside {}", suite.title, earlier.name);
-    (!rows.is_empty()).then_some(Table { title, head, rows })
+    (!rows.is_empty()).then_some(Table {
+        title,
+        finding: true,
+        head,
+        rows,
+    })
 }
 
 #[cfg(test)]

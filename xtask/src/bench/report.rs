@@ -107,14 +107,14 @@ fn section(html: &mut String, page: &Page<'_>, suite: &Suite) -> Result<(), Erro
         html,
         format_args!(
             "<p>{}</p>\n<p class=\"soft\">{}</p>\n",
-            escape(&suite.shows),
-            escape(&suite.read)
+            prose(&suite.shows),
+            prose(&suite.read)
         ),
     );
     for note in collected.notes.iter().filter(|n| n.suite == suite.name) {
         push(
             html,
-            format_args!("<p class=\"note\">{}</p>\n", escape(&note.text)),
+            format_args!("<p class=\"note\">{}</p>\n", prose(&note.text)),
         );
     }
     let records: Vec<&Record> = collected
@@ -137,23 +137,30 @@ fn section(html: &mut String, page: &Page<'_>, suite: &Suite) -> Result<(), Erro
             source,
         })?);
     }
-    for picture in collected.pictures.iter().filter(|p| p.suite == suite.name) {
-        figures.push(image(picture)?);
-    }
-    if !figures.is_empty() {
-        push(
-            html,
-            format_args!("<div class=\"figures\">\n{}</div>\n", figures.concat()),
-        );
+    let pictures = collected.pictures.iter().filter(|p| p.suite == suite.name);
+    let pictures = pictures.map(image).collect::<Result<Vec<_>, _>>()?;
+    for (class, group) in [("figures", figures), ("figures pictures", pictures)] {
+        if !group.is_empty() {
+            let group = group.concat();
+            push(
+                html,
+                format_args!("<div class=\"{class}\">\n{group}</div>\n"),
+            );
+        }
     }
     let beside = page
         .earlier
         .and_then(|earlier| compare::table(suite, &collected.records, earlier));
-    for table in table::of_suite(suite, &collected.records)
-        .iter()
-        .chain(&beside)
-    {
-        html.push_str(&table_html(table));
+    let mut tables = table::of_suite(suite, &collected.records);
+    tables.extend(beside);
+    let (findings, numbers): (Vec<_>, Vec<_>) = tables.iter().partition(|t| t.finding);
+    html.extend(findings.into_iter().map(table_html));
+    if !numbers.is_empty() {
+        let folded: String = numbers.into_iter().map(table_html).collect();
+        push(
+            html,
+            format_args!("<details><summary>All numbers</summary>\n{folded}</details>\n"),
+        );
     }
     html.push_str("</section>\n");
     Ok(())
@@ -313,6 +320,19 @@ fn table_html(table: &Table) -> String {
         html.push_str("</tr>\n");
     }
     html.push_str("</table></div>\n");
+    html
+}
+
+/// Escaped text with `names` between backticks set as code.
+fn prose(text: &str) -> String {
+    let mut html = String::new();
+    for (index, part) in text.split('`').enumerate() {
+        if index % 2 == 1 {
+            push(&mut html, format_args!("<code>{}</code>", escape(part)));
+        } else {
+            html.push_str(&escape(part));
+        }
+    }
     html
 }
 

@@ -11,6 +11,8 @@ use super::suite::{Better, Metric, Shape, Suite};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) title: String,
+    /// Whether it says what no plot says: such a table is never folded away.
+    pub(crate) finding: bool,
     pub(crate) head: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,
 }
@@ -26,7 +28,7 @@ pub(crate) fn of_suite(suite: &Suite, records: &[Record]) -> Vec<Table> {
         if mine.is_empty() {
             continue;
         }
-        if metric.chart == Shape::Curve {
+        if metric.chart == Shape::Curve || mine.iter().any(|r| r.x.is_some()) {
             tables.extend(curves(metric, &mine));
         } else {
             tables.push(values(metric, &mine));
@@ -82,6 +84,7 @@ fn curves(metric: &Metric, records: &[&Record]) -> Vec<Table> {
                 .collect()
         });
         Table {
+            finding: false,
             title: if several {
                 format!("{}: {case}", metric.title)
             } else {
@@ -122,14 +125,16 @@ fn values(metric: &Metric, records: &[&Record]) -> Table {
             r.runs.to_string(),
         ];
         if metric.floor.is_some() {
-            row.push(
-                floor_share(metric, r, records)
-                    .map_or(String::from("–"), |s| format!("{:.0} %", 100.0 * s)),
-            );
+            row.push(match floor_share(metric, r, records) {
+                _ if metric.floor.as_ref() == Some(&r.implementation) => "the floor".into(),
+                Some(share) => format!("{:.0} %", 100.0 * share),
+                None => "–".into(),
+            });
         }
         row
     };
     Table {
+        finding: metric.chart == Shape::Table,
         title: metric.title.clone(),
         head,
         rows: records.iter().map(row).collect(),
@@ -193,7 +198,12 @@ fn peers(metric: &Metric, records: &[&Record]) -> Option<Table> {
         .map(str::to_owned)
         .to_vec();
     let title = format!("{}: ours beside its peers", metric.title);
-    (!rows.is_empty()).then_some(Table { title, head, rows })
+    (!rows.is_empty()).then_some(Table {
+        title,
+        finding: true,
+        head,
+        rows,
+    })
 }
 
 /// Which of two records is better, in words; quartiles that overlap decide nothing.

@@ -79,7 +79,7 @@ fn pictures(
         rows.extend_from_slice(&problem.exact[..shown]);
         let grid = GridOptions {
             columns: COLUMNS,
-            zoom: 4,
+            zoom: 5,
             margin: 3,
             range: Range::Fixed(-1.0, 1.0),
             ..GridOptions::default()
@@ -89,7 +89,7 @@ fn pictures(
         let budgets: Vec<String> = budgets.iter().map(ToString::to_string).collect();
         let caption = format!(
             "{}: digits from the same noise at {} evaluations, row by row; the last row is exact.",
-            method.title,
+            method.name,
             budgets.join(", ")
         );
         emitter.picture(caption, &path)?;

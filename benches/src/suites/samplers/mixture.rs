@@ -81,7 +81,7 @@ fn pictures(
         picture.save(&path)?;
         let caption = format!(
             "TB1: {} at {PICTURE_NFE} evaluations (blue) over the exact end points (orange).",
-            method.title
+            method.name
         );
         emitter.picture(caption, &path)?;
     }

@@ -41,7 +41,7 @@ fn open(width: f64, height: f64, label: &str) -> String {
 
 /// About how wide `text` is at 12 px; there are no font metrics here, so this errs on the wide side.
 fn text_width(text: &str) -> f64 {
-    6.6 * text.chars().count() as f64
+    7.3 * text.chars().count() as f64
 }
 
 #[cfg(test)]
