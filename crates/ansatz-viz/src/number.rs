@@ -48,7 +48,10 @@ pub fn power_of_ten(exponent: i32) -> String {
 /// A value with its unit, seconds and bytes per second in the prefix that fits: `12.3 ms`.
 #[must_use]
 pub fn with_unit(value: f64, unit: &str) -> String {
-    if unit == "s" && value.is_finite() && value != 0.0 {
+    if unit == "s" && value == 0.0 {
+        return "0".into();
+    }
+    if unit == "s" && value.is_finite() {
         let (factor, prefix) = match value.abs() {
             v if v < 1e-6 => (1e9, "ns"),
             v if v < 1e-3 => (1e6, "µs"),

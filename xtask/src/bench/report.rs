@@ -215,17 +215,24 @@ fn plot(
         };
         return Ok(figure(&chart.to_svg()?, better));
     }
+    // Beside a peer the colour tells the side; else it tells the implementation.
+    let peers = names.iter().any(|n| n.contains('/'));
     let bar = |r: &&Record| {
         let case = case_name(r, records);
+        let what = table::shown_name(&r.implementation);
         let label = if metric.together {
-            format!("{case}: {}", r.implementation)
+            format!("{case}: {what}")
         } else {
-            case.replace(&r.case, &r.implementation)
+            case.replace(&r.case, &what)
         };
-        let colour = names
-            .iter()
-            .position(|n| *n == r.implementation)
-            .unwrap_or(0);
+        let colour = match r.implementation.split_once('/') {
+            Some(_) => 1,
+            None if peers => 0,
+            None => names
+                .iter()
+                .position(|n| *n == r.implementation)
+                .unwrap_or(0),
+        };
         Bar {
             label,
             value: r.value,

@@ -108,7 +108,7 @@ mod tests {
         });
         for wanted in [
             "Fast 9000",
-            "| a\\|b | ddim | 250 ms | – | 10 |",
+            "| a\\|b | ddim | 250 ms |",
             "> peer is missing",
             "did not finish: exit status: 3",
         ] {

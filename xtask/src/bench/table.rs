@@ -100,30 +100,28 @@ fn curves(metric: &Metric, records: &[&Record]) -> Vec<Table> {
     cases.into_iter().map(table).collect()
 }
 
-/// A row for each record; with a floor, the share of it that is reached.
+/// A row for each record; with a floor, the share of it that is reached. Columns that would say nothing are left out.
 fn values(metric: &Metric, records: &[&Record]) -> Table {
-    let mut head: Vec<String> = ["case", "what", metric.title.as_str(), "quartiles", "runs"]
-        .map(str::to_owned)
-        .to_vec();
-    if let Some(floor) = &metric.floor {
-        head.push(format!("share of {floor}"));
+    let repeated = records.iter().any(|r| r.lo.is_some());
+    let mut head = vec!["case", "what", metric.title.as_str()];
+    if repeated {
+        head.extend(["quartiles", "runs"]);
     }
+    let mut head: Vec<String> = head.into_iter().map(str::to_owned).collect();
+    head.extend(metric.floor.iter().map(|floor| format!("share of {floor}")));
     let row = |r: &&Record| {
-        let spread = match (r.lo, r.hi) {
-            (Some(lo), Some(hi)) => format!(
-                "{} … {}",
-                number::with_unit(lo, &r.unit),
-                number::with_unit(hi, &r.unit)
-            ),
-            _ => String::from("–"),
-        };
+        let value = |v| number::with_unit(v, &r.unit);
         let mut row = vec![
             case_name(r, records),
-            name(r),
-            number::with_unit(r.value, &r.unit),
-            spread,
-            r.runs.to_string(),
+            shown_name(&r.implementation),
+            value(r.value),
         ];
+        if repeated {
+            let spread =
+                r.lo.zip(r.hi)
+                    .map(|(lo, hi)| format!("{} … {}", value(lo), value(hi)));
+            row.extend([spread.unwrap_or_else(|| "–".into()), r.runs.to_string()]);
+        }
         if metric.floor.is_some() {
             row.push(match floor_share(metric, r, records) {
                 _ if metric.floor.as_ref() == Some(&r.implementation) => "the floor".into(),
@@ -154,56 +152,61 @@ fn floor_share(metric: &Metric, record: &Record, records: &[&Record]) -> Option<
     })
 }
 
-/// The implementation with its version if it is not ours.
-fn name(record: &Record) -> String {
-    if record.version.is_empty() {
-        return record.implementation.clone();
+/// An implementation as a person says it: a peer's is recorded as `peer/method`.
+pub(crate) fn shown_name(implementation: &str) -> String {
+    match implementation.split_once('/') {
+        Some((peer, method)) => format!("{method} in {peer}"),
+        None => implementation.to_owned(),
     }
-    format!("{} ({})", record.implementation, record.version)
 }
 
-/// Ours beside each peer. A peer's implementation is called `peer/ours`, such as `diffusers/ddim`.
-fn peers(metric: &Metric, records: &[&Record]) -> Option<Table> {
-    let mut rows = Vec::new();
-    for theirs in records {
-        let Some((peer, method)) = theirs.implementation.split_once('/') else {
-            continue;
-        };
-        let same = |r: &&&Record| {
-            r.implementation == method
-                && r.case == theirs.case
-                && r.threads == theirs.threads
-                && r.x == theirs.x
-        };
-        let Some(ours) = records.iter().find(same) else {
-            continue;
-        };
-        let x = theirs.x.as_ref().map_or(String::new(), |x| {
-            format!(", {} {}", x.name, number::short(x.value))
-        });
-        rows.push(vec![
-            format!("{}{x}", case_name(theirs, records)),
-            method.to_owned(),
-            number::with_unit(ours.value, &ours.unit),
-            format!(
-                "{} ({peer} {})",
-                number::with_unit(theirs.value, &theirs.unit),
-                theirs.version
-            ),
-            number::short(theirs.value / ours.value),
-            verdict(metric, ours, theirs),
-        ]);
-    }
-    let head = ["case", "method", "ours", "peer", "peer ÷ ours", "in words"]
-        .map(str::to_owned)
-        .to_vec();
-    let title = format!("{}: ours beside its peers", metric.title);
-    (!rows.is_empty()).then_some(Table {
-        title,
-        finding: true,
-        head,
-        rows,
-    })
+/// Ours beside each peer, a table for each version that took part.
+fn peers(metric: &Metric, records: &[&Record]) -> Vec<Table> {
+    let foreign = records.iter().filter(|r| r.implementation.contains('/'));
+    let table = |version: &str| {
+        let rows = records
+            .iter()
+            .filter(|r| r.version == version)
+            .filter_map(|r| beside(metric, r, records));
+        let rows: Vec<_> = rows.collect();
+        let head = ["case", "method", "ours", "peer", "peer ÷ ours", "in words"]
+            .map(str::to_owned)
+            .to_vec();
+        let title = format!("{}: ours beside {version}", metric.title);
+        (!rows.is_empty()).then_some(Table {
+            title,
+            finding: true,
+            head,
+            rows,
+        })
+    };
+    distinct(foreign.map(|r| r.version.as_str()))
+        .into_iter()
+        .filter_map(table)
+        .collect()
+}
+
+/// A peer's record in a row with ours of the same thing, if there is one.
+fn beside(metric: &Metric, theirs: &Record, records: &[&Record]) -> Option<Vec<String>> {
+    let (_, method) = theirs.implementation.split_once('/')?;
+    let same = |r: &&&Record| {
+        r.implementation == method
+            && r.case == theirs.case
+            && r.threads == theirs.threads
+            && r.x == theirs.x
+    };
+    let ours = records.iter().find(same)?;
+    let x = theirs.x.as_ref().map_or(String::new(), |x| {
+        format!(", {} {}", x.name, number::short(x.value))
+    });
+    Some(vec![
+        format!("{}{x}", case_name(theirs, records)),
+        method.to_owned(),
+        number::with_unit(ours.value, &ours.unit),
+        number::with_unit(theirs.value, &theirs.unit),
+        number::short(theirs.value / ours.value),
+        verdict(metric, ours, theirs),
+    ])
 }
 
 /// Which of two records is better, in words; quartiles that overlap decide nothing.
@@ -227,7 +230,12 @@ pub(crate) fn verdict(metric: &Metric, ours: &Record, theirs: &Record) -> String
         (_, _, false) => "higher",
     };
     let mark = if won { "ours is" } else { "ours loses:" };
-    format!("{mark} {}× {word}", number::short(ratio))
+    // Quartiles this far apart mean that something else was running.
+    let noisy = [ours, theirs]
+        .iter()
+        .any(|r| ends(r).1 - ends(r).0 > 0.4 * r.value);
+    let doubt = if noisy { " (disturbed)" } else { "" };
+    format!("{mark} {}× {word}{doubt}", number::short(ratio))
 }
 
 #[cfg(test)]

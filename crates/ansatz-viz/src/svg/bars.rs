@@ -54,7 +54,7 @@ impl Default for BarChart {
             scale: Scale::Linear,
             bars,
             references,
-            width: 480.0,
+            width: 400.0,
         }
     }
 }
@@ -135,6 +135,12 @@ impl BarChart {
         let mut clear_from = f64::NEG_INFINITY;
         for tick in ticks {
             let Some(label) = tick.label else { continue };
+            // Seconds are written as beside the bars; other units stand there alone.
+            let label = if self.unit == "s" {
+                number::with_unit(tick.value, "s")
+            } else {
+                label
+            };
             let (x, half) = (at(tick.value), text_width(&label) / 2.0);
             let _ = write!(
                 svg,
@@ -145,9 +151,11 @@ impl BarChart {
             );
             if x - half > clear_from {
                 clear_from = x + half + 6.0;
+                // A label at the left edge would be cut off if it were centred.
+                let anchor = if x - half < 0.0 { "start" } else { "middle" };
                 let _ = write!(
                     svg,
-                    "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" opacity=\"0.8\">{}</text>",
+                    "<text x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\" opacity=\"0.8\">{}</text>",
                     f(x),
                     f(bottom + 15.0),
                     escape(&label)

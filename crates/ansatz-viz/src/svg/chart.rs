@@ -110,8 +110,8 @@ impl Default for Chart {
             x,
             y,
             series: Vec::new(),
-            width: 480.0,
-            height: 250.0,
+            width: 400.0,
+            height: 230.0,
         }
     }
 }
