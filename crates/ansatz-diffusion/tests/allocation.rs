@@ -4,6 +4,7 @@ use ansatz_core::denoiser::from_fn;
 use ansatz_core::{Key, NoiseLevel, Prediction};
 use ansatz_diffusion::{Ddim, DpmMultistep, Heun, Solver, Spacing, TimeGrid, VpLinear};
 
+#[expect(clippy::unwrap_used, reason = "a test")]
 fn allocations(solver: &dyn Solver, steps: usize) -> u64 {
     let schedule = VpLinear::default();
     let grid = TimeGrid::new(&schedule, Spacing::LogSnr, steps).unwrap();

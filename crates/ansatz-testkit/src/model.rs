@@ -19,7 +19,6 @@ mod empirical;
 mod gaussian;
 mod kernel;
 mod mixture;
-mod moments;
 
 use ansatz_core::{EvalError, NoiseLevel, Scalar};
 

@@ -9,6 +9,10 @@
 //! D₁ and D₂ being finite-difference estimates of m′h and m″h². The midpoint variant of order 2
 //! puts ½ψ₁ (½φ₁) in place of −ψ₂ (φ₂).
 //!
+//! The first steps have less history and are of lower order. They happen where the signal is faint,
+//! so their error, though of second order for order 3, has a factor near α² of the start: it shows
+//! on grids of several hundred steps only.
+//!
 //! Cost: one evaluation a step, `order + 1` states.
 //!
 //! Use `++` with order 2 as the default sampler; order 3 for smooth models and 15 steps or more.

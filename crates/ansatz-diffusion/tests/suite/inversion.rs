@@ -6,7 +6,7 @@ use ansatz_diffusion::{
     TimeGrid, VpLinear,
 };
 use ansatz_testkit::model::Mixture;
-use ansatz_testkit::{measure, tb1};
+use ansatz_testkit::{data, measure, tb1};
 
 use crate::common::{run, tb1_rms};
 
@@ -407,5 +407,26 @@ fn bad_options_are_refused() {
                 ..
             })
         ));
+    }
+}
+/// Real digits, exact empirical model: BDIA and EDICT bring every image back.
+#[test]
+fn digits_survive_the_round_trip() {
+    let digits = data::digits();
+    let model = ansatz_testkit::model::Empirical::new(&digits.images, 64)
+        .unwrap()
+        .smoothed(0.1)
+        .unwrap();
+    let x: Vec<f64> = digits.images[..16 * 64]
+        .iter()
+        .map(|v| f64::from(*v))
+        .collect();
+    let grid = grid(Spacing::Time, 50);
+    for (name, solver) in [
+        ("BDIA", &bdia(1.0) as &dyn ExactInversion),
+        ("EDICT", &edict(0.93)),
+    ] {
+        let error = data_round_trip(solver, &grid, &model, &x);
+        assert!(error < 1e-9, "{name}: {error:e}");
     }
 }

@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use ansatz_core::denoiser::from_fn;
-use ansatz_core::{Counted, EvalError, Event, Key, NoiseLevel, Prediction, State, stream};
+use ansatz_core::{
+    Counted, Denoiser, EvalError, Event, Key, NoiseLevel, Prediction, State, stream,
+};
 use ansatz_diffusion::{
     Bdia, Churn, Coefficients, Ddim, DpmMultistep, Edict, Form, Heun, LowerOrder, OBelm, Plan,
     PlanError, SampleError, Solver, Spacing, TimeGrid, VpLinear,
@@ -125,28 +127,46 @@ fn noise(len: usize) -> Vec<f64> {
     x
 }
 
-/// The declared order, on three Gaussians whose flow is known in closed form.
+/// The declared order, on Gaussians of several widths (flow in closed form) and on TB1.
+///
+/// The widths are measured together: a single width is a scalar problem, whose error may change
+/// sign between two grids and show any slope.
 #[test]
 fn order() {
     let schedule = VpLinear::default();
+    let gaussian = Gaussian::new(&[0.0, 1.0, -0.5, 0.2], &[0.25, 0.09, 2.0, 1.3]).unwrap();
     let start = noise(8);
+    let mut narrow = start.clone();
+    let (from, to) = (start_level(&schedule), end_level(&schedule));
+    gaussian
+        .probability_flow(&start, &from, &to, &mut narrow)
+        .unwrap();
+    let mixture = crate::common::exact(&schedule, &start);
     for s in solvers() {
         let Some(order) = s.order else { continue };
-        for (mean, variance) in [(0.0, 0.25), (1.0, 0.09), (-0.5, 2.0)] {
-            let model = Gaussian::isotropic(1, mean, variance).unwrap();
-            let (from, to) = (start_level(&schedule), end_level(&schedule));
-            let exact = model.probability_flow(&start, &from, &to).unwrap();
-            let errors = [320, 640, 1280].map(|n| {
+        let slope = |model: &dyn Denoiser<Vec<f64>>, exact: &[f64]| {
+            let errors = [320, 640].map(|n| {
                 let mut x = start.clone();
                 plan(&*s.solver, n)
-                    .sample(&model, &mut x, Key::new(0), &mut ())
+                    .sample(model, &mut x, Key::new(0), &mut ())
                     .unwrap();
-                measure::rms(&x, &exact, 1)
+                measure::rms(&x, exact, 2)
             });
-            let slope = measure::slopes(&errors)[1];
+            measure::slopes(&errors)[0]
+        };
+        let on_tb1 = slope(&Mixture::tb1(), &mixture);
+        assert!(
+            (on_tb1 - order).abs() < 0.25,
+            "{} on TB1: order {on_tb1}, declared {order}",
+            s.name
+        );
+        // A third-order multistep starts with a first-order step. That error has a factor of α² at
+        // the noise end, and on the Gaussian, where all else is small, it is what one sees.
+        if order < 2.5 {
+            let got = slope(&gaussian, &narrow);
             assert!(
-                (slope - order).abs() < 0.25 || errors[2] < 1e-12,
-                "{}: order {slope}, declared {order} (variance {variance}, errors {errors:?})",
+                (got - order).abs() < 0.25,
+                "{} on a Gaussian: order {got}, declared {order}",
                 s.name
             );
         }
@@ -209,7 +229,7 @@ fn threads() {
             let mut x = noise(100_002);
             plan.sample(&Mixture::tb1(), &mut x, Key::new(5), &mut ())
                 .unwrap();
-            x.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+            x
         });
     }
 }
@@ -397,7 +417,6 @@ fn bad_grids() {
 /// Answering requests from outside gives the bits of running inside; a lost request comes again.
 #[test]
 fn pulling() {
-    use ansatz_core::Denoiser;
     use ansatz_diffusion::Progress;
     let model = Mixture::tb1();
     for s in solvers() {
