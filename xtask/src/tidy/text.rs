@@ -18,8 +18,11 @@ const FOLDERS: [&str; 6] = ["work", "tmp", "root", "farm", "home", "Users"];
 
 pub(crate) fn check(path: &str, content: &str) -> Vec<Finding> {
     let mut found = Vec::new();
-    // The lock file is cargo's: it names the index of every package.
-    if path.ends_with("Cargo.lock") {
+    // The lock file is cargo's: it names the index of every package. Control characters mean data that only looks like text.
+    let is_data = content
+        .chars()
+        .any(|c| c.is_control() && !"\n\r\t".contains(c));
+    if path.ends_with("Cargo.lock") || is_data {
         return found;
     }
     for (index, line) in content.lines().enumerate() {
@@ -79,6 +82,7 @@ mod tests {
         assert_eq!(messages(HOSTS[0]).len(), 1);
         assert_eq!(messages("text ").len(), 1);
         assert!(check("Cargo.lock", HOSTS[0]).is_empty());
+        assert!(check("data.u8", "\0\u{8} \n").is_empty());
     }
 
     #[test]

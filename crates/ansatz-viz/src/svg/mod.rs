@@ -4,12 +4,14 @@
 //! fallback, so a chart stands alone and still follows the style sheet of a page that includes it. Sizes are in CSS
 //! pixels of the view box; the picture fills the width it is given.
 
+mod axis;
 mod bars;
 mod chart;
 mod mark;
 
+pub use axis::{Axis, Scale};
 pub use bars::{Bar, BarChart, Reference};
-pub use chart::{Axis, Chart, Point, Scale, Series, Spread};
+pub use chart::{Chart, Point, Series, Spread};
 
 /// Text made safe for SVG and HTML, attributes included.
 #[must_use]
