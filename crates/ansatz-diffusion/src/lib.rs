@@ -16,5 +16,7 @@ pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, SubVp, VarianceExploding, VpCosine, VpLinear,
 };
 pub use solver::{
-    Churn, Coefficients, Ddim, DpmMultistep, Form, Heun, LowerOrder, Rule, Sampler, Solver,
+    Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep, DpmSinglestep, Form,
+    Heun, LowerOrder, RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Solver, StepCoefficients,
+    Tableau, UniPc, Variable,
 };

@@ -4,13 +4,26 @@
 //! and nothing about memory, models, noise sources or observers.
 
 mod ddim;
+mod deis;
+mod denoise;
 mod dpm;
 mod edm;
+pub(crate) mod exponential;
 pub(crate) mod phi;
+mod rho_rk;
+mod sde;
+mod singlestep;
+mod unipc;
 
 pub use ddim::Ddim;
+pub use deis::{Deis, StepCoefficients, Variable};
+pub use denoise::DenoiseToZero;
 pub use dpm::{Coefficients, DpmMultistep, Form, LowerOrder};
 pub use edm::{Churn, Heun, Rule};
+pub use rho_rk::{RhoRungeKutta, Tableau};
+pub use sde::SdeDpmMultistep;
+pub use singlestep::{Blocks, DpmSinglestep};
+pub use unipc::{Bh, UniPc};
 
 use ansatz_core::{Denoiser, Key, NoiseSchedule, Observer, Report, State};
 
