@@ -72,6 +72,30 @@ pub enum PlanError {
         /// The coefficient.
         value: f64,
     },
+    /// The plan has no exact inverse.
+    #[error(
+        "operation {operation} of the plan leaves {unknown} unknowns: only coupled and \
+         bi-directional solvers (Edict, Bdia, OBelm) can be inverted exactly"
+    )]
+    NotInvertible {
+        /// Index of the operation, see `Plan::operations`.
+        operation: usize,
+        /// Values that it would have to give.
+        unknown: usize,
+    },
+    /// An inversion that would amplify rounding errors beyond use.
+    #[error(
+        "inverting {steps} steps amplifies rounding errors by {amplification:e}, more than \
+         {allowed:e}: use fewer steps, a parameter nearer to 1, or raise `max_amplification`"
+    )]
+    Amplification {
+        /// Steps to invert.
+        steps: usize,
+        /// Predicted growth of a perturbation.
+        amplification: f64,
+        /// Largest growth that the options allow.
+        allowed: f64,
+    },
     /// A plan was given or asked for another number of states than it has.
     #[error("the plan has {expected} {what} states, got {got}")]
     Arity {

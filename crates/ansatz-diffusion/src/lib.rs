@@ -16,7 +16,7 @@ pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, SubVp, VarianceExploding, VpCosine, VpLinear,
 };
 pub use solver::{
-    Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep, DpmSinglestep, Form,
-    Heun, LowerOrder, RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Solver, StepCoefficients,
-    Tableau, UniPc, Variable,
+    Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep,
+    DpmSinglestep, Edict, ExactInversion, Form, Heun, LowerOrder, OBelm, RhoRungeKutta, Rule,
+    Sampler, SdeDpmMultistep, Solver, StepCoefficients, Tableau, UniPc, Variable,
 };

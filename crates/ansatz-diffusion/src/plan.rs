@@ -16,7 +16,9 @@
 
 mod allocate;
 mod build;
+mod compose;
 mod display;
+mod invert;
 mod linear;
 mod run;
 

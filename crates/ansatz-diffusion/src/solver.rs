@@ -3,23 +3,31 @@
 //! A solver is a struct of public options with a `Default`, and one method. It knows its formulas
 //! and nothing about memory, models, noise sources or observers.
 
+mod bdia;
 mod ddim;
 mod deis;
 mod denoise;
 mod dpm;
+mod edict;
 mod edm;
 pub(crate) mod exponential;
+mod invertible;
+mod o_belm;
 pub(crate) mod phi;
 mod rho_rk;
 mod sde;
 mod singlestep;
 mod unipc;
 
+pub use bdia::Bdia;
 pub use ddim::Ddim;
 pub use deis::{Deis, StepCoefficients, Variable};
 pub use denoise::DenoiseToZero;
 pub use dpm::{Coefficients, DpmMultistep, Form, LowerOrder};
+pub use edict::{Alternate, Edict};
 pub use edm::{Churn, Heun, Rule};
+pub use invertible::{ExactInversion, MAX_AMPLIFICATION_F32, MAX_AMPLIFICATION_F64};
+pub use o_belm::OBelm;
 pub use rho_rk::{RhoRungeKutta, Tableau};
 pub use sde::SdeDpmMultistep;
 pub use singlestep::{Blocks, DpmSinglestep};

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod data;
 mod eigen;
 mod error;
+pub mod laws;
 pub mod measure;
 pub mod model;
 pub mod reference;

@@ -9,7 +9,9 @@ use common::{Edm, VpLinear};
 
 fn log_p(x: &[f64], at: &NoiseLevel) -> f64 {
     let mut out = [0.0];
-    Mixture::tb1().log_density(x, at, &mut out).unwrap();
+    Mixture::tb1()
+        .log_density(x, at, &mut out)
+        .expect("valid arguments");
     out[0]
 }
 
@@ -19,9 +21,15 @@ fn spot_values_hold_to_1e_10() {
     for spot in tb1::SPOTS {
         let at = VpLinear.level(spot.t);
         let (mut score, mut mean, mut laplacian) = ([0.0; 2], [0.0; 2], [0.0]);
-        model.score(&tb1::SPOT, &at, &mut score).unwrap();
-        model.posterior_mean(&tb1::SPOT, &at, &mut mean).unwrap();
-        model.laplacian(&tb1::SPOT, &at, &mut laplacian).unwrap();
+        model
+            .score(&tb1::SPOT, &at, &mut score)
+            .expect("valid arguments");
+        model
+            .posterior_mean(&tb1::SPOT, &at, &mut mean)
+            .expect("valid arguments");
+        model
+            .laplacian(&tb1::SPOT, &at, &mut laplacian)
+            .expect("valid arguments");
         for (what, got, want) in [
             ("alpha", at.alpha, spot.alpha),
             ("sigma", at.sigma, spot.sigma),
@@ -66,8 +74,10 @@ fn log_density_solves_the_fokker_planck_equation() {
         for x in tb1::points(16).chunks_exact(2) {
             let at = VpLinear.level(t);
             let (mut score, mut laplacian) = ([0.0; 2], [0.0]);
-            model.score(x, &at, &mut score).unwrap();
-            model.laplacian(x, &at, &mut laplacian).unwrap();
+            model.score(x, &at, &mut score).expect("valid arguments");
+            model
+                .laplacian(x, &at, &mut laplacian)
+                .expect("valid arguments");
             let h = 1e-3 * t;
             let p = |k: f64| log_p(x, &VpLinear.level(t + k * h));
             let rate = (45.0 * (p(1.0) - p(-1.0)) - 9.0 * (p(2.0) - p(-2.0)) + p(3.0) - p(-3.0))
@@ -88,7 +98,8 @@ fn vp_flow_ends_where_the_table_says() {
     for kind in [Prediction::Noise, Prediction::Data] {
         let model = Mixture::tb1().predicting(kind);
         let (from, to) = tb1::VP_TIMES;
-        let end = probability_flow(&model, &VpLinear, from, to, &tb1::points(16)).unwrap();
+        let end = probability_flow(&model, &VpLinear, from, to, &tb1::points(16))
+            .expect("valid arguments");
         let worst = measure::max_abs_diff(&end, &tb1::VP_ENDS.concat());
         println!("{kind:?}: worst difference {worst:e}");
         assert!(worst < 0.51e-10, "{worst:e}");
@@ -100,7 +111,7 @@ fn vp_flow_ends_where_the_table_says() {
 fn edm_flow_ends_where_the_table_says() {
     let start: Vec<f64> = tb1::points(16).iter().map(|v| 80.0 * v).collect();
     let (from, to) = tb1::EDM_TIMES;
-    let end = probability_flow(&Mixture::tb1(), &Edm, from, to, &start).unwrap();
+    let end = probability_flow(&Mixture::tb1(), &Edm, from, to, &start).expect("valid arguments");
     let worst = measure::max_abs_diff(&end[..6], &tb1::EDM_ENDS.concat());
     assert!(worst < 0.51e-8, "{worst:e}");
 }
@@ -111,9 +122,9 @@ fn vp_and_edm_flows_agree_after_scaling() {
     let model = Mixture::tb1();
     let x = tb1::points(16);
     let (a, b) = (VpLinear.level(1.0), VpLinear.level(1e-3));
-    let vp = probability_flow(&model, &VpLinear, 1.0, 1e-3, &x).unwrap();
+    let vp = probability_flow(&model, &VpLinear, 1.0, 1e-3, &x).expect("valid arguments");
     let scaled: Vec<f64> = x.iter().map(|v| v / a.alpha).collect();
-    let edm = probability_flow(&model, &Edm, a.rho(), b.rho(), &scaled).unwrap();
+    let edm = probability_flow(&model, &Edm, a.rho(), b.rho(), &scaled).expect("valid arguments");
     let vp: Vec<f64> = vp.iter().map(|v| v / b.alpha).collect();
     let worst = measure::max_abs_diff(&vp, &edm);
     println!("VP against EDM {worst:e}");
@@ -144,8 +155,8 @@ fn default_steps_reach_1e_12() {
 fn flow_returns_the_way_it_came() {
     let model = Mixture::tb1();
     let x = tb1::points(16);
-    let there = probability_flow(&model, &VpLinear, 1.0, 0.1, &x).unwrap();
-    let back = probability_flow(&model, &VpLinear, 0.1, 1.0, &there).unwrap();
+    let there = probability_flow(&model, &VpLinear, 1.0, 0.1, &x).expect("valid arguments");
+    let back = probability_flow(&model, &VpLinear, 0.1, 1.0, &there).expect("valid arguments");
     assert!(measure::max_abs_diff(&x, &back) < 1e-11);
 }
 
@@ -153,7 +164,8 @@ fn flow_returns_the_way_it_came() {
 fn moments_and_kernel_distance_of_512_end_points() {
     let model = Mixture::tb1();
     let (from, to) = tb1::VP_TIMES;
-    let x = probability_flow(&model, &VpLinear, from, to, &tb1::points(512)).unwrap();
+    let x =
+        probability_flow(&model, &VpLinear, from, to, &tb1::points(512)).expect("valid arguments");
     let mean = [0, 1].map(|j| x.iter().skip(j).step_by(2).sum::<f64>() / 512.0);
     assert!(
         measure::max_abs_diff(&mean, &tb1::VP_MEAN_512) < 0.51e-8,
@@ -173,7 +185,9 @@ fn moments_and_kernel_distance_of_512_end_points() {
         }
     }
     assert!(measure::max_abs_diff(&mean, &model.mean(&at)) < 0.002);
-    let mmd = model.mmd_squared(&x, &at, tb1::LENGTHSCALE).unwrap();
+    let mmd = model
+        .mmd_squared(&x, &at, tb1::LENGTHSCALE)
+        .expect("valid arguments");
     println!("MMD² {mmd:e}");
     assert!((mmd - tb1::VP_MMD_SQUARED_512).abs() < 0.51e-10, "{mmd:e}");
 }

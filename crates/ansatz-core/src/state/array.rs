@@ -21,7 +21,7 @@ fn same_order<T: Scalar, D: Dimension>(x: &Array<T, D>, y: &Array<T, D>) -> bool
     x.strides() == y.strides() && x.as_slice_memory_order().is_some()
 }
 
-/// Elements of `x` in the memory order of `like`, which is contiguous.
+/// Elements of `x` in the memory order of `like`, which is row- or column-major.
 fn in_order_of<'a, T: Scalar, D: Dimension>(
     x: &'a Array<T, D>,
     like: &Array<T, D>,
@@ -81,15 +81,22 @@ impl<T: Scalar, D: Dimension> State for Array<T, D> {
     }
 
     fn dot(&self, other: &Self) -> f64 {
-        let like = zeros_if_scattered(self);
-        let like = like.as_ref().unwrap_or(self);
-        kernel::dot(&in_order_of(self, like), &in_order_of(other, like))
+        if same_order(self, other) && self.shape() == other.shape() {
+            return kernel::dot(elements(self), elements(other));
+        }
+        let like = plain_order(self);
+        kernel::dot(&in_order_of(self, &like), &in_order_of(other, &like))
     }
 
     fn error_norm(&self, a: &Self, b: &Self, tol: Tolerance) -> f64 {
-        let like = zeros_if_scattered(self);
-        let like = like.as_ref().unwrap_or(self);
-        let [x, a, b] = [self, a, b].map(|s| in_order_of(s, like));
+        if [a, b]
+            .iter()
+            .all(|s| same_order(self, s) && self.shape() == s.shape())
+        {
+            return kernel::error_norm(elements(self), elements(a), elements(b), tol);
+        }
+        let like = plain_order(self);
+        let [x, a, b] = [self, a, b].map(|s| in_order_of(s, &like));
         kernel::error_norm(&x, &a, &b, tol)
     }
 
@@ -114,9 +121,14 @@ impl<T: Scalar, D: Dimension> State for Array<T, D> {
     }
 }
 
-/// A contiguous array to order others by, when `x` itself has holes.
-fn zeros_if_scattered<T: Scalar, D: Dimension>(x: &Array<T, D>) -> Option<Array<T, D>> {
-    x.as_slice_memory_order().is_none().then(|| zeros_like(x))
+/// A row- or column-major array to order others by: `x` itself, unless its axes are permuted in
+/// another way or it has holes.
+fn plain_order<T: Scalar, D: Dimension>(x: &Array<T, D>) -> Cow<'_, Array<T, D>> {
+    if x.is_standard_layout() || x.t().is_standard_layout() {
+        Cow::Borrowed(x)
+    } else {
+        Cow::Owned(zeros_like(x))
+    }
 }
 
 /// Arrays in standard (row-major) layout.

@@ -89,8 +89,12 @@ impl PlanBuilder {
 
     /// Standard normal noise of the given random stream.
     pub fn normal(&mut self, stream: u64) -> Value {
-        let draw = self.draws;
-        self.draws += 1;
+        self.normal_numbered(self.draws, stream)
+    }
+
+    /// A draw that another plan numbered: transformations ask for the same noise again.
+    pub(super) fn normal_numbered(&mut self, draw: usize, stream: u64) -> Value {
+        self.draws = self.draws.max(draw + 1);
         self.push(Operation::Normal { draw, stream })
     }
 

@@ -279,6 +279,8 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
     /// Ends the run here. The states are the outputs, or those of the last finished step.
     #[must_use]
     pub fn finish(mut self) -> (Vec<S>, Report) {
+        // A mark may hold more than the plan gives out, such as the partner of a coupled state.
+        self.current.truncate(self.plan.outputs.len());
         // The common case moves: one output, taken out of its slot.
         if let [slot] = self.current[..] {
             let state = self.slots.swap_remove(slot.0 as usize);

@@ -21,6 +21,7 @@
 use ansatz_core::{NoiseLevel, NoiseSchedule, Prediction};
 
 use super::exponential::{Exponential, gauss_legendre, lagrange};
+use super::invertible::check_steps;
 use super::{Form, LowerOrder, Solver};
 use crate::{Plan, PlanError, TimeGrid};
 
@@ -142,13 +143,7 @@ impl Deis {
                 allowed: "0 to 3",
             });
         }
-        if grid.steps() <= self.degree {
-            return Err(PlanError::TooFewSteps {
-                method: "DEIS",
-                needed: self.degree + 1,
-                got: grid.steps(),
-            });
-        }
+        check_steps("DEIS", self.degree + 1, grid)?;
         let levels = grid.levels();
         let coefficients = |(i, (from, to)): (usize, (&NoiseLevel, &NoiseLevel))| {
             let order = (self.degree + 1).min(i + 1);

@@ -14,7 +14,7 @@
 use ansatz_core::{NoiseLevel, NoiseSchedule, Prediction};
 
 use super::Solver;
-use crate::{Plan, PlanBuilder, PlanError, TimeGrid};
+use crate::{Plan, PlanError, TimeGrid};
 
 /// A solver followed by one denoising evaluation of each of its outputs.
 ///
@@ -41,7 +41,9 @@ impl<S: Solver> Solver for DenoiseToZero<S> {
         if end.sigma == 0.0 {
             return Ok(plan);
         }
-        let (mut p, outputs) = PlanBuilder::resume(plan);
+        let mut p = Plan::builder();
+        let inputs: Vec<_> = (0..plan.inputs()).map(|_| p.input()).collect();
+        let outputs = p.append(&plan, &inputs)?;
         let clean: Vec<_> = outputs
             .iter()
             .map(|x| p.eval(*x, &end, Prediction::Data))

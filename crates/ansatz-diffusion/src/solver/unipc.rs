@@ -17,6 +17,7 @@ use ansatz_core::{NoiseLevel, NoiseSchedule};
 
 use super::dpm::to_clean;
 use super::exponential::Exponential;
+use super::invertible::check_steps;
 use super::{Form, LowerOrder, Solver};
 use crate::{Linear, Plan, PlanError, TimeGrid, Value};
 
@@ -114,13 +115,7 @@ impl Solver for UniPc {
                 allowed: "1, 2 or 3",
             });
         }
-        if grid.steps() < self.order {
-            return Err(PlanError::TooFewSteps {
-                method: "UniPC",
-                needed: self.order,
-                got: grid.steps(),
-            });
-        }
+        check_steps("UniPC", self.order, grid)?;
         let want = self.form.prediction();
         let mut p = Plan::builder();
         let mut x = p.input();

@@ -1,7 +1,16 @@
 //! All integration tests in one program: it links once.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    clippy::type_complexity,
+    reason = "a test fails by panicking, compares with exact numbers, and holds tables of rows"
+)]
+
 mod common;
 mod deis;
 mod discrete;
 mod edm;
+mod inversion;
+mod laws;
 mod tb1;

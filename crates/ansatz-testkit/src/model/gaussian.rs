@@ -15,7 +15,7 @@ use crate::error::{finite, length, non_negative};
 /// use ansatz_core::{Denoiser, NoiseLevel, Prediction};
 /// use ansatz_testkit::Gaussian;
 /// let model = Gaussian::isotropic(2, 0.0, 0.25)?.predicting(Prediction::Noise);
-/// let mut noise = vec![0.0; 2];
+/// let mut noise = vec![0.0_f64; 2];
 /// model.eval(&vec![1.0, -2.0], &NoiseLevel::new(0.5, 0.8, 0.6), &mut noise)?;
 /// assert!((noise[0] - 0.6 / 0.52).abs() < 1e-15); // σ·x / (α²·0.25 + σ²)
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -22,7 +22,7 @@ const TOLERANCE: f64 = 1e-12;
 /// use ansatz_core::NoiseLevel;
 /// use ansatz_testkit::{Analytic, Mixture};
 /// let model = Mixture::new(&[0.5, 0.5], &[-1.0, 1.0], &[0.01, 0.01])?; // two bumps on a line
-/// let mut mean = [0.0];
+/// let mut mean = [0.0_f64];
 /// model.posterior_mean(&[0.5], &NoiseLevel::new(0.1, 1.0, 0.1), &mut mean)?;
 /// assert!((mean[0] - 0.75).abs() < 1e-12); // halfway between the observation and the right bump
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,0 +1,250 @@
+//! Laws of states: arithmetic against a naive evaluation, the same bits on any pool.
+
+use ansatz_core::{Key, Scalar, State, Tolerance};
+
+use super::run::check_threads;
+use super::{Verdict, bits, demand, normal, uphold};
+
+/// Lengths around the limits of chunked and parallel loops.
+const LENGTHS: [usize; 6] = [0, 1, 5, 4096, 40_000, 100_003];
+
+/// Most terms of a combination that is tried.
+const MAX_TERMS: usize = 12;
+
+/// Terms up to which a combination must be rounded once; coupled states may split longer sums.
+const ROUNDED_ONCE: usize = 8;
+
+/// Everything that [`State`] promises, for states of many lengths.
+///
+/// `make` builds a state from its elements in logical order and `read` gives them back. Checked
+/// are: lengths and zeros; `lincomb` with 0 to 12 terms and β = 0, 1, −0.7 against `f64`
+/// arithmetic, rounded once up to 8 terms; β = 0 over NaN; `assign`; `dot`, `norm` and
+/// `error_norm` against naive sums; `is_finite`; noise that repeats, differs between keys and
+/// streams, and has mean 0 and variance 1; equal bits on 1, 2 and 3 threads.
+///
+/// ```
+/// ansatz_testkit::laws::state(
+///     |x| x.iter().map(|v| *v as f32).collect::<Vec<_>>(),
+///     |s| s.iter().map(|v| f64::from(*v)).collect(),
+/// );
+/// ```
+///
+/// # Panics
+/// On the first violation.
+#[track_caller]
+pub fn state<S: State>(make: impl Fn(&[f64]) -> S + Sync, read: impl Fn(&S) -> Vec<f64> + Sync) {
+    for n in LENGTHS {
+        let subject = Subject {
+            make: &make,
+            read: &read,
+            n,
+        };
+        uphold(subject.check().map_err(|e| format!("{n} elements: {e}")));
+    }
+}
+
+/// Noise of a state that is one array in logical order: element `i` is the `i`-th number of
+/// [`Key::fill_normal`], whatever the length and the memory layout.
+///
+/// # Panics
+/// On the first violation.
+#[track_caller]
+pub fn flat_noise<S: State>(
+    make: impl Fn(&[f64]) -> S + Sync,
+    read: impl Fn(&S) -> Vec<f64> + Sync,
+) {
+    let longest = LENGTHS.into_iter().max().unwrap_or(0);
+    let (key, stream) = (Key::new(3), 5);
+    let mut all = vec![S::Scalar::of(0.0); longest];
+    key.fill_normal(stream, &mut all);
+    for n in LENGTHS {
+        let mut s = make(&vec![0.0; n]);
+        s.fill_normal(key, stream);
+        let got = read(&s);
+        let at = (0..n).find(|i| got[*i].to_bits() != all[*i].f64().to_bits());
+        uphold(demand(at.is_none(), || {
+            let i = at.unwrap_or_default();
+            format!(
+                "{n} elements: noise number {i} is {:e}, a flat vector has {:e}",
+                got[i],
+                all[i].f64()
+            )
+        }));
+    }
+}
+
+struct Subject<'a, M, R> {
+    make: &'a M,
+    read: &'a R,
+    n: usize,
+}
+
+impl<S, M, R> Subject<'_, M, R>
+where
+    S: State,
+    M: Fn(&[f64]) -> S + Sync,
+    R: Fn(&S) -> Vec<f64> + Sync,
+{
+    fn check(&self) -> Verdict {
+        self.shape()?;
+        self.lincomb()?;
+        self.reductions()?;
+        self.finiteness()?;
+        self.noise()?;
+        self.threads()
+    }
+
+    /// Normal numbers as the state stores them, and the state.
+    fn draw(&self, draw: u64) -> (Vec<f64>, S) {
+        let values: Vec<f64> = normal::<S::Scalar>(self.n, draw)
+            .iter()
+            .map(|v| v.f64())
+            .collect();
+        let state = (self.make)(&values);
+        (values, state)
+    }
+
+    fn shape(&self) -> Verdict {
+        let (values, x) = self.draw(0);
+        demand(x.len() == self.n && x.is_empty() == (self.n == 0), || {
+            format!("len is {}, is_empty {}", x.len(), x.is_empty())
+        })?;
+        demand(bits(&(self.read)(&x)) == bits(&values), || {
+            "read does not return what make was given".into()
+        })?;
+        let zeros = x.zeros_like();
+        demand(
+            zeros.len() == self.n && (self.read)(&zeros).iter().all(|v| v.to_bits() == 0),
+            || format!("zeros_like gives {} elements, not all 0", zeros.len()),
+        )?;
+        let mut y = self.draw(1).1;
+        y.assign(&x);
+        demand(bits(&(self.read)(&y)) == bits(&values), || {
+            "assign does not copy".into()
+        })
+    }
+
+    fn lincomb(&self) -> Verdict {
+        let inputs: Vec<_> = (1..=MAX_TERMS as u64).map(|k| self.draw(k)).collect();
+        for count in 0..=MAX_TERMS {
+            let c = |k: usize| 0.4 - 0.15 * k as f64;
+            let terms: Vec<_> = (0..count).map(|k| (c(k), &inputs[k].1)).collect();
+            for beta in [0.0, 1.0, -0.7] {
+                let (start, mut got) = self.draw(0);
+                if beta == 0.0 {
+                    got = (self.make)(&vec![f64::NAN; self.n]);
+                }
+                got.lincomb(beta, &terms);
+                let got = (self.read)(&got);
+                for i in 0..self.n {
+                    let parts = (0..count).map(|k| c(k) * inputs[k].0[i]);
+                    let (sum, size) = parts
+                        .fold((beta * start[i], (beta * start[i]).abs()), |(s, a), p| {
+                            (s + p, a + p.abs())
+                        });
+                    let eps = S::Scalar::EPS.f64();
+                    let rounding = if count <= ROUNDED_ONCE {
+                        0.5 * eps * sum.abs()
+                    } else {
+                        2.0 * eps * size
+                    };
+                    let tolerance = rounding + (count + 2) as f64 * f64::EPSILON * size;
+                    let error = (got[i] - sum).abs();
+                    demand(error <= tolerance, || {
+                        format!(
+                            "lincomb of {count} terms with beta = {beta}: element {i} is {:e}, \
+                             expected {sum:e} within {tolerance:e}",
+                            got[i]
+                        )
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reductions(&self) -> Verdict {
+        let [(a, x), (b, y), (c, z)] = [1, 2, 3].map(|k| self.draw(k));
+        let near = |what: &str, got: f64, want: f64, size: f64| {
+            let tolerance = (self.n + 10) as f64 * f64::EPSILON * size;
+            demand((got - want).abs() <= tolerance, || {
+                format!("{what} is {got:e}, expected {want:e} within {tolerance:e}")
+            })
+        };
+        let products = || a.iter().zip(&b).map(|(a, b)| a * b);
+        let size = products().map(f64::abs).sum();
+        near("dot", x.dot(&y), products().sum(), size)?;
+        let norm = a.iter().map(|v| v * v).sum::<f64>().sqrt();
+        near("norm", x.norm(), norm, norm)?;
+        let tol = Tolerance::new(1e-3, 0.1);
+        let squares = (0..self.n).map(|i| {
+            let scale = tol.atol + tol.rtol * b[i].abs().max(c[i].abs());
+            (a[i] / scale).powi(2)
+        });
+        let want = (squares.sum::<f64>() / self.n.max(1) as f64).sqrt();
+        near("error_norm", x.error_norm(&y, &z, tol), want, want)
+    }
+
+    fn finiteness(&self) -> Verdict {
+        let (values, x) = self.draw(0);
+        demand(x.is_finite(), || "normal numbers are not finite".into())?;
+        if self.n == 0 {
+            return Ok(());
+        }
+        for i in [0, self.n / 2, self.n - 1] {
+            for broken in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let mut values = values.clone();
+                values[i] = broken;
+                demand(!(self.make)(&values).is_finite(), || {
+                    format!("is_finite does not see {broken} in element {i}")
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn noise(&self) -> Verdict {
+        let fill = |key: u64, stream| {
+            let mut s = (self.make)(&vec![f64::NAN; self.n]);
+            s.fill_normal(Key::new(key), stream);
+            (self.read)(&s)
+        };
+        let z = fill(1, 0);
+        demand(bits(&z) == bits(&fill(1, 0)), || {
+            "fill_normal does not repeat".into()
+        })?;
+        if self.n > 0 {
+            demand(bits(&z) != bits(&fill(2, 0)), || {
+                "fill_normal does not depend on the key".into()
+            })?;
+            demand(bits(&z) != bits(&fill(1, 1)), || {
+                "fill_normal does not depend on the stream".into()
+            })?;
+        }
+        if self.n < 1000 {
+            return Ok(());
+        }
+        // Five standard errors of mean and variance: 6e-7 of false alarm, and the keys are fixed.
+        let n = self.n as f64;
+        let mean = z.iter().sum::<f64>() / n;
+        let variance = z.iter().map(|v| v * v).sum::<f64>() / n;
+        demand(
+            mean.abs() <= 5.0 / n.sqrt() && (variance - 1.0).abs() <= 5.0 * (2.0 / n).sqrt(),
+            || format!("noise has mean {mean} and variance {variance}"),
+        )
+    }
+
+    fn threads(&self) -> Verdict {
+        let [(_, x), (_, y), (_, z)] = [1, 2, 3].map(|k| self.draw(k));
+        check_threads("a state operation", || {
+            let mut s = x.clone();
+            s.lincomb(0.3, &[(0.5, &y), (-1.5, &z)]);
+            let mut out = (self.read)(&s);
+            s.fill_normal(Key::new(9), 1);
+            out.extend((self.read)(&s));
+            out.push(x.dot(&y));
+            out.push(x.error_norm(&y, &z, Tolerance::new(1e-3, 0.1)));
+            out
+        })
+    }
+}
