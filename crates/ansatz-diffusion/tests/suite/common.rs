@@ -89,3 +89,13 @@ pub(crate) fn check_budgets(rows: &[Budgets<'_>]) {
     }
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
+
+/// The injected noise of the reference tables: draw k of sample j is point (j + k + 1) mod n.
+pub(crate) fn rotated_points(draw: usize, out: &mut [f64]) {
+    let n = out.len() / 2;
+    let points = tb1::points(n);
+    for (j, z) in out.chunks_exact_mut(2).enumerate() {
+        let from = (j + draw + 1) % n;
+        z.copy_from_slice(&points[2 * from..2 * from + 2]);
+    }
+}

@@ -10,6 +10,7 @@
 mod common;
 mod deis;
 mod discrete;
+mod dpm;
 mod edm;
 mod inversion;
 mod laws;
