@@ -8,7 +8,9 @@
 )]
 
 mod common;
+mod deis;
 mod discrete;
+mod dpm;
 mod edm;
 mod gradient;
 mod inversion;
