@@ -64,6 +64,11 @@ fn loss(x: &[f64]) -> f64 {
         .sum()
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    clippy::ptr_arg,
+    reason = "the shape of a loss callback"
+)]
 fn loss_gradient(output: usize, x: &Vec<f64>, w: &mut Vec<f64>) -> Result<(), EvalError> {
     for (j, (w, x)) in w.iter_mut().zip(x).enumerate() {
         *w = if output == 0 {
