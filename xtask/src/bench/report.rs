@@ -310,14 +310,12 @@ fn image(picture: &Picture) -> Result<String, Error> {
 }
 
 fn table_html(table: &Table) -> String {
-    let mut html = String::new();
-    push(
-        &mut html,
-        format_args!(
-            "<h3>{}</h3>\n<div class=\"scroll\"><table>\n",
-            escape(&table.title)
-        ),
-    );
+    let mut html = format!("<h3>{}</h3>\n", escape(&table.title));
+    // A title may say that there is nothing to list.
+    if table.rows.is_empty() {
+        return html;
+    }
+    html.push_str("<div class=\"scroll\"><table>\n");
     let head = std::iter::once(("th", &table.head));
     for (tag, cells) in head.chain(table.rows.iter().map(|row| ("td", row))) {
         html.push_str("<tr>");
