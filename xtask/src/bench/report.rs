@@ -227,7 +227,8 @@ fn plot(
         };
         let colour = match r.implementation.split_once('/') {
             Some(_) => 1,
-            None if peers => 0,
+            // More bars than colours: each has its name beside it.
+            None if peers || names.len() > 6 => 0,
             None => names
                 .iter()
                 .position(|n| *n == r.implementation)
