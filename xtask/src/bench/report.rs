@@ -125,28 +125,29 @@ fn section(html: &mut String, page: &Page<'_>, suite: &Suite) -> Result<(), Erro
     if records.is_empty() {
         html.push_str("<p class=\"note\">This suite left no records.</p>\n");
     }
-    let mut figures = Vec::new();
+    // A row of figures for each metric: charts of one kind are of about one height.
+    let mut groups = Vec::new();
     for metric in &suite.metrics {
         let mine: Vec<&Record> = records
             .iter()
             .copied()
             .filter(|r| r.metric == metric.name)
             .collect();
-        figures.extend(plots(metric, &mine).map_err(|source| Error::Draw {
+        let figures = plots(metric, &mine).map_err(|source| Error::Draw {
             what: format!("{} of {}", metric.name, suite.name),
             source,
-        })?);
+        })?;
+        groups.push(("figures", figures));
     }
     let pictures = collected.pictures.iter().filter(|p| p.suite == suite.name);
     let pictures = pictures.map(image).collect::<Result<Vec<_>, _>>()?;
-    for (class, group) in [("figures", figures), ("figures pictures", pictures)] {
-        if !group.is_empty() {
-            let group = group.concat();
-            push(
-                html,
-                format_args!("<div class=\"{class}\">\n{group}</div>\n"),
-            );
-        }
+    groups.push(("figures pictures", pictures));
+    for (class, group) in groups.into_iter().filter(|(_, group)| !group.is_empty()) {
+        let group = group.concat();
+        push(
+            html,
+            format_args!("<div class=\"{class}\">\n{group}</div>\n"),
+        );
     }
     let beside = page
         .earlier
