@@ -13,10 +13,11 @@ pub use error::{PlanError, SampleError};
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
 pub use plan::{Linear, Plan, PlanBuilder, Progress, Request, Run, Value};
 pub use schedule::{
-    Betas, Discrete, Edm, FlowLinear, SubVp, VarianceExploding, VpCosine, VpLinear,
+    Betas, Discrete, Edm, FlowLinear, SubVp, UnitTime, VarianceExploding, VpCosine, VpLinear,
 };
 pub use solver::{
     Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep,
-    DpmSinglestep, Edict, ExactInversion, Form, Heun, LowerOrder, OBelm, RhoRungeKutta, Rule,
-    Sampler, SdeDpmMultistep, Solver, StepCoefficients, Tableau, UniPc, Variable,
+    DpmSinglestep, Edict, ExactInversion, Form, HalfSteps, Heun, LowerOrder, OBelm, Pndm,
+    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Solver, StepCoefficients, Tableau, UniPc,
+    Variable, WarmUp,
 };

@@ -14,4 +14,5 @@ mod dpm;
 mod edm;
 mod inversion;
 mod laws;
+mod pndm;
 mod tb1;
