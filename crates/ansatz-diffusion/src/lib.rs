@@ -16,8 +16,8 @@ pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, SubVp, UnitTime, VarianceExploding, VpCosine, VpLinear,
 };
 pub use solver::{
-    Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep,
-    DpmSinglestep, Edict, ExactInversion, Form, HalfSteps, Heun, LowerOrder, OBelm, Pndm,
-    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Solver, StepCoefficients, Tableau, UniPc,
-    Variable, WarmUp,
+    AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero,
+    DpmAdaptive, DpmMultistep, DpmSinglestep, Edict, ExactInversion, Form, HalfSteps, Heun,
+    LowerOrder, OBelm, Pair, Pndm, RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Solver,
+    StepCoefficients, Tableau, UniPc, Variable, WarmUp,
 };

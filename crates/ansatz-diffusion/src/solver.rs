@@ -3,6 +3,7 @@
 //! A solver is a struct of public options with a `Default`, and one method. It knows its formulas
 //! and nothing about memory, models, noise sources or observers.
 
+mod adaptive;
 mod bdia;
 mod ddim;
 mod deis;
@@ -16,10 +17,12 @@ mod o_belm;
 pub(crate) mod phi;
 mod pndm;
 mod rho_rk;
+mod rows;
 mod sde;
 mod singlestep;
 mod unipc;
 
+pub use adaptive::{AdaptiveSampler, DpmAdaptive, Pair};
 pub use bdia::Bdia;
 pub use ddim::Ddim;
 pub use deis::{Deis, StepCoefficients, Variable};

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, compares with exact numbers, and holds tables of rows"
 )]
 
+mod adaptive;
 mod common;
 mod deis;
 mod discrete;
