@@ -76,3 +76,24 @@ impl<S: State, D: Denoiser<S> + ?Sized> Denoiser<S> for &D {
         (**self).eval_as(want, x, at, out)
     }
 }
+
+/// A model with the products that gradients through sampling need.
+pub trait VjpDenoiser<S: State>: Denoiser<S> {
+    /// Number of parameters (weights, conditioning) that gradients are taken of.
+    fn params(&self) -> usize {
+        0
+    }
+
+    /// With y the output of [`Denoiser::eval`]: `x_bar ← (∂y/∂x)ᵀ·w` and `p_bar += (∂y/∂p)ᵀ·w`.
+    ///
+    /// # Errors
+    /// Whatever the model reports.
+    fn vjp(
+        &self,
+        x: &S,
+        at: &NoiseLevel,
+        w: &S,
+        x_bar: &mut S,
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError>;
+}

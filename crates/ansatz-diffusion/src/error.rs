@@ -1,6 +1,6 @@
 //! What planning and running a sampler can fail with.
 
-use ansatz_core::EvalError;
+use ansatz_core::{EvalError, Prediction};
 use thiserror::Error;
 
 /// A plan cannot be made: the grid or an option is wrong. Nothing has been evaluated yet.
@@ -71,6 +71,19 @@ pub enum PlanError {
         step: usize,
         /// The coefficient.
         value: f64,
+    },
+    /// A model of this kind cannot serve the plan.
+    #[error(
+        "{want:?} cannot be computed from {from:?} at t = {t}: let the grid start and end inside \
+         that level, or use a model of another prediction kind"
+    )]
+    Conversion {
+        /// Kind that the model returns.
+        from: Prediction,
+        /// Kind that the plan needs.
+        want: Prediction,
+        /// Time of the level.
+        t: f64,
     },
     /// The plan has no exact inverse.
     #[error(

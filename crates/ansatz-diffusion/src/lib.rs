@@ -11,7 +11,10 @@ pub mod solver;
 pub use ansatz_core as core;
 pub use error::{PlanError, SampleError};
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
-pub use plan::{Linear, Plan, PlanBuilder, Progress, Request, Run, Value};
+pub use plan::{
+    Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder, Progress, Request,
+    Run, Value,
+};
 pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, SubVp, UnitTime, VarianceExploding, VpCosine, VpLinear,
 };

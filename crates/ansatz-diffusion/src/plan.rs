@@ -14,6 +14,7 @@
 //! plan is built: a state that is not needed again gives its memory to the next result, so most
 //! combinations run in place.
 
+mod adjoint;
 mod allocate;
 mod build;
 mod compose;
@@ -21,9 +22,11 @@ mod display;
 mod invert;
 mod linear;
 mod run;
+mod specialise;
 
 use ansatz_core::{NoiseLevel, Prediction};
 
+pub use adjoint::{Checkpoints, Gradient, GradientPlan};
 pub use build::PlanBuilder;
 pub use linear::Linear;
 pub use run::{NoiseSource, Progress, Request, Run};
@@ -65,6 +68,24 @@ pub enum Operation {
         /// Random stream of the draw.
         stream: u64,
     },
+    /// `(∂y/∂x)ᵀ·w` of the model output y on `x`; adds to the gradient of the parameters.
+    Vjp {
+        /// What the model is evaluated on.
+        x: Value,
+        /// Index into [`Plan::levels`].
+        level: usize,
+        /// Kind of the model's prediction.
+        want: Prediction,
+        /// Cotangent of the output.
+        w: Value,
+    },
+    /// The gradient of the caller's loss with respect to output number `output`, which is `x`.
+    Cotangent {
+        /// Which output.
+        output: usize,
+        /// Its value.
+        x: Value,
+    },
 }
 
 /// What the executor does, in memory slots.
@@ -85,6 +106,18 @@ enum Instruction {
         out: Slot,
         draw: usize,
         stream: u64,
+    },
+    Vjp {
+        x: Slot,
+        level: usize,
+        want: Prediction,
+        w: Slot,
+        out: Slot,
+    },
+    Cotangent {
+        output: usize,
+        x: Slot,
+        out: Slot,
     },
     Step {
         level: usize,

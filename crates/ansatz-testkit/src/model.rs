@@ -17,9 +17,9 @@
 
 mod empirical;
 mod gaussian;
+mod gradient;
 mod kernel;
 mod mixture;
-mod moments;
 
 use ansatz_core::{EvalError, NoiseLevel, Scalar};
 

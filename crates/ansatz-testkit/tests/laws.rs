@@ -237,23 +237,23 @@ fn schedule_law() {
 #[test]
 fn operator_laws() {
     let make = |a, wrong| Matrix { a, wrong };
-    laws::linear_op(&make(GENERAL, Wrong::Nothing));
-    laws::adjoint_op(&make(GENERAL, Wrong::Nothing));
-    laws::spd_op(&make(SPD, Wrong::Nothing));
+    laws::linear_op::<f64>(&make(GENERAL, Wrong::Nothing));
+    laws::adjoint_op::<f64>(&make(GENERAL, Wrong::Nothing));
+    laws::spd_op::<f64>(&make(SPD, Wrong::Nothing));
     for (wrong, words) in [
         (Wrong::Affine, "not linear"),
         (Wrong::Adds, "NaN that its output"),
         (Wrong::ReadsScratch, "depends on what"),
     ] {
-        names(|| laws::linear_op(&make(GENERAL, wrong)), words);
-        names(|| laws::adjoint_op(&make(GENERAL, wrong)), words);
-        names(|| laws::spd_op(&make(SPD, wrong)), words);
+        names(|| laws::linear_op::<f64>(&make(GENERAL, wrong)), words);
+        names(|| laws::adjoint_op::<f64>(&make(GENERAL, wrong)), words);
+        names(|| laws::spd_op::<f64>(&make(SPD, wrong)), words);
     }
     let adjoint = make(GENERAL, Wrong::Adjoint);
-    names(|| laws::adjoint_op(&adjoint), "not adjoint");
-    names(|| laws::spd_op(&adjoint), "not adjoint");
+    names(|| laws::adjoint_op::<f64>(&adjoint), "not adjoint");
+    names(|| laws::spd_op::<f64>(&adjoint), "not adjoint");
     let indefinite = make(INDEFINITE, Wrong::Nothing);
-    names(|| laws::spd_op(&indefinite), "not positive definite");
+    names(|| laws::spd_op::<f64>(&indefinite), "not positive definite");
 }
 
 // --- derivatives ------------------------------------------------------------------------------
@@ -322,4 +322,33 @@ fn gradient_law() {
         || check(1.0, 1.0001),
         "point 0, axis 2: gradient is no derivative",
     );
+}
+
+/// Single precision passes with the same faults seen, if they are larger than its rounding.
+#[test]
+fn laws_hold_in_single_precision() {
+    let make = |a, wrong| Matrix { a, wrong };
+    laws::adjoint_op::<f32>(&make(GENERAL, Wrong::Nothing));
+    laws::spd_op::<f32>(&make(SPD, Wrong::Nothing));
+    let adjoint = make(GENERAL, Wrong::Adjoint);
+    names(|| laws::adjoint_op::<f32>(&adjoint), "not adjoint");
+
+    let check = |jvp, vjp| laws::residual_derivatives(&Curve { jvp, vjp }, &[0.7_f32, -1.2]);
+    check(1.0, 1.0);
+    names(|| check(1.1, 1.0), "jvp is no derivative");
+    names(|| check(0.0, 1.0), "jvp is no derivative");
+    names(|| check(1.0, 1.001), "vjp: ");
+
+    let x = vec![0.4_f32, -1.0, 2.5];
+    laws::vjp_field(&Wave::RIGHT, 0.7, &x);
+    let wrong = Wave {
+        x_factor: 1.2,
+        ..Wave::RIGHT
+    };
+    names(|| laws::vjp_field(&wrong, 0.7, &x), "vjp is no derivative");
+
+    let points = [[0.1_f32, 0.2, 0.3], [-1.0, 2.0, 0.5]];
+    let check = |value, slope| laws::differentiable_field(&Surface { value, slope }, &points);
+    check(1.0, 1.0);
+    names(|| check(1.0, 1.2), "gradient is no derivative");
 }

@@ -30,7 +30,8 @@ fn last_uses(operations: &[Operation], marks: &[Mark], outputs: &[Value]) -> Vec
     };
     for (time, operation) in operations.iter().enumerate() {
         match operation {
-            Operation::Eval { x, .. } => touch(*x, time),
+            Operation::Eval { x, .. } | Operation::Cotangent { x, .. } => touch(*x, time),
+            Operation::Vjp { x, w, .. } => [*x, *w].into_iter().for_each(|v| touch(v, time)),
             Operation::Combine { terms } => terms.iter().for_each(|(_, v)| touch(*v, time)),
             Operation::Input { .. } | Operation::Normal { .. } => {}
         }
@@ -84,8 +85,8 @@ pub(super) fn plan(
             break;
         };
         // Values read for the last time before or at this operation give their memory back; a
-        // combination may write over one that it reads itself.
-        let mut dying: Vec<Value> = live
+        // combination may write over one that it reads itself. (Its slot is then the new value's.)
+        let dying: Vec<Value> = live
             .iter()
             .copied()
             .filter(|v| (v.0 as usize) < time && last[v.0 as usize] <= time)
@@ -93,17 +94,33 @@ pub(super) fn plan(
         match operation {
             Operation::Input { .. } => continue,
             Operation::Eval { x, level, want } => {
-                let input = slot(&slot_of, *x);
-                // Model outputs never share memory with their input.
-                dying.retain(|v| v != x);
-                release(&mut slot_of, &mut pool, &dying);
-                let out = pool.take();
+                let (x, level, want) = (slot(&slot_of, *x), *level, *want);
+                let out = beside(&mut slot_of, &mut pool, &dying, &[x]);
                 instructions.push(Instruction::Eval {
-                    x: input,
-                    level: *level,
-                    want: *want,
+                    x,
+                    level,
+                    want,
                     out,
                 });
+                slot_of[time] = Some(out);
+            }
+            Operation::Vjp { x, level, want, w } => {
+                let (x, w) = (slot(&slot_of, *x), slot(&slot_of, *w));
+                let (level, want) = (*level, *want);
+                let out = beside(&mut slot_of, &mut pool, &dying, &[x, w]);
+                instructions.push(Instruction::Vjp {
+                    x,
+                    level,
+                    want,
+                    w,
+                    out,
+                });
+                slot_of[time] = Some(out);
+            }
+            Operation::Cotangent { output, x } => {
+                let (output, x) = (*output, slot(&slot_of, *x));
+                let out = beside(&mut slot_of, &mut pool, &dying, &[x]);
+                instructions.push(Instruction::Cotangent { output, x, out });
                 slot_of[time] = Some(out);
             }
             Operation::Combine { terms } => {
@@ -114,9 +131,7 @@ pub(super) fn plan(
                     .collect();
                 let (dst, beta, terms) = match in_place {
                     Some(k) => {
-                        let v = terms[k].1;
-                        dying.retain(|d| *d != v);
-                        slot_of[v.0 as usize] = None;
+                        slot_of[terms[k].1.0 as usize] = None;
                         let mut rest = sources;
                         let (beta, dst) = rest.remove(k);
                         (dst, beta, rest)
@@ -128,13 +143,9 @@ pub(super) fn plan(
                 slot_of[time] = Some(dst);
             }
             Operation::Normal { draw, stream } => {
-                release(&mut slot_of, &mut pool, &dying);
-                let out = pool.take();
-                instructions.push(Instruction::Normal {
-                    out,
-                    draw: *draw,
-                    stream: *stream,
-                });
+                let (draw, stream) = (*draw, *stream);
+                let out = beside(&mut slot_of, &mut pool, &dying, &[]);
+                instructions.push(Instruction::Normal { out, draw, stream });
                 slot_of[time] = Some(out);
             }
         }
@@ -152,6 +163,18 @@ pub(super) fn plan(
         output_slots,
         slots: pool.made as usize,
     }
+}
+
+/// A slot for the result of an outside function, which must not write over what it reads: `read`
+/// stays taken, if only until the next operation.
+fn beside(slot_of: &mut [Option<Slot>], pool: &mut Pool, dying: &[Value], read: &[Slot]) -> Slot {
+    let free: Vec<_> = dying
+        .iter()
+        .copied()
+        .filter(|v| slot_of[v.0 as usize].is_some_and(|s| !read.contains(&s)))
+        .collect();
+    release(slot_of, pool, &free);
+    pool.take()
 }
 
 fn release(slot_of: &mut [Option<Slot>], pool: &mut Pool, values: &[Value]) {

@@ -98,6 +98,23 @@ impl PlanBuilder {
         self.push(Operation::Normal { draw, stream })
     }
 
+    /// The model's vector-Jacobian product; only adjoint plans have it.
+    pub(super) fn vjp(
+        &mut self,
+        x: Value,
+        level: &NoiseLevel,
+        want: Prediction,
+        w: Value,
+    ) -> Value {
+        let level = self.level(level);
+        self.push(Operation::Vjp { x, level, want, w })
+    }
+
+    /// The gradient of the caller's loss; only adjoint plans have it.
+    pub(super) fn cotangent(&mut self, output: usize, x: Value) -> Value {
+        self.push(Operation::Cotangent { output, x })
+    }
+
     /// Ends a step: `states` are now at `level`, and would be the outputs if the run ended here.
     ///
     /// # Panics

@@ -11,6 +11,15 @@ impl PlanBuilder {
     /// # Errors
     /// [`PlanError::Arity`] for the wrong number of inputs.
     pub fn append(&mut self, plan: &Plan, inputs: &[Value]) -> Result<Vec<Value>, PlanError> {
+        Ok(self.append_all(plan, inputs)?.0)
+    }
+
+    /// [`PlanBuilder::append`] that also tells where every value of `plan` went.
+    pub(super) fn append_all(
+        &mut self,
+        plan: &Plan,
+        inputs: &[Value],
+    ) -> Result<(Vec<Value>, Vec<Value>), PlanError> {
         if inputs.len() != plan.inputs {
             return Err(PlanError::Arity {
                 what: "input",
@@ -38,9 +47,15 @@ impl PlanBuilder {
                     self.combine(crate::Linear(terms.collect()))
                 }
                 Operation::Normal { stream, .. } => self.normal(*stream),
+                Operation::Vjp { x, level, want, w } => {
+                    let (x, w) = (new[x.0 as usize], new[w.0 as usize]);
+                    self.vjp(x, &plan.levels[*level], *want, w)
+                }
+                Operation::Cotangent { output, x } => self.cotangent(*output, new[x.0 as usize]),
             };
             new.push(value);
         }
-        Ok(plan.outputs.iter().map(|v| new[v.0 as usize]).collect())
+        let outputs = plan.outputs.iter().map(|v| new[v.0 as usize]).collect();
+        Ok((outputs, new))
     }
 }

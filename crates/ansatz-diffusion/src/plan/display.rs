@@ -54,6 +54,12 @@ impl fmt::Display for Plan {
                     }
                     writeln!(f)?;
                 }
+                Operation::Vjp { x, level, w, .. } => {
+                    writeln!(f, "vjp({x}, {w}; t = {})", self.levels[*level].t)?;
+                }
+                Operation::Cotangent { output, x } => {
+                    writeln!(f, "cotangent of output {output} = {x}")?;
+                }
                 Operation::Normal { draw, stream } => {
                     writeln!(f, "normal draw {draw} of stream {stream}")?;
                 }

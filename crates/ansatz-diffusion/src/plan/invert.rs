@@ -11,14 +11,22 @@ use crate::{Linear, PlanError};
 /// How far back a value may be recomputed: stages of one step, never whole trajectories.
 const MAX_DEPTH: usize = 16;
 
-struct Inverter<'a> {
+pub(super) struct Inverter<'a> {
     plan: &'a Plan,
-    p: PlanBuilder,
     /// New value of each old one, once it is known.
     known: Vec<Option<Value>>,
 }
 
-impl Inverter<'_> {
+impl<'a> Inverter<'a> {
+    /// Starts from the values of the outputs.
+    pub(super) fn new(plan: &'a Plan, outputs: &[Value]) -> Self {
+        let mut known = vec![None; plan.operations.len()];
+        for (old, new) in plan.outputs.iter().zip(outputs) {
+            known[old.0 as usize] = Some(*new);
+        }
+        Self { plan, known }
+    }
+
     fn at(&self, v: Value) -> Option<Value> {
         self.known[v.0 as usize]
     }
@@ -28,7 +36,9 @@ impl Inverter<'_> {
         self.at(v).is_some()
             || depth < MAX_DEPTH
                 && match &self.plan.operations[v.0 as usize] {
-                    Operation::Input { .. } => false,
+                    Operation::Input { .. }
+                    | Operation::Vjp { .. }
+                    | Operation::Cotangent { .. } => false,
                     Operation::Eval { x, .. } => self.follows(*x, depth + 1),
                     Operation::Combine { terms } => {
                         terms.iter().all(|(_, u)| self.follows(*u, depth + 1))
@@ -37,39 +47,48 @@ impl Inverter<'_> {
                 }
     }
 
+    /// The new value of `v`, if it follows from what is known.
+    pub(super) fn value(&mut self, p: &mut PlanBuilder, v: Value) -> Option<Value> {
+        self.follows(v, 0).then(|| self.compute(p, v))
+    }
+
     /// The new value of `v`, which [`Inverter::follows`].
-    fn compute(&mut self, v: Value) -> Value {
+    fn compute(&mut self, p: &mut PlanBuilder, v: Value) -> Value {
         if let Some(new) = self.at(v) {
             return new;
         }
         let plan = self.plan;
         let new = match &plan.operations[v.0 as usize] {
             Operation::Eval { x, level, want } => {
-                let x = self.compute(*x);
-                self.p.eval(x, &plan.levels[*level], *want)
+                let x = self.compute(p, *x);
+                p.eval(x, &plan.levels[*level], *want)
             }
             Operation::Combine { terms } => {
-                let sum = self.sum(terms);
-                self.p.combine(sum)
+                let sum = self.sum(p, terms);
+                p.combine(sum)
             }
-            Operation::Normal { draw, stream } => self.p.normal_numbered(*draw, *stream),
-            // `follows` is false for an unknown input.
-            Operation::Input { .. } => v,
+            Operation::Normal { draw, stream } => p.normal_numbered(*draw, *stream),
+            // `follows` is false for these.
+            Operation::Input { .. } | Operation::Vjp { .. } | Operation::Cotangent { .. } => v,
         };
         self.known[v.0 as usize] = Some(new);
         new
     }
 
-    fn sum(&mut self, terms: &[(f64, Value)]) -> Linear {
+    fn sum(&mut self, p: &mut PlanBuilder, terms: &[(f64, Value)]) -> Linear {
         let mut sum = Linear::default();
         for (c, u) in terms {
-            sum = sum + *c * self.compute(*u);
+            sum = sum + *c * self.compute(p, *u);
         }
         sum
     }
 
-    /// Uses `v = Σ c·u` with `v` known to find the one `u` that is not.
-    fn solve(&mut self, index: usize, terms: &[(f64, Value)]) -> Result<(), PlanError> {
+    /// If operation `index` is `v = Σ c·u` with `v` known, finds the one `u` that is not.
+    pub(super) fn solve(&mut self, p: &mut PlanBuilder, index: usize) -> Result<(), PlanError> {
+        let plan = self.plan;
+        let Operation::Combine { terms } = &plan.operations[index] else {
+            return Ok(());
+        };
         let Some(result) = self.known[index] else {
             return Ok(());
         };
@@ -85,8 +104,8 @@ impl Inverter<'_> {
             }
         };
         let others: Vec<_> = terms.iter().copied().filter(|(_, w)| *w != u).collect();
-        let sum = self.sum(&others);
-        let new = self.p.combine((result - sum) / c);
+        let sum = self.sum(p, &others);
+        let new = p.combine((result - sum) / c);
         self.known[u.0 as usize] = Some(new);
         Ok(())
     }
@@ -118,27 +137,19 @@ impl Plan {
     /// [`PlanError::NotInvertible`] if some combination has two unknowns, as in every ordinary
     /// sampler: the model was evaluated on the very state that is sought.
     pub fn inverse(&self) -> Result<Self, PlanError> {
-        let mut inverter = Inverter {
-            plan: self,
-            p: Self::builder(),
-            known: vec![None; self.operations.len()],
-        };
-        for v in &self.outputs {
-            let new = inverter.p.input();
-            inverter.known[v.0 as usize] = Some(new);
-        }
+        let mut p = Self::builder();
+        let outputs: Vec<_> = self.outputs.iter().map(|_| p.input()).collect();
+        let mut inverter = Inverter::new(self, &outputs);
         // A step of the inverse ends where the states at the end of an earlier step are known.
         let mut marks = self.marks.iter().rev().skip(1).peekable();
-        for (index, operation) in self.operations.iter().enumerate().rev() {
-            if let Operation::Combine { terms } = operation {
-                inverter.solve(index, terms)?;
-            }
+        for index in (0..self.operations.len()).rev() {
+            inverter.solve(&mut p, index)?;
             while let Some(mark) = marks
                 .next_if(|m| m.after > index || m.states.iter().all(|v| inverter.at(*v).is_some()))
             {
                 let states: Option<Vec<_>> = mark.states.iter().map(|v| inverter.at(*v)).collect();
                 if let Some(states) = states {
-                    inverter.p.step(&self.levels[mark.level], &states);
+                    p.step(&self.levels[mark.level], &states);
                 }
             }
         }
@@ -152,8 +163,8 @@ impl Plan {
             }
         }
         if let Some(first) = self.levels.first() {
-            inverter.p.step(first, &inputs);
+            p.step(first, &inputs);
         }
-        inverter.p.finish(&inputs)
+        p.finish(&inputs)
     }
 }

@@ -46,6 +46,8 @@ pub struct Run<S, P = Plan, N = Key> {
     report: Report,
     /// The states to hand out if the run ends now.
     current: Vec<Slot>,
+    /// Level and data estimate of the last step.
+    mark: (usize, Option<Slot>),
 }
 
 /// What a run wants or tells next; see [`Run::advance`].
@@ -65,9 +67,32 @@ pub enum Progress<'a, S, P = Plan, N = Key> {
 pub struct Request<'a, S, P = Plan, N = Key> {
     run: &'a mut Run<S, P, N>,
     x: Slot,
-    level: NoiseLevel,
+    level: usize,
     want: Prediction,
     out: Slot,
+}
+
+/// What stops the executor.
+pub(super) enum Next {
+    Eval {
+        x: Slot,
+        level: usize,
+        want: Prediction,
+        out: Slot,
+    },
+    Vjp {
+        x: Slot,
+        w: Slot,
+        level: usize,
+        out: Slot,
+    },
+    Cotangent {
+        output: usize,
+        x: Slot,
+        out: Slot,
+    },
+    Step,
+    Done,
 }
 
 impl Plan {
@@ -207,6 +232,7 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
             counter: 0,
             report: Report::default(),
             current: (0..plan.inputs).map(|i| Slot(i as u32)).collect(),
+            mark: (0, None),
             plan,
         })
     }
@@ -216,51 +242,27 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
     /// # Errors
     /// None today; running may come to check more.
     pub fn advance(&mut self) -> Result<Progress<'_, S, P, N>, SampleError> {
-        self.combine_and_draw();
-        match self.plan.instructions.get(self.counter) {
-            Some(Instruction::Eval {
+        Ok(match self.next() {
+            Next::Eval {
                 x,
                 level,
                 want,
                 out,
-            }) => {
-                let (x, want, out) = (*x, *want, *out);
-                let level = self.plan.levels[*level];
-                Ok(Progress::Eval(Request {
-                    run: self,
-                    x,
-                    level,
-                    want,
-                    out,
-                }))
-            }
-            Some(Instruction::Step {
+            } => Progress::Eval(Request {
+                run: self,
+                x,
                 level,
-                states,
-                denoised,
-            }) => {
-                self.counter += 1;
-                self.report.steps += 1;
-                self.current.clone_from(states);
-                let slot = |s: Slot| &self.slots[s.0 as usize];
-                let event = Event::new(
-                    self.report.steps,
-                    self.plan.steps(),
-                    self.report.nfe,
-                    self.plan.levels[*level],
-                    slot(states[0]),
-                );
-                Ok(Progress::Step(event.with_denoised(denoised.map(slot))))
-            }
-            _ => {
-                self.current.clone_from(&self.plan.output_slots);
-                Ok(Progress::Done)
-            }
-        }
+                want,
+                out,
+            }),
+            Next::Step => Progress::Step(self.event()),
+            // Products occur in adjoint plans only, which have a driver of their own.
+            Next::Done | Next::Vjp { .. } | Next::Cotangent { .. } => Progress::Done,
+        })
     }
 
-    /// Executes everything that needs nobody else.
-    fn combine_and_draw(&mut self) {
+    /// Executes everything that needs nobody else, up to something that does.
+    pub(super) fn next(&mut self) -> Next {
         loop {
             match self.plan.instructions.get(self.counter) {
                 Some(Instruction::Combine { dst, beta, terms }) => {
@@ -270,10 +272,97 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
                     let out = &mut self.slots[out.0 as usize];
                     self.noise.draw(*draw, *stream, out);
                 }
-                _ => return,
+                Some(Instruction::Step {
+                    level,
+                    states,
+                    denoised,
+                }) => {
+                    self.current.clone_from(states);
+                    self.mark = (*level, *denoised);
+                    self.report.steps += 1;
+                    self.counter += 1;
+                    return Next::Step;
+                }
+                Some(&Instruction::Eval {
+                    x,
+                    level,
+                    want,
+                    out,
+                }) => {
+                    return Next::Eval {
+                        x,
+                        level,
+                        want,
+                        out,
+                    };
+                }
+                Some(&Instruction::Vjp {
+                    x, level, w, out, ..
+                }) => return Next::Vjp { x, w, level, out },
+                Some(&Instruction::Cotangent { output, x, out }) => {
+                    return Next::Cotangent { output, x, out };
+                }
+                None => {
+                    self.current.clone_from(&self.plan.output_slots);
+                    return Next::Done;
+                }
             }
             self.counter += 1;
         }
+    }
+
+    /// The step that [`Next::Step`] announced.
+    pub(super) fn event(&self) -> Event<'_, S> {
+        let slot = |s: Slot| &self.slots[s.0 as usize];
+        let (level, denoised) = self.mark;
+        Event::new(
+            self.report.steps,
+            self.plan.steps(),
+            self.report.nfe,
+            self.plan.levels[level],
+            slot(self.current[0]),
+        )
+        .with_denoised(denoised.map(slot))
+    }
+
+    /// Lets `f` compute slot `out` from two others, checks what it wrote, and goes on.
+    pub(super) fn write(
+        &mut self,
+        level: usize,
+        read: [Slot; 2],
+        out: Slot,
+        f: impl FnOnce([&S; 2], &NoiseLevel, &mut S) -> Result<(), EvalError>,
+    ) -> Result<(), SampleError> {
+        let level = &self.plan.levels[level];
+        let (step, t) = (self.report.steps, level.t);
+        let (before, rest) = self.slots.split_at_mut(out.0 as usize);
+        let (out, after) = rest.split_at_mut(1);
+        let out = &mut out[0];
+        let read = read.map(|s| pick(before, after, s));
+        let expected = read[0].len();
+        f(read, level, out).map_err(|source| SampleError::Eval { step, t, source })?;
+        if out.len() != expected {
+            let got = out.len();
+            // A model may resize a vector: give the slot its shape back before anyone uses it.
+            *out = read[0].zeros_like();
+            return Err(SampleError::Length {
+                what: "model output",
+                expected,
+                got,
+            });
+        }
+        if !out.is_finite() {
+            return Err(SampleError::NonFinite {
+                what: "model output",
+                step,
+                t,
+            });
+        }
+        if let Some(Instruction::Eval { .. }) = self.plan.instructions.get(self.counter) {
+            self.report.nfe += 1;
+        }
+        self.counter += 1;
+        Ok(())
     }
 
     /// Ends the run here. The states are the outputs, or those of the last finished step.
@@ -317,7 +406,7 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
     }
 }
 
-impl<S: State, P: Deref<Target = Plan>, N> Request<'_, S, P, N> {
+impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Request<'_, S, P, N> {
     /// The state that the model is to be evaluated on.
     #[must_use]
     pub fn x(&self) -> &S {
@@ -327,7 +416,7 @@ impl<S: State, P: Deref<Target = Plan>, N> Request<'_, S, P, N> {
     /// The noise level to evaluate at.
     #[must_use]
     pub fn level(&self) -> NoiseLevel {
-        self.level
+        self.run.plan.levels[self.level]
     }
 
     /// The kind in which the plan uses the answer. An answer of any kind is converted.
@@ -370,36 +459,13 @@ impl<S: State, P: Deref<Target = Plan>, N> Request<'_, S, P, N> {
         self,
         write: impl FnOnce(&S, &NoiseLevel, Prediction, &mut S) -> Result<(), EvalError>,
     ) -> Result<(), SampleError> {
-        let (step, t) = (self.run.report.steps, self.level.t);
-        let (before, rest) = self.run.slots.split_at_mut(self.out.0 as usize);
-        let (out, after) = rest.split_at_mut(1);
-        let (out, x) = (&mut out[0], pick(before, after, self.x));
-        let expected = x.len();
-        write(x, &self.level, self.want, out).map_err(|source| SampleError::Eval {
-            step,
-            t,
-            source,
-        })?;
-        if out.len() != expected {
-            let got = out.len();
-            // A model may resize a vector: give the slot its shape back before anyone uses it.
-            *out = x.zeros_like();
-            return Err(SampleError::Length {
-                what: "model output",
-                expected,
-                got,
-            });
-        }
-        if !out.is_finite() {
-            return Err(SampleError::NonFinite {
-                what: "model output",
-                step,
-                t,
-            });
-        }
-        self.run.report.nfe += 1;
-        self.run.counter += 1;
-        Ok(())
+        let want = self.want;
+        self.run.write(
+            self.level,
+            [self.x, self.x],
+            self.out,
+            |[x, _], level, out| write(x, level, want, out),
+        )
     }
 }
 

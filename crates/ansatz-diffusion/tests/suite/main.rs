@@ -13,6 +13,7 @@ mod deis;
 mod discrete;
 mod dpm;
 mod edm;
+mod gradient;
 mod inversion;
 mod laws;
 mod pndm;

@@ -1,8 +1,8 @@
 //! Operators, residuals and fields that are wrong in one place each.
 
 use ansatz_core::{
-    AdjointOp, DifferentiableField, EvalError, LinearOp, Residual, ScalarField, SpdOp, VectorField,
-    VjpField,
+    AdjointOp, DifferentiableField, EvalError, LinearOp, Residual, Scalar, ScalarField, SpdOp,
+    VectorField, VjpField,
 };
 
 /// A small dense matrix with switchable faults.
@@ -26,7 +26,7 @@ pub(crate) const SPD: [[f64; 3]; 3] = [[4.0, 1.0, -1.0], [1.0, 3.0, 0.5], [-1.0,
 pub(crate) const GENERAL: [[f64; 3]; 3] = [[1.0, 2.0, 3.0], [0.0, -1.0, 4.0], [5.0, 1.0, 1.0]];
 pub(crate) const INDEFINITE: [[f64; 3]; 3] = [[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]];
 
-impl LinearOp<f64> for Matrix {
+impl<T: Scalar> LinearOp<T> for Matrix {
     fn rows(&self) -> usize {
         3
     }
@@ -39,27 +39,31 @@ impl LinearOp<f64> for Matrix {
         2
     }
 
-    fn apply(&self, x: &[f64], y: &mut [f64], scratch: &mut [f64]) {
+    fn apply(&self, x: &[T], y: &mut [T], scratch: &mut [T]) {
         assert_eq!(scratch.len(), 2, "scratch of exactly scratch_len");
         for i in 0..3 {
-            let mut sum = if self.wrong == Wrong::Adds { y[i] } else { 0.0 };
+            let mut sum = if self.wrong == Wrong::Adds {
+                y[i]
+            } else {
+                T::zero()
+            };
             for j in 0..3 {
-                sum += self.a[i][j] * x[j];
+                sum += T::of(self.a[i][j]) * x[j];
             }
-            if self.wrong == Wrong::Affine {
-                sum += 1.0;
-            }
-            if self.wrong == Wrong::ReadsScratch && scratch[0] > 0.0 {
-                sum += 1.0; // NaN hides this fault, a number shows it
+            // NaN in the scratch hides the second fault, a number shows it.
+            if self.wrong == Wrong::Affine
+                || self.wrong == Wrong::ReadsScratch && scratch[0] > T::zero()
+            {
+                sum += T::one();
             }
             y[i] = sum;
         }
-        scratch.fill(f64::NAN);
+        scratch.fill(T::nan());
     }
 }
 
-impl AdjointOp<f64> for Matrix {
-    fn apply_adjoint(&self, y: &[f64], x: &mut [f64], scratch: &mut [f64]) {
+impl<T: Scalar> AdjointOp<T> for Matrix {
+    fn apply_adjoint(&self, y: &[T], x: &mut [T], scratch: &mut [T]) {
         let mut t = *self;
         for i in 0..3 {
             for j in 0..3 {
@@ -74,7 +78,7 @@ impl AdjointOp<f64> for Matrix {
     }
 }
 
-impl SpdOp<f64> for Matrix {}
+impl<T: Scalar> SpdOp<T> for Matrix {}
 
 /// r(u) = (u₀² + sin u₁, u₀·u₁, 3u₁) with factors on its derivatives.
 pub(crate) struct Curve {
@@ -82,7 +86,7 @@ pub(crate) struct Curve {
     pub(crate) vjp: f64,
 }
 
-impl Residual<f64> for Curve {
+impl<T: Scalar> Residual<T> for Curve {
     fn unknowns(&self) -> usize {
         2
     }
@@ -91,20 +95,21 @@ impl Residual<f64> for Curve {
         3
     }
 
-    fn eval(&self, u: &[f64], r: &mut [f64]) -> Result<(), EvalError> {
-        r.copy_from_slice(&[u[0] * u[0] + u[1].sin(), u[0] * u[1], 3.0 * u[1]]);
+    fn eval(&self, u: &[T], r: &mut [T]) -> Result<(), EvalError> {
+        r.copy_from_slice(&[u[0] * u[0] + u[1].sin(), u[0] * u[1], u[1] * T::of(3.0)]);
         Ok(())
     }
 
-    fn jvp(&self, u: &[f64], v: &[f64], jv: &mut [f64]) -> Result<(), EvalError> {
-        let first = 2.0 * u[0] * v[0] + u[1].cos() * v[1];
-        jv.copy_from_slice(&[self.jvp * first, u[1] * v[0] + u[0] * v[1], 3.0 * v[1]]);
+    fn jvp(&self, u: &[T], v: &[T], jv: &mut [T]) -> Result<(), EvalError> {
+        let first = T::of(2.0) * u[0] * v[0] + u[1].cos() * v[1];
+        let second = u[1] * v[0] + u[0] * v[1];
+        jv.copy_from_slice(&[T::of(self.jvp) * first, second, T::of(3.0) * v[1]]);
         Ok(())
     }
 
-    fn vjp(&self, u: &[f64], w: &[f64], jtw: &mut [f64]) -> Result<(), EvalError> {
-        jtw[0] = self.vjp * (2.0 * u[0] * w[0] + u[1] * w[1]);
-        jtw[1] = u[1].cos() * w[0] + u[0] * w[1] + 3.0 * w[2];
+    fn vjp(&self, u: &[T], w: &[T], jtw: &mut [T]) -> Result<(), EvalError> {
+        jtw[0] = T::of(self.vjp) * (T::of(2.0) * u[0] * w[0] + u[1] * w[1]);
+        jtw[1] = u[1].cos() * w[0] + u[0] * w[1] + T::of(3.0) * w[2];
         Ok(())
     }
 }
@@ -126,16 +131,16 @@ impl Wave {
     };
 }
 
-impl VectorField<Vec<f64>> for Wave {
-    fn eval(&self, t: f64, x: &Vec<f64>, dx: &mut Vec<f64>) -> Result<(), EvalError> {
+impl<T: Scalar> VectorField<Vec<T>> for Wave {
+    fn eval(&self, t: f64, x: &Vec<T>, dx: &mut Vec<T>) -> Result<(), EvalError> {
         for (d, x) in dx.iter_mut().zip(x) {
-            *d = self.p[0] * x.sin() + self.p[1] * t;
+            *d = T::of(self.p[0] * x.f64().sin() + self.p[1] * t);
         }
         Ok(())
     }
 }
 
-impl VjpField<Vec<f64>> for Wave {
+impl<T: Scalar> VjpField<Vec<T>> for Wave {
     fn params(&self) -> usize {
         2
     }
@@ -143,18 +148,19 @@ impl VjpField<Vec<f64>> for Wave {
     fn vjp(
         &self,
         t: f64,
-        x: &Vec<f64>,
-        w: &Vec<f64>,
-        x_bar: &mut Vec<f64>,
+        x: &Vec<T>,
+        w: &Vec<T>,
+        x_bar: &mut Vec<T>,
         p_bar: &mut [f64],
     ) -> Result<(), EvalError> {
         if self.overwrites {
             p_bar.fill(0.0);
         }
-        for i in 0..x.len() {
-            x_bar[i] = self.x_factor * self.p[0] * x[i].cos() * w[i];
-            p_bar[0] += self.p_factor * x[i].sin() * w[i];
-            p_bar[1] += t * w[i];
+        for ((x, w), x_bar) in x.iter().zip(w).zip(x_bar) {
+            let (x, w) = (x.f64(), w.f64());
+            *x_bar = T::of(self.x_factor * self.p[0] * x.cos() * w);
+            p_bar[0] += self.p_factor * x.sin() * w;
+            p_bar[1] += t * w;
         }
         Ok(())
     }
@@ -166,20 +172,20 @@ pub(crate) struct Surface {
     pub(crate) slope: f64,
 }
 
-impl ScalarField<f64> for Surface {
-    fn eval(&self, points: &[[f64; 3]], values: &mut [f64]) {
+impl<T: Scalar> ScalarField<T> for Surface {
+    fn eval(&self, points: &[[T; 3]], values: &mut [T]) {
         for (v, [x, y, z]) in values.iter_mut().zip(points) {
-            *v = x.exp() * y + z * z;
+            *v = x.exp() * *y + *z * *z;
         }
     }
 }
 
-impl DifferentiableField<f64> for Surface {
-    fn eval_gradient(&self, points: &[[f64; 3]], values: &mut [f64], gradients: &mut [[f64; 3]]) {
+impl<T: Scalar> DifferentiableField<T> for Surface {
+    fn eval_gradient(&self, points: &[[T; 3]], values: &mut [T], gradients: &mut [[T; 3]]) {
         self.eval(points, values);
         for ((v, g), [x, y, z]) in values.iter_mut().zip(gradients).zip(points) {
-            *v *= self.value;
-            *g = [x.exp() * y, x.exp(), 2.0 * z * self.slope];
+            *v *= T::of(self.value);
+            *g = [x.exp() * *y, x.exp(), T::of(2.0 * self.slope) * *z];
         }
     }
 }

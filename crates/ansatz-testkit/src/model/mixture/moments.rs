@@ -3,16 +3,15 @@
 use ansatz_core::{EvalError, NoiseLevel, Scalar};
 use rayon::prelude::*;
 
-use super::Mixture;
-use super::mixture::Component;
+use super::{Component, Mixture};
 use crate::eigen;
 
 impl Mixture {
     /// Mean of the noisy distribution at `at`, `[dim]`.
     #[must_use]
     pub fn mean(&self, at: &NoiseLevel) -> Vec<f64> {
-        let mut mean = vec![0.0; self.components()[0].mean.len()];
-        for c in self.components() {
+        let mut mean = vec![0.0; self.dim];
+        for c in &self.components {
             for (m, v) in mean.iter_mut().zip(&c.mean) {
                 *m += at.alpha * c.weight * v;
             }
@@ -26,7 +25,7 @@ impl Mixture {
         let clean = self.mean(&NoiseLevel::clean(at.t));
         let dim = clean.len();
         let mut sum = vec![0.0; dim * dim];
-        for c in self.components() {
+        for c in &self.components {
             for i in 0..dim {
                 for j in 0..dim {
                     let spread = (c.mean[i] - clean[i]) * (c.mean[j] - clean[j]);
@@ -60,7 +59,7 @@ impl Mixture {
         at: &NoiseLevel,
         lengthscale: f64,
     ) -> Result<f64, EvalError> {
-        let dim = self.components()[0].mean.len();
+        let dim = self.dim;
         let rows = samples.len() / dim;
         if rows == 0 || rows * dim != samples.len() {
             return Err(EvalError::Length {
@@ -79,7 +78,7 @@ impl Mixture {
         }
         let x: Vec<f64> = samples.iter().map(|v| v.f64()).collect();
         let noisy: Vec<Smoothed> = self
-            .components()
+            .components
             .iter()
             .map(|c| {
                 let covariance = marginal(c, at);
@@ -102,8 +101,8 @@ impl Mixture {
         let own = by_row.iter().map(|r| r[0]).sum::<f64>() / (n * n);
         let cross = by_row.iter().map(|r| r[1]).sum::<f64>() / n;
         let mut exact = 0.0;
-        for a in self.components() {
-            for b in self.components() {
+        for a in &self.components {
+            for b in &self.components {
                 let mut covariance = marginal(a, at);
                 for (s, t) in covariance.iter_mut().zip(marginal(b, at)) {
                     *s += t;
