@@ -16,11 +16,13 @@ pub use plan::{
     Run, Value,
 };
 pub use schedule::{
-    Betas, Discrete, Edm, FlowLinear, SubVp, UnitTime, VarianceExploding, VpCosine, VpLinear,
+    Betas, Discrete, Edm, FlowLinear, ScaledNoise, SubVp, UnitTime, VarianceExploding, VpCosine,
+    VpLinear,
 };
 pub use solver::{
     AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero,
     DpmAdaptive, DpmMultistep, DpmSinglestep, Edict, ExactInversion, Form, HalfSteps, Heun,
-    LowerOrder, OBelm, Pair, Pndm, RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Solver,
+    LowerOrder, MeanReverting, OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable,
+    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity,
     StepCoefficients, Tableau, UniPc, Variable, WarmUp,
 };

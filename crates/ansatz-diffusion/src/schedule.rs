@@ -10,6 +10,7 @@
 //! | [`FlowLinear`] | 1−t | t | rectified flow, flow matching |
 //! | [`Discrete`] | table | √(1−α²) | DDPM-style training with T labels |
 //! | [`UnitTime`] | the same on (0, 1] | √(1−α²) | DPM-Solver on such models |
+//! | [`ScaledNoise`] | of another schedule | times σ∞ | mean-reverting SDEs |
 //!
 //! All numbers are `f64`, and σ is computed without the cancellation of √(1−α²).
 
@@ -17,12 +18,14 @@ mod discrete;
 mod exploding;
 mod flow;
 mod preserving;
+mod scaled;
 mod unit_time;
 
 pub use discrete::{Betas, Discrete};
 pub use exploding::{Edm, VarianceExploding};
 pub use flow::FlowLinear;
 pub use preserving::{SubVp, VpCosine, VpLinear};
+pub use scaled::ScaledNoise;
 pub use unit_time::UnitTime;
 
 /// ln(1 + eˣ) without overflow.

@@ -16,5 +16,7 @@ mod edm;
 mod gradient;
 mod inversion;
 mod laws;
+mod mrs;
 mod pndm;
+mod rddm;
 mod tb1;
