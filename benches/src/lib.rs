@@ -1,1 +1,9 @@
-//! suites
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod emit;
+pub mod record;
+pub mod serve;
+pub mod stepping;
+pub mod suites;
+pub mod timing;

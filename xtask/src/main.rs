@@ -1,2 +1,117 @@
 //! Commands of the workspace: `cargo xtask <command>`.
-fn main() {}
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "commands talk to a person"
+)]
+
+mod bench;
+mod ci;
+mod date;
+mod doc;
+mod error;
+mod gallery;
+mod papers;
+mod shell;
+mod text;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use error::Error;
+use lexopt::prelude::*;
+
+const HELP: &str = "\
+Commands of the ansatz workspace.
+
+    cargo xtask bench [SUITE…] [--quick] [--peers] [--threads 1,2] [--save NAME] [--compare NAME] [--open]
+        Runs the suites on real data and writes results.jsonl, summary.md and report.html under target/bench/.
+          --quick         shorter runs: about two minutes on two cores
+          --peers         also runs the Python peers, in a virtual environment made under target/peers/
+          --threads LIST  thread counts, each suite once per count (default: 1 and all cores)
+          --save NAME     keeps the results under NAME for later comparison
+          --compare NAME  shows the ratio to the results kept under NAME
+          --open          opens the report in a browser
+          --list          names the suites and stops
+    cargo xtask ci [--fast]
+        What has to pass before a merge: format, lints, tests, tidy; without --fast also docs and every feature alone.
+    cargo xtask tidy
+        Rules that the compiler does not check: layers, file sizes, module docs, paper rows, licences.
+    cargo xtask doc [--open]
+        The reference with formulas typeset, warnings as errors.
+    cargo xtask gallery [NAME…]
+        Runs the examples, checks the numbers they promise, collects their pictures in docs/gallery/.
+    cargo xtask papers [--check]
+        Writes docs/papers.md from docs/papers.toml; --check only says whether it is up to date.
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Error> {
+    let mut arguments = lexopt::Parser::from_env();
+    let Some(first) = arguments.next()? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    match first {
+        Short('h') | Long("help") => print!("{HELP}"),
+        Value(command) => match command.string()?.as_str() {
+            "help" => print!("{HELP}"),
+            "bench" => bench::run(&bench::Options::parse(&mut arguments)?)?,
+            "ci" => ci::run(flag(&mut arguments, "fast")?)?,
+            "tidy" => {
+                no_more(&mut arguments)?;
+                tidy::run()?;
+            }
+            "doc" => doc::run(flag(&mut arguments, "open")?)?,
+            "gallery" => gallery::run(&names(&mut arguments)?)?,
+            "papers" => papers::run(flag(&mut arguments, "check")?)?,
+            other => {
+                return Err(Error::Usage(format!(
+                    "no command {other:?}; `cargo xtask --help` lists them"
+                )));
+            }
+        },
+        other => return Err(other.unexpected().into()),
+    }
+    Ok(())
+}
+
+/// The only argument allowed is `--name`; says whether it was there.
+fn flag(arguments: &mut lexopt::Parser, name: &str) -> Result<bool, Error> {
+    let mut given = false;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long(long) if long == name => given = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(given)
+}
+
+fn names(arguments: &mut lexopt::Parser) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Value(name) => names.push(name.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(names)
+}
+
+fn no_more(arguments: &mut lexopt::Parser) -> Result<(), Error> {
+    names(arguments)?.first().map_or(Ok(()), |n| {
+        Err(Error::Usage(format!("unexpected argument {n:?}")))
+    })
+}

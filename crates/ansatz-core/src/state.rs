@@ -37,6 +37,8 @@ impl Tolerance {
 /// A point of a vector space, on whatever device.
 ///
 /// Coefficients and reductions are `f64`; an `f32` state is combined in `f64` and rounded once.
+/// (For `f32`, coefficients keep 29 bits: products are then exact, and the fused instructions of
+/// processors that have them change no bit. The loss is a 64th of the state's own rounding.)
 ///
 /// # Panics
 /// All methods panic when the lengths (or shapes) of the states involved differ: entry points of

@@ -19,6 +19,7 @@ pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, SubVp, VarianceExploding, VpCosine, VpLinear,
 };
 pub use solver::{
-    Alternate, Bdia, Churn, Coefficients, Ddim, DpmMultistep, Edict, ExactInversion, Form, Heun,
-    LowerOrder, OBelm, Rule, Sampler, Solver,
+    Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep,
+    DpmSinglestep, Edict, ExactInversion, Form, Heun, LowerOrder, OBelm, RhoRungeKutta, Rule,
+    Sampler, SdeDpmMultistep, Solver, StepCoefficients, Tableau, UniPc, Variable,
 };

@@ -5,20 +5,33 @@
 
 mod bdia;
 mod ddim;
+mod deis;
+mod denoise;
 mod dpm;
 mod edict;
 mod edm;
+pub(crate) mod exponential;
 mod invertible;
 mod o_belm;
 pub(crate) mod phi;
+mod rho_rk;
+mod sde;
+mod singlestep;
+mod unipc;
 
 pub use bdia::Bdia;
 pub use ddim::Ddim;
+pub use deis::{Deis, StepCoefficients, Variable};
+pub use denoise::DenoiseToZero;
 pub use dpm::{Coefficients, DpmMultistep, Form, LowerOrder};
 pub use edict::{Alternate, Edict};
 pub use edm::{Churn, Heun, Rule};
 pub use invertible::{ExactInversion, MAX_AMPLIFICATION_F32, MAX_AMPLIFICATION_F64};
 pub use o_belm::OBelm;
+pub use rho_rk::{RhoRungeKutta, Tableau};
+pub use sde::SdeDpmMultistep;
+pub use singlestep::{Blocks, DpmSinglestep};
+pub use unipc::{Bh, UniPc};
 
 use ansatz_core::{Denoiser, Key, NoiseSchedule, Observer, Report, State};
 

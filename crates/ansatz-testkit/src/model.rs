@@ -17,6 +17,7 @@
 
 mod empirical;
 mod gaussian;
+mod gradient;
 mod kernel;
 mod mixture;
 

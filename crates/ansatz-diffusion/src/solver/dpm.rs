@@ -20,10 +20,11 @@
 //! References: C. Lu et al., *DPM-Solver*, 2022, and *DPM-Solver++*, 2022, algorithm 2 and
 //! appendix.
 
-use ansatz_core::{NoiseLevel, NoiseSchedule, Prediction};
+use ansatz_core::{NoiseLevel, NoiseSchedule, stream};
 
 use super::Solver;
-use super::phi::{phi, psi1, psi2, psi3};
+use super::exponential::Exponential;
+use super::invertible::check_steps;
 use crate::{Linear, Plan, PlanError, TimeGrid, Value};
 
 /// Which of the two equivalent ODEs is integrated.
@@ -59,6 +60,17 @@ pub enum LowerOrder {
     Final,
     /// Never (a step to a noiseless end is of order 1 all the same).
     Never,
+}
+
+impl LowerOrder {
+    /// `order` of step `i` of `steps`, lowered near the end where this asks for it.
+    pub(crate) fn limit(self, order: usize, i: usize, steps: usize) -> usize {
+        match self {
+            Self::Auto if steps >= 10 => order,
+            Self::Never => order,
+            Self::Auto | Self::Final => order.min(steps - i),
+        }
+    }
 }
 
 /// Multistep DPM-Solver(++).
@@ -98,67 +110,93 @@ impl Default for DpmMultistep {
 impl DpmMultistep {
     /// Order of step `i` of `steps`: warm-up, fall-back at the end, and a clean end.
     fn order_of(&self, i: usize, steps: usize, to: &NoiseLevel) -> usize {
-        let left = steps - i;
-        let lower = match self.lower_order {
-            LowerOrder::Auto => steps < 10,
-            LowerOrder::Final => true,
-            LowerOrder::Never => false,
-        };
-        let mut order = self.order.min(i + 1);
-        if lower {
-            order = order.min(left);
+        if to.sigma == 0.0 {
+            return 1;
         }
-        if to.sigma == 0.0 { 1 } else { order }
+        self.lower_order.limit(self.order.min(i + 1), i, steps)
     }
 
-    /// `x_t` from the newest outputs `m[0], m[1], …` at half log-SNRs `lambda[0], lambda[1], …`.
-    fn step(
+    fn validate(&self, grid: &TimeGrid) -> Result<(), PlanError> {
+        if !(1..=3).contains(&self.order) {
+            return Err(PlanError::Option {
+                name: "order",
+                value: self.order as f64,
+                allowed: "1, 2 or 3",
+            });
+        }
+        check_steps("multistep DPM-Solver", self.order, grid)
+    }
+
+    /// The sampler for noise level `eta` of the reverse process: 0 is the ODE.
+    pub(crate) fn write(
         &self,
-        order: usize,
-        from: &NoiseLevel,
-        to: &NoiseLevel,
-        x: Value,
-        m: &[Value],
-        lambda: &[f64],
-    ) -> Linear {
-        let h = to.lambda() - from.lambda();
-        // (coefficient of x, scale, and the three weights in the sign of the noise form)
-        let (keep, scale, [w1, w2, w3], sign) = match self.form {
-            Form::Data => (
-                to.sigma / from.sigma,
-                to.alpha,
-                [psi1(h), psi2(h), psi3(h)],
-                -1.0,
-            ),
-            Form::Noise => (
-                to.alpha / from.alpha,
-                to.sigma,
-                [phi(1, h), phi(2, h), phi(3, h)],
-                1.0,
-            ),
-        };
-        let base = keep * x - scale * w1 * m[0];
-        if order == 1 {
-            return base;
+        grid: &TimeGrid,
+        eta: f64,
+        noise_scale: f64,
+    ) -> Result<Plan, PlanError> {
+        self.validate(grid)?;
+        let mut p = Plan::builder();
+        let mut x = p.input();
+        // Newest first, each with its λ.
+        let mut outputs: Vec<(f64, Value)> = Vec::new();
+        for (i, (from, to)) in grid.pairs().enumerate() {
+            let m = p.eval(x, from, self.form.prediction());
+            outputs.insert(0, (from.lambda(), m));
+            outputs.truncate(self.order_of(i, grid.steps(), to));
+            if to.sigma == 0.0 {
+                x = p.combine(to_clean(self.form, from, to, x, m));
+            } else {
+                let step = Exponential::stochastic(self.form, from, to, eta);
+                let theta = |lambda: f64| (lambda - from.lambda()) / step.h;
+                let nodes: Vec<_> = outputs.iter().map(|(l, m)| (theta(*l), *m)).collect();
+                let mean = multistep(self.coefficients, &step, x, &nodes);
+                x = if step.std > 0.0 {
+                    let z = p.normal(stream::step(i as u64));
+                    p.combine(mean + noise_scale * step.std * z)
+                } else {
+                    p.combine(mean)
+                };
+            }
+            p.step(to, &[x]);
         }
-        let r0 = (lambda[0] - lambda[1]) / h;
-        let d10 = (m[0] - m[1]) / r0;
-        if order == 2 {
-            return match self.coefficients {
-                Coefficients::Taylor => base - sign * scale * w2 * d10,
-                _ => base - 0.5 * scale * w1 * d10,
-            };
+        p.finish(&[x])
+    }
+}
+
+/// A step through earlier outputs, newest first; their number is the order.
+fn multistep(
+    coefficients: Coefficients,
+    step: &Exponential,
+    x: Value,
+    outputs: &[(f64, Value)],
+) -> Linear {
+    match (coefficients, outputs) {
+        (Coefficients::Midpoint | Coefficients::Published, [(_, m0), (theta, m1)]) => {
+            let slope = (*m0 - *m1) / -theta;
+            step.keep * x + step.moment(0) * (*m0 + 0.5 * slope)
         }
-        let r1 = (lambda[1] - lambda[2]) / h;
-        let d11 = (m[1] - m[2]) / r1;
-        let second = (d10.clone() - d11) / (r0 + r1);
-        let d1 = d10 + r0 * second.clone();
-        // Deviation: the published programs use half of the second difference, which costs an order.
-        let d2 = match self.coefficients {
-            Coefficients::Published => second,
-            _ => 2.0 * second,
-        };
-        base - sign * scale * w2 * d1 - scale * w3 * d2
+        (Coefficients::Published, [_, (theta1, _), (theta2, _)]) => {
+            let [m0, m1, m2] = [0, 1, 2].map(|k: usize| outputs[k].1);
+            let second = ((m0 - m1) / -theta1 - (m1 - m2) / (theta1 - theta2)) / -theta2;
+            // Deviation: the published programs use half of the second difference in place of
+            // m''h²/2, which costs an order. Half of what the exact step holds is taken back.
+            step.through(x, outputs) - 0.5 * step.moment(2) * second
+        }
+        _ => step.through(x, outputs),
+    }
+}
+
+/// The step to a noiseless end, where h is infinite: all noise is removed.
+pub(crate) fn to_clean(
+    form: Form,
+    from: &NoiseLevel,
+    to: &NoiseLevel,
+    x: Value,
+    m: Value,
+) -> Linear {
+    match form {
+        Form::Data => to.alpha * m,
+        Form::Noise => (to.alpha / from.alpha) * (x - from.sigma * m),
     }
 }
 
@@ -167,44 +205,6 @@ impl Solver for DpmMultistep {
     /// [`PlanError::Option`] unless the order is 1, 2 or 3; [`PlanError::TooFewSteps`] for fewer
     /// steps than the order.
     fn plan(&self, _: &dyn NoiseSchedule, grid: &TimeGrid) -> Result<Plan, PlanError> {
-        if !(1..=3).contains(&self.order) {
-            return Err(PlanError::Option {
-                name: "order",
-                value: self.order as f64,
-                allowed: "1, 2 or 3",
-            });
-        }
-        if grid.steps() < self.order {
-            return Err(PlanError::TooFewSteps {
-                method: "multistep DPM-Solver",
-                needed: self.order,
-                got: grid.steps(),
-            });
-        }
-        let want = match self.form {
-            Form::Data => Prediction::Data,
-            Form::Noise => Prediction::Noise,
-        };
-        let mut p = Plan::builder();
-        let mut x = p.input();
-        let (mut outputs, mut lambdas) = (Vec::new(), Vec::new());
-        for (i, (from, to)) in grid.pairs().enumerate() {
-            outputs.insert(0, p.eval(x, from, want));
-            lambdas.insert(0, from.lambda());
-            outputs.truncate(3);
-            lambdas.truncate(3);
-            let order = self.order_of(i, grid.steps(), to);
-            let next = if to.sigma == 0.0 && self.form == Form::Data {
-                // h is infinite: the whole noise is removed, and the estimate is what remains.
-                to.alpha * outputs[0]
-            } else if to.sigma == 0.0 {
-                (to.alpha / from.alpha) * (x - from.sigma * outputs[0])
-            } else {
-                self.step(order, from, to, x, &outputs, &lambdas)
-            };
-            x = p.combine(next);
-            p.step(to, &[x]);
-        }
-        p.finish(&[x])
+        self.write(grid, 0.0, 1.0)
     }
 }

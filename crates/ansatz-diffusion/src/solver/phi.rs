@@ -2,7 +2,7 @@
 //!
 //! φ₁(h) = eʰ − 1, φ₂ = φ₁/h − 1, φ₃ = φ₂/h − 1/2, and in general φₖ₊₁ = φₖ/h − 1/k!. (These are
 //! h, h, … times smaller than the textbook functions: they are what the step formulas need.)
-//! Data-prediction formulas use ψₖ(h), which is φₖ(−h) up to a sign.
+//! Data-prediction formulas use φₖ(−h).
 
 /// Below this |h| the series is exact to rounding and the recurrence is not.
 const SERIES_BELOW: f64 = 0.5;
@@ -29,21 +29,6 @@ pub(crate) fn phi(k: u32, h: f64) -> f64 {
     phi(k - 1, h) / h - 1.0 / factorial
 }
 
-/// ψ₁ = e⁻ʰ − 1.
-pub(crate) fn psi1(h: f64) -> f64 {
-    phi(1, -h)
-}
-
-/// ψ₂ = ψ₁/h + 1.
-pub(crate) fn psi2(h: f64) -> f64 {
-    -phi(2, -h)
-}
-
-/// ψ₃ = ψ₂/h − 1/2.
-pub(crate) fn psi3(h: f64) -> f64 {
-    phi(3, -h)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,15 +50,5 @@ mod tests {
                 assert!(error < 2e-13, "phi_{k}({h}): relative error {error:e}");
             }
         }
-    }
-
-    #[test]
-    fn data_form_matches_its_definition() {
-        let h: f64 = 1.7;
-        let one = (-h).exp_m1();
-        let two = one / h + 1.0;
-        assert!((psi1(h) - one).abs() < 1e-15);
-        assert!((psi2(h) - two).abs() < 1e-15);
-        assert!((psi3(h) - (two / h - 0.5)).abs() < 1e-15);
     }
 }

@@ -7,8 +7,9 @@ use ansatz_core::{
     Counted, Denoiser, EvalError, Event, Key, NoiseLevel, Prediction, State, stream,
 };
 use ansatz_diffusion::{
-    Bdia, Churn, Coefficients, Ddim, DpmMultistep, Edict, Form, Heun, LowerOrder, OBelm, Plan,
-    PlanError, SampleError, Solver, Spacing, TimeGrid, VpLinear,
+    Bdia, Bh, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep, DpmSinglestep, Edict,
+    Form, Heun, LowerOrder, OBelm, Plan, PlanError, RhoRungeKutta, SampleError, SdeDpmMultistep,
+    Solver, Spacing, Tableau, TimeGrid, UniPc, Variable, VpLinear,
 };
 use ansatz_testkit::measure;
 use ansatz_testkit::model::{Gaussian, Mixture};
@@ -46,8 +47,30 @@ fn multistep(order: usize, form: Form, coefficients: Coefficients) -> DpmMultist
     }
 }
 
+fn deis(variable: Variable, degree: usize) -> Deis {
+    Deis {
+        variable,
+        degree,
+        ..Deis::default()
+    }
+}
+
+fn unipc(order: usize, bh: Bh) -> UniPc {
+    UniPc {
+        order,
+        bh,
+        lower_order: LowerOrder::Never,
+        ..UniPc::default()
+    }
+}
+
 /// Every solver of the crate.
 fn solvers() -> Vec<Promise> {
+    let singlestep_2 = DpmSinglestep {
+        order: 2,
+        form: Form::Noise,
+        ..DpmSinglestep::default()
+    };
     let churn = Churn {
         amount: 10.0,
         min: 0.05,
@@ -112,6 +135,31 @@ fn solvers() -> Vec<Promise> {
         ),
         promise("o-belm", OBelm, 2.0, |n| n),
         promise("edict", Edict::default(), 1.0, |n| 2 * n),
+        promise("tab1", deis(Variable::Time, 1), 2.0, |n| n),
+        promise("tab3", Deis::default(), 4.0, |n| n),
+        promise("rho-ab2", deis(Variable::Ratio, 2), 3.0, |n| n),
+        promise("lambda-ab3", deis(Variable::LogSnr, 3), 4.0, |n| n),
+        promise("rho-rk3", RhoRungeKutta::default(), 3.0, |n| 3 * n),
+        promise(
+            "rho-rk4",
+            RhoRungeKutta {
+                tableau: Tableau::RK4,
+            },
+            4.0,
+            |n| 4 * n,
+        ),
+        promise("++3s", DpmSinglestep::default(), 3.0, |n| 3 * n),
+        promise("2s", singlestep_2, 2.0, |n| 2 * n),
+        promise("unipc-2", unipc(2, Bh::Two), 3.0, |n| n),
+        promise("unipc-3", unipc(3, Bh::One), 4.0, |n| n),
+        promise("unipc lowered", UniPc::default(), None, |n| n),
+        promise("sde ++2m", SdeDpmMultistep::default(), None, |n| n),
+        promise(
+            "++2m denoised",
+            DenoiseToZero(DpmMultistep::default()),
+            None,
+            |n| n + 1,
+        ),
     ]
 }
 

@@ -8,8 +8,11 @@
 )]
 
 mod common;
+mod deis;
 mod discrete;
+mod dpm;
 mod edm;
+mod gradient;
 mod inversion;
 mod laws;
 mod tb1;

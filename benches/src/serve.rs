@@ -1,0 +1,147 @@
+//! Our side of a comparison: answers a peer's requests, one JSON object a line, until its input ends.
+//!
+//! The peer decides the order, so that both sides take turns on the same machine in the same minute. Requests:
+//!
+//! - `{"op": "end", "method": "DDIM", "steps": 10, "sigmas": []}` gives `{"x": […], "nfe": 10}`: the end points of the 16
+//!   seed-free points of TB1;
+//! - `{"op": "time", "method": "DDIM", "elements": 65536, "threads": 1}` gives `{"seconds": …}`: the mean time between two
+//!   evaluations in one run of 20 steps on an `f32` state.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Write};
+
+use ansatz_core::Key;
+use ansatz_testkit::{Mixture, tb1};
+use serde::{Deserialize, Serialize};
+
+use crate::stepping::{self, Stepping};
+use crate::suites::{SuiteError, pool};
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
+enum Request {
+    End {
+        method: String,
+        steps: usize,
+        #[serde(default)]
+        sigmas: Vec<f64>,
+    },
+    Time {
+        method: String,
+        elements: usize,
+        threads: usize,
+    },
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    End { x: Vec<f64>, nfe: usize },
+    Time { seconds: f64 },
+    Error { error: String },
+}
+
+/// Answers until the input ends. A request that cannot be met is answered with `{"error": …}`.
+///
+/// # Errors
+/// If a line cannot be read or written.
+pub fn serve(input: impl BufRead, mut out: impl Write) -> io::Result<()> {
+    let mut server = Server::default();
+    for line in input.lines() {
+        let answer = match serde_json::from_str(&line?) {
+            Ok(request) => server.answer(&request).unwrap_or_else(|e| Answer::Error {
+                error: e.to_string(),
+            }),
+            Err(error) => Answer::Error {
+                error: error.to_string(),
+            },
+        };
+        serde_json::to_writer(&mut out, &answer)?;
+        out.write_all(b"\n")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// Pools and states that are kept between requests: making them is not what is measured.
+#[derive(Debug, Default)]
+struct Server {
+    pools: BTreeMap<usize, rayon::ThreadPool>,
+    stepping: BTreeMap<(String, usize), Stepping<f32>>,
+}
+
+impl Server {
+    fn answer(&mut self, request: &Request) -> Result<Answer, SuiteError> {
+        match request {
+            Request::End {
+                method,
+                steps,
+                sigmas,
+            } => {
+                let plan = stepping::plan(method, *steps, sigmas)?;
+                // A grid in σ/α starts from noise of its own first level; label grids start from the points themselves.
+                let scale = if sigmas.is_empty() {
+                    1.0
+                } else {
+                    plan.levels()[0].sigma
+                };
+                let mut x: Vec<f64> = tb1::points(16).iter().map(|v| scale * v).collect();
+                let report = plan.sample(&Mixture::tb1(), &mut x, Key::new(0), &mut ())?;
+                Ok(Answer::End { x, nfe: report.nfe })
+            }
+            Request::Time {
+                method,
+                elements,
+                threads,
+            } => {
+                if !self.pools.contains_key(threads) {
+                    self.pools.insert(*threads, pool(*threads)?);
+                }
+                let key = (method.clone(), *elements);
+                if !self.stepping.contains_key(&key) {
+                    self.stepping
+                        .insert(key.clone(), Stepping::new(method, *elements)?);
+                }
+                let stepping = &self.stepping[&key];
+                let spent = self.pools[threads].install(|| stepping.run())?;
+                Ok(Answer::Time {
+                    seconds: spent.as_secs_f64() / stepping.evaluations() as f64,
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(line: &str) -> serde_json::Value {
+        let mut out = Vec::new();
+        serve(line.as_bytes(), &mut out).unwrap();
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    /// First coordinate after 10 leading DDIM steps on TB1, from the discrete-schedule reference in `f64`.
+    #[test]
+    fn end_points_are_those_of_the_reference() {
+        let answer = ask(r#"{"op":"end","method":"DDIM","steps":10}"#);
+        assert!(
+            (answer["x"][0].as_f64().unwrap() - 2.150_674_775).abs() < 1e-8,
+            "{answer}"
+        );
+        let answer = ask(r#"{"op":"end","method":"DPM-Solver++(2M)","steps":20}"#);
+        assert!(
+            (answer["x"][0].as_f64().unwrap() - 2.443_725_250).abs() < 1e-8,
+            "{answer}"
+        );
+    }
+
+    #[test]
+    fn times_are_positive_and_errors_are_answers() {
+        let answer = ask(r#"{"op":"time","method":"Heun","elements":1024,"threads":1}"#);
+        assert!(answer["seconds"].as_f64().unwrap() > 0.0, "{answer}");
+        assert!(ask(r#"{"op":"end","method":"nope","steps":10}"#)["error"].is_string());
+        assert!(ask("hello")["error"].is_string());
+    }
+}

@@ -1,0 +1,155 @@
+//! The suites by name, and what each is given.
+
+pub mod bandwidth;
+pub mod lincomb;
+pub mod samplers;
+pub mod steps;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::timing::Effort;
+
+/// What the command asks of a suite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Shorter runs, coarser curves.
+    pub quick: bool,
+    /// Thread counts to measure.
+    pub threads: Vec<usize>,
+    /// Folder for pictures.
+    pub out: PathBuf,
+}
+
+impl Settings {
+    /// The greatest number of threads asked for: what is not about threads runs with it.
+    #[must_use]
+    pub fn most_threads(&self) -> usize {
+        self.threads.iter().copied().max().unwrap_or(1)
+    }
+
+    /// How long each measurement may repeat.
+    #[must_use]
+    pub fn effort(&self) -> Effort {
+        if self.quick {
+            Effort {
+                budget: Duration::from_millis(400),
+                max_runs: 60,
+                warm_up: 1,
+                ..Effort::default()
+            }
+        } else {
+            Effort::default()
+        }
+    }
+}
+
+/// Why a suite could not finish.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SuiteError {
+    /// The reader of the lines is gone.
+    #[error("cannot write a line: {0}")]
+    Write(#[from] std::io::Error),
+    /// The suite's TOML does not fit its code.
+    #[error("benches/suites/{suite}.toml: {source}")]
+    Cases {
+        /// The suite.
+        suite: &'static str,
+        /// The parser's error.
+        source: Box<toml::de::Error>,
+    },
+    /// A pool of the asked size could not be made.
+    #[error("cannot start {threads} threads: {source}")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// The system's error.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// A solver refused its grid.
+    #[error("cannot plan: {0}")]
+    Plan(#[from] ansatz_diffusion::PlanError),
+    /// A sampler failed.
+    #[error("cannot sample: {0}")]
+    Sample(#[from] ansatz_diffusion::SampleError),
+    /// A model failed.
+    #[error("cannot evaluate the model: {0}")]
+    Eval(#[from] ansatz_core::EvalError),
+    /// A model could not be made.
+    #[error("cannot make the model: {0}")]
+    Model(#[from] ansatz_testkit::ModelError),
+    /// A picture could not be drawn.
+    #[error("cannot draw: {0}")]
+    Draw(#[from] ansatz_viz::VizError),
+    /// There is no such suite.
+    #[error("no suite {name:?}; there are: {known}")]
+    Unknown {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+}
+
+type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
+
+/// Suites that run in this program; criterion suites run through `cargo bench`.
+const SUITES: [(&str, Run); 4] = [
+    ("bandwidth", bandwidth::run),
+    ("lincomb", lincomb::run),
+    ("samplers", samplers::run),
+    ("steps", steps::run),
+];
+
+/// Runs the suite `name`, writing JSON lines to `out`.
+///
+/// # Errors
+/// [`SuiteError`], saying what stopped it.
+pub fn run(
+    name: &str,
+    settings: &Settings,
+    out: &mut (dyn Write + Send),
+) -> Result<(), SuiteError> {
+    let Some((_, suite)) = SUITES.iter().find(|(known, _)| *known == name) else {
+        let known = SUITES.map(|(known, _)| known).join(", ");
+        return Err(SuiteError::Unknown {
+            name: name.to_owned(),
+            known,
+        });
+    };
+    suite(settings, out)
+}
+
+/// The suite's own part of its TOML file.
+fn cases<T: DeserializeOwned>(suite: &'static str, text: &str) -> Result<T, SuiteError> {
+    toml::from_str(text).map_err(|source| SuiteError::Cases {
+        suite,
+        source: Box::new(source),
+    })
+}
+
+/// A pool of exactly `threads` threads.
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, SuiteError> {
+    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    built.map_err(|source| SuiteError::Threads { threads, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_suite_is_told_what_there_is() {
+        let settings = Settings {
+            quick: true,
+            threads: vec![1],
+            out: PathBuf::new(),
+        };
+        let error = run("nope", &settings, &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("bandwidth"), "{error}");
+    }
+}

@@ -1,0 +1,166 @@
+//! `cargo xtask ci`: what has to pass before a merge, stage by stage, stopping at the first that fails.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::doc;
+use crate::error::Error;
+use crate::shell;
+use crate::workspace::{Package, Workspace};
+
+/// A named part of the check and the commands that make it.
+struct Stage {
+    name: &'static str,
+    commands: Vec<Command>,
+}
+
+pub(crate) fn run(fast: bool) -> Result<(), Error> {
+    let workspace = Workspace::load()?;
+    let begin = Instant::now();
+    let mut stages = vec![
+        stage("format", [cargo(&["fmt", "--all", "--check"])]),
+        stage(
+            "clippy",
+            [cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ])],
+        ),
+        stage("tests", tests()),
+        stage("tidy", [cargo(&["xtask", "tidy"])]),
+    ];
+    if !fast {
+        stages.push(stage("docs", [doc::command(&workspace, false)]));
+        stages.push(stage("features", workspace.members().flat_map(features)));
+    }
+    for stage in stages {
+        let start = Instant::now();
+        println!("── {}", stage.name);
+        for mut command in stage.commands {
+            command.current_dir(&workspace.workspace_root);
+            shell::run(&mut command).map_err(|error| {
+                eprintln!("{error}");
+                Error::Stage {
+                    what: format!("stage {:?}", stage.name),
+                    rerun: rerun(stage.name, &command),
+                }
+            })?;
+        }
+        println!(
+            "── {} passed in {:.1} s",
+            stage.name,
+            start.elapsed().as_secs_f64()
+        );
+    }
+    println!(
+        "everything passed in {:.1} s",
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn stage(name: &'static str, commands: impl IntoIterator<Item = Command>) -> Stage {
+    Stage {
+        name,
+        commands: commands.into_iter().collect(),
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = shell::cargo();
+    command.args(arguments);
+    command
+}
+
+/// What a person types to see one failure again.
+fn rerun(stage: &str, command: &Command) -> String {
+    if stage == "docs" {
+        return "cargo xtask doc".into();
+    }
+    let words: Vec<String> = command
+        .get_args()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
+    format!("cargo {}", words.join(" "))
+}
+
+/// nextest runs test programs side by side, which is quicker, but knows no doc tests.
+fn tests() -> Vec<Command> {
+    let mut probe = cargo(&["nextest", "--version"]);
+    let has_nextest = probe
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success());
+    if has_nextest {
+        let run = cargo(&[
+            "nextest",
+            "run",
+            "--workspace",
+            "--no-tests",
+            "pass",
+            "--cargo-quiet",
+            "--status-level",
+            "fail",
+        ]);
+        vec![run, cargo(&["test", "--workspace", "--doc", "--quiet"])]
+    } else {
+        vec![cargo(&["test", "--workspace", "--quiet"])]
+    }
+}
+
+/// Each feature alone, none, and all: a feature that builds only beside another is a fault. A package without features
+/// was checked by clippy already.
+fn features(package: &Package) -> Vec<Command> {
+    let named: Vec<&String> = package
+        .features
+        .keys()
+        .filter(|f| *f != "default")
+        .collect();
+    if named.is_empty() {
+        return Vec::new();
+    }
+    let base = ["check", "--quiet", "-p", &package.name];
+    let check = |more: &[&str]| cargo(&[&base[..], more].concat());
+    let alone = named
+        .iter()
+        .map(|f| check(&["--no-default-features", "--features", f]));
+    [
+        check(&["--no-default-features"]),
+        check(&["--all-features"]),
+    ]
+    .into_iter()
+    .chain(alone)
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_checked_none_all_and_alone() {
+        let package: Package = serde_json::from_value(serde_json::json!({
+            "id": "a", "name": "a", "version": "0.1.0", "license": "MIT", "manifest_path": "Cargo.toml",
+            "dependencies": [], "targets": [], "features": { "default": ["x"], "x": [], "y": [] }
+        }))
+        .unwrap();
+        let lines: Vec<String> = features(&package)
+            .iter()
+            .map(|c| rerun("features", c))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "cargo check --quiet -p a --no-default-features",
+                "cargo check --quiet -p a --all-features",
+                "cargo check --quiet -p a --no-default-features --features x",
+                "cargo check --quiet -p a --no-default-features --features y",
+            ]
+        );
+    }
+}
