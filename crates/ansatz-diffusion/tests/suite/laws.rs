@@ -189,7 +189,7 @@ fn noise(len: usize) -> Vec<f64> {
 fn order() {
     let schedule = VpLinear::default();
     let gaussian = Gaussian::new(&[0.0, 1.0, -0.5, 0.2], &[0.25, 0.09, 2.0, 1.3]).unwrap();
-    let start = noise(8);
+    let start = ansatz_testkit::tb1::points(16);
     let mut narrow = start.clone();
     let (from, to) = (start_level(&schedule), end_level(&schedule));
     gaussian
