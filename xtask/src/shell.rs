@@ -14,7 +14,9 @@ pub(crate) fn display(command: &Command) -> String {
             text.into_owned()
         }
     };
-    let words: Vec<String> = std::iter::once(command.get_program())
+    // Cargo passes its own full path on; a person types the name.
+    let program = std::path::Path::new(command.get_program());
+    let words: Vec<String> = std::iter::once(program.file_stem().unwrap_or(program.as_os_str()))
         .chain(command.get_args())
         .map(quoted)
         .collect();

@@ -97,3 +97,44 @@ pub trait VjpDenoiser<S: State>: Denoiser<S> {
         p_bar: &mut [f64],
     ) -> Result<(), EvalError>;
 }
+
+/// A model that knows the divergence of its prediction, which likelihoods need.
+///
+/// A batch is a state of equal samples one after another; their number is the length of the
+/// argument `divergence`.
+pub trait DivergenceDenoiser<S: State>: Denoiser<S> {
+    /// With y the output of [`Denoiser::eval`]: `divergence[b] ← Σ ∂yᵢ/∂xᵢ` over the elements of
+    /// sample b.
+    ///
+    /// # Errors
+    /// Whatever the model reports, such as a number of samples that does not divide the state.
+    fn divergence(&self, x: &S, at: &NoiseLevel, divergence: &mut [f64]) -> Result<(), EvalError>;
+
+    /// The prediction in the kind `want` and its divergence.
+    ///
+    /// # Errors
+    /// Those of [`Denoiser::eval_as`] and [`DivergenceDenoiser::divergence`].
+    fn eval_divergence_as(
+        &self,
+        want: Prediction,
+        x: &S,
+        at: &NoiseLevel,
+        out: &mut S,
+        divergence: &mut [f64],
+    ) -> Result<(), EvalError> {
+        let (c_x, c_y) = at.convert(self.native(), want)?;
+        self.eval_as(want, x, at, out)?;
+        self.divergence(x, at, divergence)?;
+        let elements = x.len() as f64 / divergence.len().max(1) as f64;
+        for d in divergence {
+            *d = c_x * elements + c_y * *d;
+        }
+        Ok(())
+    }
+}
+
+impl<S: State, D: DivergenceDenoiser<S> + ?Sized> DivergenceDenoiser<S> for &D {
+    fn divergence(&self, x: &S, at: &NoiseLevel, divergence: &mut [f64]) -> Result<(), EvalError> {
+        (**self).divergence(x, at, divergence)
+    }
+}

@@ -12,7 +12,7 @@ mod random;
 mod scalar;
 mod state;
 
-pub use denoiser::{Clamped, Counted, Denoiser, Guided, VjpDenoiser};
+pub use denoiser::{Clamped, Counted, Denoiser, DivergenceDenoiser, Guided, VjpDenoiser};
 pub use error::EvalError;
 pub use field::{DifferentiableField, Residual, ScalarField, VectorField, VjpField};
 pub use linear::{AdjointOp, LinearMap, LinearOp, OnHost, SearchDirection, SpdOp};
@@ -22,4 +22,4 @@ pub use noise::{NoiseLevel, NoiseSchedule, Prediction};
 pub use observer::{Event, Observer, Report};
 pub use random::{Key, stream};
 pub use scalar::Scalar;
-pub use state::{HostState, State, Tolerance};
+pub use state::{Combination, HostState, State, Tolerance};

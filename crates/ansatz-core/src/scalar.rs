@@ -32,6 +32,17 @@ pub trait Scalar:
     /// Name used in records and fixtures: `"f32"` or `"f64"`.
     const NAME: &'static str;
 
+    /// Whether the product of a [`Scalar::coefficient`] and a value of this type is exact in `f64`.
+    #[doc(hidden)]
+    const EXACT_PRODUCTS: bool;
+
+    /// A coefficient as the kernels use it: for `f32`, rounded to 29 significant bits (an error of
+    /// 2⁻³⁰, a sixty-fourth of the state's own). Its product with a 24-bit value is then exact, so
+    /// fused and separate multiply-add give the same bits, and processors with the fused form may
+    /// use it.
+    #[doc(hidden)]
+    fn coefficient(c: f64) -> f64;
+
     /// The nearest value of this type.
     fn of(x: f64) -> Self;
 
@@ -42,6 +53,13 @@ pub trait Scalar:
 impl Scalar for f32 {
     const EPS: Self = f32::EPSILON;
     const NAME: &'static str = "f32";
+    const EXACT_PRODUCTS: bool = true;
+
+    #[inline]
+    fn coefficient(c: f64) -> f64 {
+        const DROP: u64 = 1 << 24;
+        f64::from_bits((c.to_bits() + DROP / 2) & !(DROP - 1))
+    }
 
     #[inline(always)]
     fn of(x: f64) -> Self {
@@ -57,6 +75,12 @@ impl Scalar for f32 {
 impl Scalar for f64 {
     const EPS: Self = f64::EPSILON;
     const NAME: &'static str = "f64";
+    const EXACT_PRODUCTS: bool = false;
+
+    #[inline]
+    fn coefficient(c: f64) -> f64 {
+        c
+    }
 
     #[inline(always)]
     fn of(x: f64) -> Self {

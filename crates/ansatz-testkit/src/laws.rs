@@ -8,7 +8,7 @@
 //! | law | for |
 //! |---|---|
 //! | [`state`], [`flat_noise`] | [`State`](ansatz_core::State) |
-//! | [`denoiser`] | [`Denoiser`](ansatz_core::Denoiser) |
+//! | [`denoiser`], [`divergence`] | [`Denoiser`](ansatz_core::Denoiser), [`DivergenceDenoiser`](ansatz_core::DivergenceDenoiser) |
 //! | [`prediction_conversions`], [`schedule`] | [`NoiseLevel`](ansatz_core::NoiseLevel), [`NoiseSchedule`](ansatz_core::NoiseSchedule) |
 //! | [`linear_op`], [`adjoint_op`], [`spd_op`] | operators on slices |
 //! | [`residual_derivatives`], [`vjp_field`], [`vjp_parameters`], [`differentiable_field`] | hand-written derivatives |
@@ -16,6 +16,7 @@
 //! | [`order`] | anything with an order of convergence |
 
 mod derivative;
+mod divergence;
 mod linear;
 mod noise;
 mod run;
@@ -23,6 +24,7 @@ mod schedule;
 mod state;
 
 pub use derivative::{differentiable_field, residual_derivatives, vjp_field, vjp_parameters};
+pub use divergence::divergence;
 pub use linear::{adjoint_op, linear_op, spd_op};
 pub use noise::{denoiser, prediction_conversions};
 pub use run::{order, same_for_threads};

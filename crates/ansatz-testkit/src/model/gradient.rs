@@ -1,6 +1,9 @@
-//! Vector-Jacobian products of the models, for gradients through sampling.
+//! Derivatives of the predictions: vector-Jacobian products for gradients through sampling, and the
+//! divergence for likelihoods.
 
-use ansatz_core::{Denoiser, EvalError, HostState, NoiseLevel, Prediction, VjpDenoiser};
+use ansatz_core::{
+    Denoiser, DivergenceDenoiser, EvalError, HostState, NoiseLevel, Prediction, VjpDenoiser,
+};
 
 use super::{Analytic, Empirical, Gaussian, Mixture};
 
@@ -18,6 +21,29 @@ fn vjp<S: HostState, M: Denoiser<S> + Analytic>(
     Ok(())
 }
 
+/// With `y = c_x·x + c_y·x̂₀(x)`: `c_x·dim + c_y·tr(∂x̂₀/∂x)`, and the trace of the posterior mean's
+/// Jacobian is `(dim + σ²·Δ log p)/α`.
+fn divergence<S: HostState, M: Denoiser<S> + Analytic>(
+    model: &M,
+    x: &S,
+    at: &NoiseLevel,
+    out: &mut [f64],
+) -> Result<(), EvalError> {
+    let (c_x, c_y) = at.convert(Prediction::Data, model.native())?;
+    model.laplacian(x.as_slice(), at, out)?;
+    let dim = model.dim() as f64;
+    for d in out {
+        // Without signal the posterior is the prior, whatever x.
+        let trace = if at.alpha == 0.0 {
+            0.0 * *d
+        } else {
+            (dim + at.sigma * at.sigma * *d) / at.alpha
+        };
+        *d = c_x * dim + c_y * trace;
+    }
+    Ok(())
+}
+
 macro_rules! differentiable {
     ($($model:ty),*) => {$(
         /// The model has no parameters.
@@ -31,6 +57,17 @@ macro_rules! differentiable {
                 _: &mut [f64],
             ) -> Result<(), EvalError> {
                 vjp(self, x, at, w, x_bar)
+            }
+        }
+
+        impl<S: HostState> DivergenceDenoiser<S> for $model {
+            fn divergence(
+                &self,
+                x: &S,
+                at: &NoiseLevel,
+                out: &mut [f64],
+            ) -> Result<(), EvalError> {
+                divergence(self, x, at, out)
             }
         }
     )*};

@@ -16,7 +16,7 @@ pub enum Scale {
     Log,
 }
 
-/// One axis of a [`Chart`].
+/// One axis of a [`Chart`](crate::Chart).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Axis {
     /// What is measured, with its unit.

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod control;
+mod error;
+mod solve;
+mod step;
+pub mod tableau;
+
+pub use ansatz_core as core;
+pub use control::{Adaptive, Gains, StepSize};
+pub use error::StepError;
+pub use solve::{Options, solve};
+pub use tableau::Tableau;
