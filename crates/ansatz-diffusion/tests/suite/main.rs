@@ -20,5 +20,6 @@ mod laws;
 mod lcm;
 mod mrs;
 mod pndm;
+mod properties;
 mod rddm;
 mod tb1;
