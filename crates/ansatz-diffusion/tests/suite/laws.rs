@@ -7,17 +7,18 @@ use ansatz_core::{
     Counted, Denoiser, EvalError, Event, Key, NoiseLevel, Prediction, State, stream,
 };
 use ansatz_diffusion::{
-    Bdia, Bh, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep, DpmSinglestep, Edict,
-    Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Rddm, RhoRungeKutta, SampleError,
-    SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid, UniPc, Variable, VpLinear,
+    Bdia, Bh, Churn, Coefficients, Consistency, Ddim, Deis, DenoiseToZero, DpmMultistep,
+    DpmSinglestep, Edict, Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Rddm,
+    RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid, UniPc,
+    Variable, VpLinear,
 };
 use ansatz_testkit::measure;
 use ansatz_testkit::model::{Gaussian, Mixture};
 
 /// What a solver promises.
-struct Promise {
-    name: &'static str,
-    solver: Box<dyn Solver>,
+pub(crate) struct Promise {
+    pub(crate) name: &'static str,
+    pub(crate) solver: Box<dyn Solver>,
     /// Order of a deterministic solver on a smooth problem; `None` for stochastic ones.
     order: Option<f64>,
     /// Evaluations in `steps` steps.
@@ -65,7 +66,7 @@ fn unipc(order: usize, bh: Bh) -> UniPc {
 }
 
 /// Every solver of the crate.
-fn solvers() -> Vec<Promise> {
+pub(crate) fn solvers() -> Vec<Promise> {
     let singlestep_2 = DpmSinglestep {
         order: 2,
         form: Form::Noise,
@@ -143,6 +144,7 @@ fn solvers() -> Vec<Promise> {
         promise("s-pndm", Pndm::s_pndm(), 2.0, |n| n + 1),
         promise("plms", Pndm::plms(), 2.0, |n| n + 1),
         promise("f-pndm", Pndm::f_pndm(), 2.0, |n| n + 9),
+        promise("consistency", Consistency, None, |n| n),
         promise("rddm", Rddm::default(), 1.0, |n| 2 * n),
         promise("rddm eta 1", Rddm { eta: 1.0 }, None, |n| 2 * n),
         promise("rho-rk3", RhoRungeKutta::default(), 3.0, |n| 3 * n),
