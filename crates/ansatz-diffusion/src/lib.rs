@@ -3,13 +3,16 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod flow;
 mod grid;
 pub mod plan;
 pub mod schedule;
 pub mod solver;
 
 pub use ansatz_core as core;
+pub use ansatz_diffeq as diffeq;
 pub use error::{PlanError, SampleError};
+pub use flow::{Clock, Encoded, ExactTrace, Hutchinson, ProbabilityFlow};
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
 pub use plan::{
     Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder, Progress, Request,

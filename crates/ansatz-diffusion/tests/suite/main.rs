@@ -12,6 +12,7 @@ mod deis;
 mod discrete;
 mod dpm;
 mod edm;
+mod flow;
 mod gradient;
 mod inversion;
 mod laws;
