@@ -21,6 +21,7 @@ mod density;
 mod field;
 mod trace;
 
+pub(crate) use density::check_samples;
 pub use density::{Encoded, bits_per_dim, normal_log_density};
 pub use trace::{ExactTrace, Hutchinson};
 
@@ -142,7 +143,7 @@ impl<'a> ProbabilityFlow<'a> {
         x: &S,
         samples: usize,
     ) -> Result<Encoded<S>, SampleError> {
-        density::check_samples(x.len(), samples)?;
+        check_samples(x.len(), samples)?;
         self.check(x, self.data, self.noise)?;
         let field = WithDensity(FlowField::new(model, self.schedule, self.clock));
         let mut state = Augmented {

@@ -7,6 +7,7 @@ pub mod flow;
 mod grid;
 pub mod plan;
 pub mod schedule;
+pub mod score_sde;
 pub mod solver;
 
 pub use ansatz_core as core;
@@ -20,6 +21,10 @@ pub use plan::{
 };
 pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, SubVp, VarianceExploding, VpCosine, VpLinear,
+};
+pub use score_sde::{
+    Known, Langevin, LangevinStep, LastStep, Predictor, PredictorCorrector, Process, ReverseSde,
+    ScoreSde, Transition,
 };
 pub use solver::{
     Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep,

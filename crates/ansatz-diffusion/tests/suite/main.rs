@@ -16,4 +16,5 @@ mod flow;
 mod gradient;
 mod inversion;
 mod laws;
+mod score_sde;
 mod tb1;
