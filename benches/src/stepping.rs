@@ -1,7 +1,8 @@
 //! What a solver does between two model evaluations, timed without a model.
 //!
-//! A run of a published method on the labels of a discrete schedule (1000 linear betas), whose evaluation requests are
-//! all answered with the same noise prediction. This is the work that a scheduler's `step` does in other packages.
+//! A run of a published method on the labels of a discrete schedule (1000 linear betas), for a model of noise that
+//! leaves its prediction in the memory that it is given. This is the work that a scheduler's `step` does in other
+//! packages, which are handed the prediction as well.
 
 use std::time::{Duration, Instant};
 
@@ -66,7 +67,6 @@ pub fn plan(method: &str, steps: usize, sigmas: &[f64]) -> Result<Plan, PlanErro
 pub struct Stepping<T: Scalar> {
     plan: Plan,
     start: Vec<T>,
-    output: Vec<T>,
 }
 
 impl<T: Scalar> Stepping<T> {
@@ -76,14 +76,9 @@ impl<T: Scalar> Stepping<T> {
     /// As [`plan`].
     pub fn new(method: &str, elements: usize) -> Result<Self, PlanError> {
         let mut start = vec![T::zero(); elements];
-        let mut output = start.clone();
         start.fill_normal(Key::new(1), stream::INITIAL);
-        output.fill_normal(Key::new(2), stream::INITIAL);
-        Ok(Self {
-            plan: plan(method, STEPS, &[])?,
-            start,
-            output,
-        })
+        let plan = plan(method, STEPS, &[])?.for_model(Prediction::Noise)?;
+        Ok(Self { plan, start })
     }
 
     /// Evaluations that one run asks for.
@@ -101,7 +96,7 @@ impl<T: Scalar> Stepping<T> {
         let begin = Instant::now();
         loop {
             match run.advance()? {
-                Progress::Eval(request) => request.answer(Prediction::Noise, &self.output)?,
+                Progress::Eval(request) => request.fill(|_, _, _, _| Ok(()))?,
                 Progress::Step(_) => {}
                 Progress::Done => return Ok(begin.elapsed()),
             }

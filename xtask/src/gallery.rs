@@ -11,6 +11,8 @@
 use std::path::Path;
 use std::time::Instant;
 
+use ansatz_viz::number;
+
 use crate::error::{self, Error};
 use crate::shell;
 use crate::text::push;
@@ -106,7 +108,7 @@ fn show(
     let mut numbers = Vec::new();
     for expect in &header.expects {
         let name = &expect.name;
-        let value = number(&printed, name).ok_or_else(|| {
+        let value = printed_number(&printed, name).ok_or_else(|| {
             fail(format!(
                 "promises {name:?} and prints no line `{name} = NUMBER`"
             ))
@@ -202,7 +204,7 @@ fn expect(text: &str) -> Option<Expect> {
 }
 
 /// The number in the last line `name = 1.5 unit` or `name: 1.5`.
-fn number(printed: &str, name: &str) -> Option<f64> {
+fn printed_number(printed: &str, name: &str) -> Option<f64> {
     printed.lines().rev().find_map(|line| {
         let rest = line.trim().strip_prefix(name)?.trim_start();
         rest.strip_prefix(['=', ':'])?
@@ -229,7 +231,10 @@ fn page(shown: &[Shown]) -> String {
         for (file, caption) in &header.pictures {
             push(&mut page, format_args!("![{caption}]({file})\n"));
         }
-        let numbers: Vec<String> = numbers.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+        let numbers: Vec<String> = numbers
+            .iter()
+            .map(|(n, v)| format!("{n} = {}", number::short(*v)))
+            .collect();
         let numbers = if numbers.is_empty() {
             String::new()
         } else {
@@ -284,9 +289,9 @@ mod tests {
     #[test]
     fn numbers_are_found_by_name() {
         let printed = "rms = 0.5\nrms of all: 3\n  rms: 0.0123 (exact)\nnfe = 10\n";
-        assert_eq!(number(printed, "rms"), Some(0.0123));
-        assert_eq!(number(printed, "nfe"), Some(10.0));
-        assert_eq!(number(printed, "rms of all"), Some(3.0));
-        assert_eq!(number(printed, "missing"), None);
+        assert_eq!(printed_number(printed, "rms"), Some(0.0123));
+        assert_eq!(printed_number(printed, "nfe"), Some(10.0));
+        assert_eq!(printed_number(printed, "rms of all"), Some(3.0));
+        assert_eq!(printed_number(printed, "missing"), None);
     }
 }

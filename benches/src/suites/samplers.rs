@@ -1,13 +1,14 @@
 //! Error against evaluations for the samplers, on models whose answers are exact.
 
 mod digits;
+mod families;
 mod mixture;
 
 use std::io::Write;
 use std::time::Duration;
 
 use ansatz_core::{Denoiser, Key, NoiseSchedule};
-use ansatz_diffusion::{Ddim, DpmMultistep, Heun, Plan, Solver, Spacing, TimeGrid};
+use ansatz_diffusion::{Ddim, DpmMultistep, Heun, Plan, SampleError, Solver, Spacing, TimeGrid};
 use ansatz_testkit::measure::rms;
 use serde::Deserialize;
 
@@ -65,7 +66,7 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Suit
     } else {
         curve.full
     };
-    let mut emitter = Emitter::new(out, SUITE, 5 + 9 * evaluations.len() as u64);
+    let mut emitter = Emitter::new(out, SUITE, 7 + 9 * evaluations.len() as u64);
     mixture::run(&evaluations, settings, &mut emitter)?;
     digits::run(&evaluations, &options, settings, &mut emitter)
 }
@@ -142,10 +143,11 @@ impl Problem<'_> {
             budget: Duration::from_millis(60),
             warm_up: 0,
         };
-        let mut failed = None;
+        let mut failed: Option<SampleError> = None;
         let mut run = || {
             let mut x = self.start.clone();
-            failed = plan.sample(self.model, &mut x, Key::new(0), &mut ()).err();
+            let ended = plan.sample(self.model, &mut x, Key::new(0), &mut ());
+            failed = failed.take().or(ended.err());
         };
         let times = interleaved(effort, &mut [&mut run]);
         failed.map_or(Ok(times[0]), |error| Err(error.into()))

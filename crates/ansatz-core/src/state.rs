@@ -14,6 +14,7 @@
 mod array;
 mod kernel;
 mod pair;
+mod tiled;
 
 use crate::{Key, Scalar};
 
@@ -32,6 +33,17 @@ impl Tolerance {
     pub fn new(atol: f64, rtol: f64) -> Self {
         Self { atol, rtol }
     }
+}
+
+/// One line of a small program on states: `slots[dst] ← beta·slots[dst] + Σ c·slots[k]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Combination {
+    /// Slot that is written.
+    pub dst: usize,
+    /// Factor of what it held; 0 overwrites.
+    pub beta: f64,
+    /// Coefficients and slots, none of which is `dst`.
+    pub terms: Vec<(f64, usize)>,
 }
 
 /// A point of a vector space, on whatever device.
@@ -83,6 +95,14 @@ pub trait State: Clone + Send + Sync {
     /// Standard normal noise. Element `i` is a pure function of `(key, stream, i)`.
     fn fill_normal(&mut self, key: Key, stream: u64);
 
+    /// Runs several combinations in order, and tells whether all that they wrote is finite.
+    ///
+    /// The result is that of [`State::lincomb`] line by line. States in main memory do it tile by
+    /// tile, so that a solver's step loads and stores each state once, however many lines it has.
+    fn combine_all(slots: &mut [Self], program: &[Combination]) -> bool {
+        combine_in_turn(slots, program)
+    }
+
     /// `self ← other`.
     fn assign(&mut self, other: &Self) {
         self.lincomb(0.0, &[(1.0, other)]);
@@ -96,6 +116,37 @@ pub trait State: Clone + Send + Sync {
     /// Euclidean norm.
     fn norm(&self) -> f64 {
         self.dot(self).sqrt()
+    }
+}
+
+/// Terms that one call of `lincomb` takes from the stack; longer sums are split.
+const MAX_TERMS: usize = 16;
+
+/// [`State::combine_all`] for any state.
+fn combine_in_turn<S: State>(slots: &mut [S], program: &[Combination]) -> bool {
+    program.iter().fold(true, |finite, line| {
+        let (before, rest) = slots.split_at_mut(line.dst);
+        let (dst, after) = rest.split_at_mut(1);
+        let slot = |k: usize| match k.checked_sub(line.dst + 1) {
+            Some(k) => &after[k],
+            None => &before[k],
+        };
+        combine_line(&mut dst[0], line, slot);
+        finite & dst[0].is_finite()
+    })
+}
+
+fn combine_line<'a, S: State + 'a>(dst: &mut S, line: &Combination, slot: impl Fn(usize) -> &'a S) {
+    let Some((_, first)) = line.terms.first() else {
+        return dst.lincomb(line.beta, &[]);
+    };
+    for (i, chunk) in line.terms.chunks(MAX_TERMS).enumerate() {
+        let mut terms = [(0.0, slot(*first)); MAX_TERMS];
+        for (term, (c, k)) in terms.iter_mut().zip(chunk) {
+            *term = (*c, slot(*k));
+        }
+        let beta = if i == 0 { line.beta } else { 1.0 };
+        dst.lincomb(beta, &terms[..chunk.len()]);
     }
 }
 
@@ -138,6 +189,11 @@ impl<T: Scalar> State for Vec<T> {
 
     fn is_finite(&self) -> bool {
         kernel::is_finite(self)
+    }
+
+    fn combine_all(slots: &mut [Self], program: &[Combination]) -> bool {
+        tiled::combine_all(slots, program, Self::as_mut_slice)
+            .unwrap_or_else(|| combine_in_turn(slots, program))
     }
 }
 

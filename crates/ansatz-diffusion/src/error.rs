@@ -160,6 +160,19 @@ pub enum SampleError {
         /// Time of the evaluation.
         t: f64,
     },
+    /// An adaptive sampler spent its evaluations before the end.
+    #[error(
+        "{nfe} of at most {max_nfe} evaluations were spent at t = {t}: loosen the tolerances or \
+         raise `max_nfe`"
+    )]
+    Budget {
+        /// Evaluations made.
+        nfe: usize,
+        /// Evaluations allowed.
+        max_nfe: usize,
+        /// Time reached.
+        t: f64,
+    },
     /// The model failed.
     #[error("model evaluation failed at step {step}, t = {t}")]
     Eval {

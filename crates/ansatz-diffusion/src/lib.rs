@@ -20,14 +20,17 @@ pub use plan::{
     Run, Value,
 };
 pub use schedule::{
-    Betas, Discrete, Edm, FlowLinear, SubVp, VarianceExploding, VpCosine, VpLinear,
+    Betas, Discrete, Edm, FlowLinear, ScaledNoise, SubVp, UnitTime, VarianceExploding, VpCosine,
+    VpLinear,
 };
 pub use score_sde::{
     Known, Langevin, LangevinStep, LastStep, Predictor, PredictorCorrector, Process, ReverseSde,
     ScoreSde, Transition,
 };
 pub use solver::{
-    Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep,
-    DpmSinglestep, Edict, ExactInversion, Form, Heun, LowerOrder, OBelm, RhoRungeKutta, Rule,
-    Sampler, SdeDpmMultistep, Solver, StepCoefficients, Tableau, UniPc, Variable,
+    AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero,
+    DpmAdaptive, DpmMultistep, DpmSinglestep, Edict, ExactInversion, Form, HalfSteps, Heun,
+    LowerOrder, MeanReverting, OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable,
+    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity,
+    StepCoefficients, Tableau, UniPc, Variable, WarmUp,
 };

@@ -24,7 +24,7 @@ mod linear;
 mod run;
 mod specialise;
 
-use ansatz_core::{NoiseLevel, Prediction};
+use ansatz_core::{Combination, NoiseLevel, Prediction};
 
 pub use adjoint::{Checkpoints, Gradient, GradientPlan};
 pub use build::PlanBuilder;
@@ -97,11 +97,8 @@ enum Instruction {
         want: Prediction,
         out: Slot,
     },
-    Combine {
-        dst: Slot,
-        beta: f64,
-        terms: Vec<(f64, Slot)>,
-    },
+    /// Lines that nothing comes between, so that they can share one sweep over memory.
+    Combine(Vec<Combination>),
     Normal {
         out: Slot,
         draw: usize,

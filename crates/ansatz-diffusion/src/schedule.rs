@@ -9,6 +9,8 @@
 //! | [`Edm`] | 1 | t | Karras et al. |
 //! | [`FlowLinear`] | 1−t | t | rectified flow, flow matching |
 //! | [`Discrete`] | table | √(1−α²) | DDPM-style training with T labels |
+//! | [`UnitTime`] | the same on (0, 1] | √(1−α²) | DPM-Solver on such models |
+//! | [`ScaledNoise`] | of another schedule | times σ∞ | mean-reverting SDEs |
 //!
 //! All numbers are `f64`, and σ is computed without the cancellation of √(1−α²).
 
@@ -16,11 +18,15 @@ mod discrete;
 mod exploding;
 mod flow;
 mod preserving;
+mod scaled;
+mod unit_time;
 
 pub use discrete::{Betas, Discrete};
 pub use exploding::{Edm, VarianceExploding};
 pub use flow::FlowLinear;
 pub use preserving::{SubVp, VpCosine, VpLinear};
+pub use scaled::ScaledNoise;
+pub use unit_time::UnitTime;
 
 /// ln(1 + eˣ) without overflow.
 pub(crate) fn softplus(x: f64) -> f64 {

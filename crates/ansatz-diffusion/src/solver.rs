@@ -3,6 +3,7 @@
 //! A solver is a struct of public options with a `Default`, and one method. It knows its formulas
 //! and nothing about memory, models, noise sources or observers.
 
+mod adaptive;
 mod bdia;
 mod ddim;
 mod deis;
@@ -12,13 +13,18 @@ mod edict;
 mod edm;
 pub(crate) mod exponential;
 mod invertible;
+mod mrs;
 mod o_belm;
 pub(crate) mod phi;
+mod pndm;
+mod rddm;
 mod rho_rk;
+mod rows;
 mod sde;
 mod singlestep;
 mod unipc;
 
+pub use adaptive::{AdaptiveSampler, DpmAdaptive, Pair};
 pub use bdia::Bdia;
 pub use ddim::Ddim;
 pub use deis::{Deis, StepCoefficients, Variable};
@@ -27,7 +33,10 @@ pub use dpm::{Coefficients, DpmMultistep, Form, LowerOrder};
 pub use edict::{Alternate, Edict};
 pub use edm::{Churn, Heun, Rule};
 pub use invertible::{ExactInversion, MAX_AMPLIFICATION_F32, MAX_AMPLIFICATION_F64};
+pub use mrs::{MeanReverting, Shifted, StationaryVelocity};
 pub use o_belm::OBelm;
+pub use pndm::{HalfSteps, Pndm, WarmUp};
+pub use rddm::{Ramp, Rddm, ResidualPair, ResidualTable};
 pub use rho_rk::{RhoRungeKutta, Tableau};
 pub use sde::SdeDpmMultistep;
 pub use singlestep::{Blocks, DpmSinglestep};

@@ -7,7 +7,7 @@ use ansatz_viz::number;
 use super::collect;
 use super::record::Record;
 use super::suite::Suite;
-use super::table::{Table, case_name, verdict};
+use super::table::{Table, case_name, differs, shown_name, verdict};
 use crate::error::{self, Error};
 
 /// A kept run.
@@ -53,10 +53,11 @@ pub(crate) fn load(store: &Path, name: &str) -> Result<Earlier, Error> {
     })
 }
 
-/// The values of a suite that both runs have, with their ratio.
+/// The values of a suite that both runs have and that clearly differ, with their ratio; the title counts the others.
 pub(crate) fn table(suite: &Suite, records: &[Record], earlier: &Earlier) -> Option<Table> {
     let mine: Vec<&Record> = records.iter().filter(|r| r.suite == suite.name).collect();
     let mut rows = Vec::new();
+    let mut both = 0;
     for now in &mine {
         let same = |then: &&Record| collect::same_thing(then, now);
         let (Some(then), Some(metric)) =
@@ -64,12 +65,16 @@ pub(crate) fn table(suite: &Suite, records: &[Record], earlier: &Earlier) -> Opt
         else {
             continue;
         };
+        both += 1;
+        if !differs(now, then) {
+            continue;
+        }
         let x = now.x.as_ref().map_or(String::new(), |x| {
             format!(", {} {}", x.name, number::short(x.value))
         });
         rows.push(vec![
             format!("{}{x}", case_name(now, &mine)),
-            format!("{}, {}", now.implementation, metric.title),
+            format!("{}, {}", metric.title, shown_name(&now.implementation)),
             number::with_unit(now.value, &now.unit),
             number::with_unit(then.value, &then.unit),
             number::short(now.value / then.value),
@@ -82,8 +87,9 @@ pub(crate) fn table(suite: &Suite, records: &[Record], earlier: &Earlier) -> Opt
     let head = ["case", "what", "now", &then, "now ÷ then", "in words"]
         .map(str::to_owned)
         .to_vec();
-    let title = format!("{} beside {}", suite.title, earlier.name);
-    (!rows.is_empty()).then_some(Table {
+    let (name, changed) = (&earlier.name, rows.len());
+    let title = format!("Beside the run {name}: {changed} of {both} values clearly differ");
+    (both > 0).then_some(Table {
         title,
         finding: true,
         head,
@@ -101,11 +107,13 @@ mod tests {
     fn only_what_both_runs_have_is_compared() {
         let now = [
             record("time", "a", "ddim", 0.002),
+            record("time", "b", "ddim", 0.002),
             at(5.0, record("rms", "a", "ddim", 0.5)),
             record("time", "new", "ddim", 1.0),
         ];
         let then = vec![
             record("time", "a", "ddim", 0.001),
+            record("time", "b", "ddim", 0.002),
             at(6.0, record("rms", "a", "ddim", 0.5)),
         ];
         let table = table(
@@ -118,6 +126,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!(table.rows.len(), 1);
+        assert!(
+            table.title.ends_with("1 of 2 values clearly differ"),
+            "{}",
+            table.title
+        );
         assert_eq!(table.rows[0][4..], ["2", "now worse: 2× slower"]);
     }
 

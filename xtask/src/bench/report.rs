@@ -125,28 +125,29 @@ fn section(html: &mut String, page: &Page<'_>, suite: &Suite) -> Result<(), Erro
     if records.is_empty() {
         html.push_str("<p class=\"note\">This suite left no records.</p>\n");
     }
-    let mut figures = Vec::new();
+    // A row of figures for each metric: charts of one kind are of about one height.
+    let mut groups = Vec::new();
     for metric in &suite.metrics {
         let mine: Vec<&Record> = records
             .iter()
             .copied()
             .filter(|r| r.metric == metric.name)
             .collect();
-        figures.extend(plots(metric, &mine).map_err(|source| Error::Draw {
+        let figures = plots(metric, &mine).map_err(|source| Error::Draw {
             what: format!("{} of {}", metric.name, suite.name),
             source,
-        })?);
+        })?;
+        groups.push(("figures", figures));
     }
     let pictures = collected.pictures.iter().filter(|p| p.suite == suite.name);
     let pictures = pictures.map(image).collect::<Result<Vec<_>, _>>()?;
-    for (class, group) in [("figures", figures), ("figures pictures", pictures)] {
-        if !group.is_empty() {
-            let group = group.concat();
-            push(
-                html,
-                format_args!("<div class=\"{class}\">\n{group}</div>\n"),
-            );
-        }
+    groups.push(("figures pictures", pictures));
+    for (class, group) in groups.into_iter().filter(|(_, group)| !group.is_empty()) {
+        let group = group.concat();
+        push(
+            html,
+            format_args!("<div class=\"{class}\">\n{group}</div>\n"),
+        );
     }
     let beside = page
         .earlier
@@ -227,7 +228,8 @@ fn plot(
         };
         let colour = match r.implementation.split_once('/') {
             Some(_) => 1,
-            None if peers => 0,
+            // More bars than colours: each has its name beside it.
+            None if peers || names.len() > 6 => 0,
             None => names
                 .iter()
                 .position(|n| *n == r.implementation)
@@ -310,14 +312,12 @@ fn image(picture: &Picture) -> Result<String, Error> {
 }
 
 fn table_html(table: &Table) -> String {
-    let mut html = String::new();
-    push(
-        &mut html,
-        format_args!(
-            "<h3>{}</h3>\n<div class=\"scroll\"><table>\n",
-            escape(&table.title)
-        ),
-    );
+    let mut html = format!("<h3>{}</h3>\n", escape(&table.title));
+    // A title may say that there is nothing to list.
+    if table.rows.is_empty() {
+        return html;
+    }
+    html.push_str("<div class=\"scroll\"><table>\n");
     let head = std::iter::once(("th", &table.head));
     for (tag, cells) in head.chain(table.rows.iter().map(|row| ("td", row))) {
         html.push_str("<tr>");

@@ -62,7 +62,12 @@ fn markdown(table: &Table) -> String {
                 .join(" | ")
         )
     };
-    let mut text = format!("\n### {}\n\n{}|", table.title, row(&table.head));
+    let mut text = format!("\n### {}\n", table.title);
+    // A title may say that there is nothing to list.
+    if table.rows.is_empty() {
+        return text;
+    }
+    push(&mut text, format_args!("\n{}|", row(&table.head)));
     text.push_str(&"---|".repeat(table.head.len()));
     text.push('\n');
     table

@@ -209,11 +209,19 @@ fn beside(metric: &Metric, theirs: &Record, records: &[&Record]) -> Option<Vec<S
     ])
 }
 
+/// Whether two records differ by more than their quartiles, and by more than rounding.
+pub(crate) fn differs(a: &Record, b: &Record) -> bool {
+    let ((a_lo, a_hi), (b_lo, b_hi)) = (ends(a), ends(b));
+    (a_lo > b_hi || b_lo > a_hi) && (a.value / b.value - 1.0).abs() > 0.005
+}
+
+fn ends(r: &Record) -> (f64, f64) {
+    (r.lo.unwrap_or(r.value), r.hi.unwrap_or(r.value))
+}
+
 /// Which of two records is better, in words; quartiles that overlap decide nothing.
 pub(crate) fn verdict(metric: &Metric, ours: &Record, theirs: &Record) -> String {
-    let ends = |r: &Record| (r.lo.unwrap_or(r.value), r.hi.unwrap_or(r.value));
-    let ((our_lo, our_hi), (their_lo, their_hi)) = (ends(ours), ends(theirs));
-    if our_lo <= their_hi && their_lo <= our_hi {
+    if !differs(ours, theirs) {
         return "no clear difference".into();
     }
     let ours_less = ours.value < theirs.value;

@@ -58,6 +58,7 @@ pub(super) fn run(
             dim: Digits::DIM,
         };
         problem.curves(evaluations, threads, emitter)?;
+        problem.families(threads, emitter)?;
         emitter.step("digits, pictures")?;
         pictures(&problem, &options.picture, settings, emitter)
     })

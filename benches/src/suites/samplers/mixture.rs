@@ -39,6 +39,7 @@ pub(super) fn run(
             dim: 2,
         };
         on_vp.curves(evaluations, threads, emitter)?;
+        on_vp.families(threads, emitter)?;
         pictures(&on_vp, settings, emitter)?;
 
         let edm = Edm::default();

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use ndarray::{Array, Dimension, ShapeBuilder};
 
-use super::{HostState, State, Tolerance, kernel};
+use super::{Combination, HostState, State, Tolerance, combine_in_turn, kernel, tiled};
 use crate::{Key, Scalar};
 
 /// An array with the shape and, for row- or column-major arrays, the memory order of `x`.
@@ -35,6 +35,11 @@ fn in_order_of<'a, T: Scalar, D: Dimension>(
             Cow::Owned(y.into_raw_vec_and_offset().0)
         }
     }
+}
+
+/// The elements of an array known to be contiguous, for writing.
+fn contiguous_mut<T, D: Dimension>(x: &mut Array<T, D>) -> &mut [T] {
+    x.as_slice_memory_order_mut().unwrap_or(&mut [])
 }
 
 /// The elements of an array known to be contiguous.
@@ -111,6 +116,15 @@ impl<T: Scalar, D: Dimension> State for Array<T, D> {
                 *x = z;
             }
         }
+    }
+
+    fn combine_all(slots: &mut [Self], program: &[Combination]) -> bool {
+        let aligned = slots.windows(2).all(|w| same_order(&w[0], &w[1]))
+            && slots.first().is_some_and(|s| same_order(s, s));
+        aligned
+            .then(|| tiled::combine_all(slots, program, contiguous_mut))
+            .flatten()
+            .unwrap_or_else(|| combine_in_turn(slots, program))
     }
 
     fn is_finite(&self) -> bool {

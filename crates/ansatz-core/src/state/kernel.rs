@@ -11,10 +11,10 @@ use crate::{Scalar, Tolerance};
 
 /// Below this length a combination or a reduction stays on the calling thread: waking a pool
 /// costs about 5 µs, in which one core combines some 10⁴ elements.
-const PARALLEL_MIN: usize = 1 << 15;
+pub(super) const PARALLEL_MIN: usize = 1 << 15;
 
 /// Elements that one task combines. A multiple of every leaf and lane count below.
-const CHUNK: usize = 1 << 14;
+pub(super) const CHUNK: usize = 1 << 14;
 
 /// Leaf of the reduction tree. The tree is a function of the length alone.
 const LEAF: usize = 1 << 12;
@@ -42,33 +42,44 @@ pub(super) fn lincomb<'a, T: Scalar, S: Sync>(
             "lincomb: states of different length"
         );
     }
-    let beta = T::coefficient(beta);
-    let block = |start: usize, dst: &mut [T]| {
+    let on = |start: usize, dst: &mut [T]| {
         let end = start + dst.len();
         let x = |k: usize| -> &'a [T] { &view(&terms[k].1)[start..end] };
-        let c = |k: usize| T::coefficient(terms[k].0);
-        match terms.len() {
-            0 => scale(beta, dst),
-            1 => fused(beta, dst, [c(0)], [x(0)]),
-            2 => fused(beta, dst, [c(0), c(1)], [x(0), x(1)]),
-            3 => fused(beta, dst, [0, 1, 2].map(c), [0, 1, 2].map(x)),
-            4 => fused(beta, dst, [0, 1, 2, 3].map(c), [0, 1, 2, 3].map(x)),
-            5 => fused(beta, dst, [0, 1, 2, 3, 4].map(c), [0, 1, 2, 3, 4].map(x)),
-            MAX_FUSED => fused(
-                beta,
-                dst,
-                [0, 1, 2, 3, 4, 5].map(c),
-                [0, 1, 2, 3, 4, 5].map(x),
-            ),
-            n => buffered(beta, dst, n, c, x),
-        }
+        block(dst, beta, terms.len(), |k| terms[k].0, x);
     };
     if dst.len() < PARALLEL_MIN {
-        block(0, dst);
+        on(0, dst);
     } else {
         dst.par_chunks_mut(CHUNK)
             .enumerate()
-            .for_each(|(i, d)| block(i * CHUNK, d));
+            .for_each(|(i, d)| on(i * CHUNK, d));
+    }
+}
+
+/// One combination on one piece of memory: `dst ← beta·dst + Σ c(k)·x(k)`.
+pub(super) fn block<'a, T: Scalar>(
+    dst: &mut [T],
+    beta: f64,
+    terms: usize,
+    c: impl Fn(usize) -> f64,
+    x: impl Fn(usize) -> &'a [T],
+) {
+    let beta = T::coefficient(beta);
+    let c = |k: usize| T::coefficient(c(k));
+    match terms {
+        0 => scale(beta, dst),
+        1 => fused(beta, dst, [c(0)], [x(0)]),
+        2 => fused(beta, dst, [c(0), c(1)], [x(0), x(1)]),
+        3 => fused(beta, dst, [0, 1, 2].map(c), [0, 1, 2].map(x)),
+        4 => fused(beta, dst, [0, 1, 2, 3].map(c), [0, 1, 2, 3].map(x)),
+        5 => fused(beta, dst, [0, 1, 2, 3, 4].map(c), [0, 1, 2, 3, 4].map(x)),
+        MAX_FUSED => fused(
+            beta,
+            dst,
+            [0, 1, 2, 3, 4, 5].map(c),
+            [0, 1, 2, 3, 4, 5].map(x),
+        ),
+        n => buffered(beta, dst, n, c, x),
     }
 }
 
@@ -294,12 +305,16 @@ impl<T: Scalar> NullaryFnOnce for FiniteLeaf<'_, T> {
     }
 }
 
+/// [`is_finite`] of a piece of memory, on the calling thread.
+pub(super) fn piece_is_finite<T: Scalar>(x: &[T]) -> bool {
+    Arch::new().dispatch(FiniteLeaf(x))
+}
+
 /// `true` when no element is NaN or infinite.
 pub(super) fn is_finite<T: Scalar>(x: &[T]) -> bool {
-    let leaf = |c: &[T]| Arch::new().dispatch(FiniteLeaf(c));
     if x.len() < PARALLEL_MIN {
-        x.chunks(LEAF).all(leaf)
+        x.chunks(LEAF).all(piece_is_finite)
     } else {
-        x.par_chunks(CHUNK).all(leaf)
+        x.par_chunks(CHUNK).all(piece_is_finite)
     }
 }

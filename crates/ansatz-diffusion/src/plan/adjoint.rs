@@ -322,7 +322,7 @@ impl GradientPlan {
         let mut params = vec![0.0; model.params()];
         let mut run: Run<S, &Plan, N> = Run::new(&self.plan, inputs, noise)?;
         loop {
-            match run.next() {
+            match run.next()? {
                 Next::Eval { x, level, out, .. } => {
                     run.write(level, [x, x], out, |[x, _], at, out| model.eval(x, at, out))?;
                 }

@@ -1,6 +1,6 @@
 //! Memory for a plan: values to slots, by liveness.
 
-use ansatz_core::NoiseLevel;
+use ansatz_core::{Combination, NoiseLevel};
 
 use super::{Instruction, Mark, Operation, Plan, Slot, Value};
 
@@ -125,21 +125,28 @@ pub(super) fn plan(
             }
             Operation::Combine { terms } => {
                 let in_place = terms.iter().position(|(_, v)| dying.contains(v));
-                let sources: Vec<_> = terms
+                let mut sum: Vec<(f64, usize)> = terms
                     .iter()
-                    .map(|(c, v)| (*c, slot(&slot_of, *v)))
+                    .map(|(c, v)| (*c, slot(&slot_of, *v).0 as usize))
                     .collect();
-                let (dst, beta, terms) = match in_place {
-                    Some(k) => {
-                        slot_of[terms[k].1.0 as usize] = None;
-                        let mut rest = sources;
-                        let (beta, dst) = rest.remove(k);
-                        (dst, beta, rest)
-                    }
-                    None => (pool.take(), 0.0, sources),
-                };
+                let overwritten = in_place.map(|k| {
+                    slot_of[terms[k].1.0 as usize] = None;
+                    sum.remove(k)
+                });
                 release(&mut slot_of, &mut pool, &dying);
-                instructions.push(Instruction::Combine { dst, beta, terms });
+                let (beta, dst) = match overwritten {
+                    Some((beta, dst)) => (beta, Slot(dst as u32)),
+                    None => (0.0, pool.take()),
+                };
+                let line = Combination {
+                    dst: dst.0 as usize,
+                    beta,
+                    terms: sum,
+                };
+                match instructions.last_mut() {
+                    Some(Instruction::Combine(lines)) => lines.push(line),
+                    _ => instructions.push(Instruction::Combine(vec![line])),
+                }
                 slot_of[time] = Some(dst);
             }
             Operation::Normal { draw, stream } => {

@@ -9,9 +9,6 @@ use ansatz_core::{
 use super::{Instruction, Plan, Slot};
 use crate::{PlanError, SampleError};
 
-/// Terms that one call of `lincomb` takes from the stack; longer sums are split.
-const MAX_TERMS: usize = 16;
-
 /// Where stochastic plans get their noise from.
 ///
 /// A [`Key`] is the usual source. A closure `(draw, out)` injects noise, as parity tests with other
@@ -48,6 +45,8 @@ pub struct Run<S, P = Plan, N = Key> {
     current: Vec<Slot>,
     /// Level and data estimate of the last step.
     mark: (usize, Option<Slot>),
+    /// Time of the latest evaluation.
+    evaluated: f64,
 }
 
 /// What a run wants or tells next; see [`Run::advance`].
@@ -233,6 +232,7 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
             report: Report::default(),
             current: (0..plan.inputs).map(|i| Slot(i as u32)).collect(),
             mark: (0, None),
+            evaluated: f64::NAN,
             plan,
         })
     }
@@ -240,9 +240,10 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
     /// Runs to the next evaluation, the end of the next step, or the end.
     ///
     /// # Errors
-    /// None today; running may come to check more.
+    /// [`SampleError::NonFinite`] when the latest model output, or a state computed from it, is not
+    /// finite.
     pub fn advance(&mut self) -> Result<Progress<'_, S, P, N>, SampleError> {
-        Ok(match self.next() {
+        Ok(match self.next()? {
             Next::Eval {
                 x,
                 level,
@@ -262,11 +263,13 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
     }
 
     /// Executes everything that needs nobody else, up to something that does.
-    pub(super) fn next(&mut self) -> Next {
+    pub(super) fn next(&mut self) -> Result<Next, SampleError> {
         loop {
             match self.plan.instructions.get(self.counter) {
-                Some(Instruction::Combine { dst, beta, terms }) => {
-                    combine(&mut self.slots, *dst, *beta, terms);
+                Some(Instruction::Combine(lines)) => {
+                    if !S::combine_all(&mut self.slots, lines) {
+                        return Err(self.not_finite());
+                    }
                 }
                 Some(Instruction::Normal { out, draw, stream }) => {
                     let out = &mut self.slots[out.0 as usize];
@@ -281,7 +284,7 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
                     self.mark = (*level, *denoised);
                     self.report.steps += 1;
                     self.counter += 1;
-                    return Next::Step;
+                    return Ok(Next::Step);
                 }
                 Some(&Instruction::Eval {
                     x,
@@ -289,22 +292,22 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
                     want,
                     out,
                 }) => {
-                    return Next::Eval {
+                    return Ok(Next::Eval {
                         x,
                         level,
                         want,
                         out,
-                    };
+                    });
                 }
                 Some(&Instruction::Vjp {
                     x, level, w, out, ..
-                }) => return Next::Vjp { x, w, level, out },
+                }) => return Ok(Next::Vjp { x, w, level, out }),
                 Some(&Instruction::Cotangent { output, x, out }) => {
-                    return Next::Cotangent { output, x, out };
+                    return Ok(Next::Cotangent { output, x, out });
                 }
                 None => {
                     self.current.clone_from(&self.plan.output_slots);
-                    return Next::Done;
+                    return Ok(Next::Done);
                 }
             }
             self.counter += 1;
@@ -335,7 +338,8 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
     ) -> Result<(), SampleError> {
         let level = &self.plan.levels[level];
         let (step, t) = (self.report.steps, level.t);
-        let (before, rest) = self.slots.split_at_mut(out.0 as usize);
+        let at = out.0 as usize;
+        let (before, rest) = self.slots.split_at_mut(at);
         let (out, after) = rest.split_at_mut(1);
         let out = &mut out[0];
         let read = read.map(|s| pick(before, after, s));
@@ -351,18 +355,31 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
                 got,
             });
         }
-        if !out.is_finite() {
-            return Err(SampleError::NonFinite {
-                what: "model output",
-                step,
-                t,
-            });
+        // What is combined next is checked there, in the same sweep over memory.
+        let checked_later = match self.plan.instructions.get(self.counter + 1) {
+            Some(Instruction::Combine(lines)) => lines
+                .iter()
+                .any(|l| l.dst == at && l.beta != 0.0 || l.terms.iter().any(|(_, k)| *k == at)),
+            _ => false,
+        };
+        self.evaluated = t;
+        if !checked_later && !out.is_finite() {
+            return Err(self.not_finite());
         }
         if let Some(Instruction::Eval { .. }) = self.plan.instructions.get(self.counter) {
             self.report.nfe += 1;
         }
         self.counter += 1;
         Ok(())
+    }
+
+    /// The error for a value that is not finite, which started with the latest evaluation.
+    fn not_finite(&self) -> SampleError {
+        SampleError::NonFinite {
+            what: "model output, or the state computed from it,",
+            step: self.report.steps,
+            t: self.evaluated,
+        }
     }
 
     /// Ends the run here. The states are the outputs, or those of the last finished step.
@@ -440,6 +457,13 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Request<'_, S, P, N> 
                 got: y.len(),
             });
         }
+        if !y.is_finite() {
+            return Err(SampleError::NonFinite {
+                what: "model output",
+                step: self.run.report.steps,
+                t: self.level().t,
+            });
+        }
         self.fill(|x, level, want, out| {
             let (c_x, c_y) = level.convert(kind, want)?;
             if kind == want {
@@ -454,7 +478,8 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Request<'_, S, P, N> 
     /// Answers by writing the prediction, in the kind wanted, into the run's own memory.
     ///
     /// # Errors
-    /// As [`Request::answer`].
+    /// As [`Request::answer`]; a value that is not finite may show at the next [`Run::advance`], where
+    /// the output is read anyway.
     pub fn fill(
         self,
         write: impl FnOnce(&S, &NoiseLevel, Prediction, &mut S) -> Result<(), EvalError>,
@@ -476,23 +501,5 @@ fn pick<'a, S>(before: &'a [S], after: &'a [S], s: Slot) -> &'a S {
         &before[s]
     } else {
         &after[s - before.len() - 1]
-    }
-}
-
-/// `slots[dst] ← beta·slots[dst] + Σ c·slots[s]`; the plan guarantees that no source is `dst`.
-fn combine<S: State>(slots: &mut [S], dst: Slot, beta: f64, terms: &[(f64, Slot)]) {
-    let (before, rest) = slots.split_at_mut(dst.0 as usize);
-    let (dst, after) = rest.split_at_mut(1);
-    let dst = &mut dst[0];
-    let Some((_, first)) = terms.first() else {
-        return dst.lincomb(beta, &[]);
-    };
-    for (i, chunk) in terms.chunks(MAX_TERMS).enumerate() {
-        let mut sources = [(0.0, pick(before, after, *first)); MAX_TERMS];
-        for (source, (c, s)) in sources.iter_mut().zip(chunk) {
-            *source = (*c, pick(before, after, *s));
-        }
-        let beta = if i == 0 { beta } else { 1.0 };
-        dst.lincomb(beta, &sources[..chunk.len()]);
     }
 }

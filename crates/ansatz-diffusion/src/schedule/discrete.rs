@@ -97,6 +97,88 @@ impl Discrete {
         Ok(Self { log_alpha })
     }
 
+    /// From ln α of each label.
+    ///
+    /// # Errors
+    /// [`PlanError::Option`] for fewer than two entries, entries that are not negative, or a table
+    /// that does not fall strictly.
+    pub fn from_log_alpha(log_alpha: Vec<f64>) -> Result<Self, PlanError> {
+        if log_alpha.len() < 2 {
+            return Err(PlanError::Option {
+                name: "log_alpha.len()",
+                value: log_alpha.len() as f64,
+                allowed: "at least 2 entries",
+            });
+        }
+        let mut before = 0.0;
+        for &value in &log_alpha {
+            let falls = value < before && value.is_finite();
+            if !falls {
+                return Err(PlanError::Option {
+                    name: "log_alpha",
+                    value,
+                    allowed: "finite, below 0 and below the entry before",
+                });
+            }
+            before = value;
+        }
+        Ok(Self { log_alpha })
+    }
+
+    /// The table of IR-SDE with `steps` + 1 labels, whose last α is `end` (100 and 0.005 in the
+    /// paper's program). Label 0 is not clean. Meant inside [`ScaledNoise`](crate::ScaledNoise).
+    ///
+    /// Reference: Z. Luo et al., *Image restoration with mean-reverting stochastic differential
+    /// equations*, 2023, section 3.3, with the cosine θ of their program.
+    ///
+    /// # Errors
+    /// [`PlanError::Option`] for no step or an `end` outside (0, 1).
+    pub fn mean_reverting(steps: usize, end: f64) -> Result<Self, PlanError> {
+        if !(end > 0.0 && end < 1.0) {
+            return Err(PlanError::Option {
+                name: "end",
+                value: end,
+                allowed: "between 0 and 1, both excluded",
+            });
+        }
+        let c = |i: usize| {
+            let u = i as f64 / (steps + 2) as f64;
+            ((u + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2)
+                .cos()
+                .powi(2)
+        };
+        let mut sum = 0.0;
+        let mut total: Vec<f64> = (0..=steps)
+            .map(|i| {
+                sum += 1.0 - c(i + 1) / c(0);
+                sum
+            })
+            .collect();
+        for v in &mut total {
+            *v *= end.ln() / sum;
+        }
+        Self::from_log_alpha(total)
+    }
+
+    /// The same table without the last entries whose λ lies below `lambda`; DPM-Solver's programs
+    /// use −5.1, because the noisiest labels of a cosine table carry no signal.
+    ///
+    /// # Errors
+    /// [`PlanError::Option`] if fewer than two entries are left.
+    pub fn truncated(mut self, lambda: f64) -> Result<Self, PlanError> {
+        let left = (0..self.labels()).filter(|i| self.lambda(*i as f64) >= lambda);
+        let left = left.count();
+        if left < 2 {
+            return Err(PlanError::Option {
+                name: "lambda",
+                value: lambda,
+                allowed: "below the log-SNR of the second label",
+            });
+        }
+        self.log_alpha.truncate(left);
+        Ok(self)
+    }
+
     /// Number of labels T.
     #[must_use]
     pub fn labels(&self) -> usize {

@@ -48,6 +48,9 @@ pub enum Coefficients {
     /// As [`Coefficients::Midpoint`], but order 3 with the halved second difference of the published
     /// programs, which makes it second order. For parity with them only.
     Published,
+    /// As [`Coefficients::Taylor`], with the same halved difference: the program of the sampler for
+    /// mean-reverting diffusion.
+    PublishedTaylor,
 }
 
 /// Whether the last steps fall back to lower orders, which keeps few-step runs stable.
@@ -175,7 +178,10 @@ fn multistep(
             let slope = (*m0 - *m1) / -theta;
             step.keep * x + step.moment(0) * (*m0 + 0.5 * slope)
         }
-        (Coefficients::Published, [_, (theta1, _), (theta2, _)]) => {
+        (
+            Coefficients::Published | Coefficients::PublishedTaylor,
+            [_, (theta1, _), (theta2, _)],
+        ) => {
             let [m0, m1, m2] = [0, 1, 2].map(|k: usize| outputs[k].1);
             let second = ((m0 - m1) / -theta1 - (m1 - m2) / (theta1 - theta2)) / -theta2;
             // Deviation: the published programs use half of the second difference in place of

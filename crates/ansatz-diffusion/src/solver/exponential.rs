@@ -15,7 +15,7 @@
 //! brings its own moments.
 //!
 //! References: M. Hochbruck, A. Ostermann, *Exponential integrators*, Acta Numerica, 2010, section
-//! 2; C. Lu et al., *DPM-Solver*, 2022, eq. 3.6, and *DPM-Solver++*, 2022, eq. 8 and appendix.
+//! 2; C. Lu et al., *DPM-Solver*, 2022, proposition 3.1, and *DPM-Solver++*, 2022, proposition 4.1.
 
 use ansatz_core::{NoiseLevel, Prediction};
 

@@ -91,9 +91,9 @@ pub trait ExactInversion: Solver {
 }
 
 /// The DDIM step from `s` to `t` with noise estimate `e`: (α_t/α_s)·x + (σ_t − α_t σ_s/α_s)·e.
-pub(super) fn transfer(x: Value, e: Value, s: &NoiseLevel, t: &NoiseLevel) -> Linear {
+pub(super) fn transfer(x: Value, e: impl Into<Linear>, s: &NoiseLevel, t: &NoiseLevel) -> Linear {
     let keep = t.alpha / s.alpha;
-    keep * x + (t.sigma - keep * s.sigma) * e
+    keep * x + (t.sigma - keep * s.sigma) * e.into()
 }
 
 /// At least `needed` steps, or an error that names the method.

@@ -11,7 +11,7 @@
 //! Use order 2 with 8 to 20 steps. The last step has no corrector.
 //!
 //! Reference: W. Zhao, L. Bai, Y. Rao, J. Zhou, J. Lu, *UniPC: a unified predictor-corrector framework
-//! for fast sampling of diffusion models*, 2023, algorithms 1 to 3, eq. 11.
+//! for fast sampling of diffusion models*, 2023, sections 3.1 to 3.3 (UniC, UniP, B(h)).
 
 use ansatz_core::{NoiseLevel, NoiseSchedule};
 

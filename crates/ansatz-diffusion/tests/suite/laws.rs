@@ -8,8 +8,9 @@ use ansatz_core::{
 };
 use ansatz_diffusion::{
     Bdia, Bh, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep, DpmSinglestep, Edict,
-    Form, Heun, LowerOrder, OBelm, Plan, PlanError, Predictor, ReverseSde, RhoRungeKutta,
-    SampleError, SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid, UniPc, Variable, VpLinear,
+    Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Predictor, Rddm, ReverseSde,
+    RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid, UniPc,
+    Variable, VpLinear,
 };
 use ansatz_testkit::measure;
 use ansatz_testkit::model::{Gaussian, Mixture};
@@ -159,6 +160,12 @@ fn solvers() -> Vec<Promise> {
         promise("tab3", Deis::default(), 4.0, |n| n),
         promise("rho-ab2", deis(Variable::Ratio, 2), 3.0, |n| n),
         promise("lambda-ab3", deis(Variable::LogSnr, 3), 4.0, |n| n),
+        promise("ipndm", Pndm::ipndm(), 2.0, |n| n),
+        promise("s-pndm", Pndm::s_pndm(), 2.0, |n| n + 1),
+        promise("plms", Pndm::plms(), 2.0, |n| n + 1),
+        promise("f-pndm", Pndm::f_pndm(), 2.0, |n| n + 9),
+        promise("rddm", Rddm::default(), 1.0, |n| 2 * n),
+        promise("rddm eta 1", Rddm { eta: 1.0 }, None, |n| 2 * n),
         promise("rho-rk3", RhoRungeKutta::default(), 3.0, |n| 3 * n),
         promise(
             "rho-rk4",
@@ -385,7 +392,7 @@ fn failures() {
                         ..
                     }
                 ),
-                _ => matches!(error, SampleError::NonFinite { what: "model output", step, t }
+                _ => matches!(error, SampleError::NonFinite { step, t, .. }
                     if step > 0 && t < 0.3),
             };
             assert!(right, "{} with {what}: {error}", s.name);

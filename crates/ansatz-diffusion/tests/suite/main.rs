@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, compares with exact numbers, and holds tables of rows"
 )]
 
+mod adaptive;
 mod common;
 mod deis;
 mod discrete;
@@ -16,5 +17,8 @@ mod flow;
 mod gradient;
 mod inversion;
 mod laws;
+mod mrs;
+mod pndm;
+mod rddm;
 mod score_sde;
 mod tb1;

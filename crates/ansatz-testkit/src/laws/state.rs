@@ -1,6 +1,6 @@
 //! Laws of states: arithmetic against a naive evaluation, the same bits on any pool.
 
-use ansatz_core::{Key, Scalar, State, Tolerance};
+use ansatz_core::{Combination, Key, Scalar, State, Tolerance};
 
 use super::run::check_threads;
 use super::{Verdict, bits, demand, normal, uphold};
@@ -18,7 +18,7 @@ const ROUNDED_ONCE: usize = 8;
 ///
 /// `make` builds a state from its elements in logical order and `read` gives them back. Checked
 /// are: lengths and zeros; `lincomb` with 0 to 12 terms and β = 0, 1, −0.7 against `f64`
-/// arithmetic, rounded once up to 8 terms; β = 0 over NaN; `assign`; `dot`, `norm` and
+/// arithmetic, rounded once up to 8 terms; β = 0 over NaN; `assign`; `combine_all` line by line; `dot`, `norm` and
 /// `error_norm` against naive sums; `is_finite`; noise that repeats, differs between keys and
 /// streams, and has mean 0 and variance 1; equal bits on 1, 2 and 3 threads.
 ///
@@ -90,6 +90,7 @@ where
         self.lincomb()?;
         self.reductions()?;
         self.finiteness()?;
+        self.programs()?;
         self.noise()?;
         self.threads()
     }
@@ -235,6 +236,52 @@ where
             mean.abs() <= 5.0 / n.sqrt() && (variance - 1.0).abs() <= 5.0 * (2.0 / n).sqrt(),
             || format!("noise has mean {mean} and variance {variance}"),
         )
+    }
+
+    /// `combine_all` is `lincomb` line by line, to the bit, and sees what is not finite.
+    fn programs(&self) -> Verdict {
+        let line = |dst, beta, terms: &[(f64, usize)]| Combination {
+            dst,
+            beta,
+            terms: terms.to_vec(),
+        };
+        // Each line reads what an earlier one wrote; slot 1 is written twice, slot 3 never.
+        let program = [
+            line(1, -0.4, &[(1.3, 0)]),
+            line(0, 0.9, &[(0.25, 1), (-0.5, 2), (2.0, 3)]),
+            line(2, 0.0, &[(1.0, 1)]),
+            line(1, 1.0, &[(0.1, 0), (0.2, 2)]),
+        ];
+        let mut slots: Vec<S> = (0..4).map(|k| self.draw(k).1).collect();
+        let mut expected = slots.clone();
+        let finite = S::combine_all(&mut slots, &program);
+        for line in &program {
+            let mut dst = expected[line.dst].clone();
+            let terms: Vec<_> = line
+                .terms
+                .iter()
+                .map(|(c, k)| (*c, &expected[*k]))
+                .collect();
+            dst.lincomb(line.beta, &terms);
+            expected[line.dst] = dst;
+        }
+        for (k, (got, want)) in slots.iter().zip(&expected).enumerate() {
+            demand(bits(&(self.read)(got)) == bits(&(self.read)(want)), || {
+                format!("combine_all differs from lincomb line by line in slot {k}")
+            })?;
+        }
+        demand(finite, || {
+            "combine_all calls finite values not finite".into()
+        })?;
+        if self.n == 0 {
+            return Ok(());
+        }
+        let mut values = self.draw(3).0;
+        values[self.n / 2] = f64::NAN;
+        slots[3] = (self.make)(&values);
+        demand(!S::combine_all(&mut slots, &program), || {
+            "combine_all does not see NaN".into()
+        })
     }
 
     fn threads(&self) -> Verdict {
