@@ -8,9 +8,9 @@ use ansatz_core::{
 };
 use ansatz_diffusion::{
     Bdia, Bh, Churn, Coefficients, Consistency, Ddim, Deis, DenoiseToZero, DpmMultistep,
-    DpmSinglestep, Edict, Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Rddm,
-    RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid, UniPc,
-    Variable, VpLinear,
+    DpmSinglestep, Edict, Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Predictor, Rddm,
+    ReverseSde, RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid,
+    UniPc, Variable, VpLinear,
 };
 use ansatz_testkit::measure;
 use ansatz_testkit::model::{Gaussian, Mixture};
@@ -65,6 +65,13 @@ fn unipc(order: usize, bh: Bh) -> UniPc {
     }
 }
 
+fn reverse(predictor: Predictor) -> ReverseSde {
+    ReverseSde {
+        predictor,
+        ..ReverseSde::default()
+    }
+}
+
 /// Every solver of the crate.
 pub(crate) fn solvers() -> Vec<Promise> {
     let singlestep_2 = DpmSinglestep {
@@ -82,6 +89,19 @@ pub(crate) fn solvers() -> Vec<Promise> {
         promise("ddim", Ddim::default(), 1.0, |n| n),
         promise("ddim eta 0.5", Ddim { eta: 0.5 }, None, |n| n),
         promise("ddpm", Ddim { eta: 1.0 }, None, |n| n),
+        promise(
+            "reverse sde",
+            reverse(Predictor::EulerMaruyama),
+            None,
+            |n| n,
+        ),
+        promise(
+            "reverse diffusion",
+            reverse(Predictor::ReverseDiffusion),
+            None,
+            |n| n,
+        ),
+        promise("ancestral", reverse(Predictor::Ancestral), None, |n| n),
         promise(
             "++2m",
             multistep(2, Form::Data, Coefficients::Midpoint),
