@@ -16,8 +16,8 @@ pub use error::{PlanError, SampleError};
 pub use flow::{Clock, Encoded, ExactTrace, Hutchinson, ProbabilityFlow};
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
 pub use plan::{
-    Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder, Progress, Request,
-    Run, Value,
+    AdjointDpm, Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder,
+    Progress, Request, Run, Value,
 };
 pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, ScaledNoise, SubVp, UnitTime, VarianceExploding, VpCosine,

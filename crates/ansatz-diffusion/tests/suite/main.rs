@@ -8,6 +8,7 @@
 )]
 
 mod adaptive;
+mod adjoint_dpm;
 mod common;
 mod deis;
 mod discrete;
