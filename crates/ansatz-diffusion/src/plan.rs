@@ -23,6 +23,7 @@ mod display;
 mod invert;
 mod linear;
 mod run;
+mod sample;
 mod specialise;
 
 use ansatz_core::{Combination, NoiseLevel, Prediction};

@@ -35,7 +35,7 @@ pub use dpm::{Coefficients, DpmMultistep, Form, LowerOrder};
 pub use edict::{Alternate, Edict};
 pub use edm::{Churn, Heun, Rule};
 pub use evodiff::{EvoDiff, EvoDiffSampler};
-pub use invertible::{ExactInversion, MAX_AMPLIFICATION_F32, MAX_AMPLIFICATION_F64};
+pub use invertible::{ExactInversion, MAX_AMPLIFICATION_F32, MAX_AMPLIFICATION_F64, Partner};
 pub use lcm::{Consistency, ConsistencyModel};
 pub use mrs::{MeanReverting, Shifted, StationaryVelocity};
 pub use o_belm::OBelm;
