@@ -22,4 +22,5 @@ mod mrs;
 mod pndm;
 mod properties;
 mod rddm;
+mod samplers;
 mod tb1;
