@@ -41,6 +41,7 @@ pub use mrs::{MeanReverting, Shifted, StationaryVelocity};
 pub use o_belm::OBelm;
 pub use pndm::{HalfSteps, Pndm, WarmUp};
 pub use rddm::{Ramp, Rddm, ResidualPair, ResidualTable};
+pub(crate) use rho_rk::between;
 pub use rho_rk::{RhoRungeKutta, Tableau};
 pub use sde::SdeDpmMultistep;
 pub use singlestep::{Blocks, DpmSinglestep};

@@ -82,6 +82,7 @@ pub(super) enum Next {
     Vjp {
         x: Slot,
         w: Slot,
+        weight: f64,
         level: usize,
         out: Slot,
     },
@@ -300,8 +301,20 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
                     });
                 }
                 Some(&Instruction::Vjp {
-                    x, level, w, out, ..
-                }) => return Ok(Next::Vjp { x, w, level, out }),
+                    x,
+                    level,
+                    w,
+                    weight,
+                    out,
+                }) => {
+                    return Ok(Next::Vjp {
+                        x,
+                        w,
+                        weight,
+                        level,
+                        out,
+                    });
+                }
                 Some(&Instruction::Cotangent { output, x, out }) => {
                     return Ok(Next::Cotangent { output, x, out });
                 }

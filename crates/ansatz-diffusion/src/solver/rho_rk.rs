@@ -43,6 +43,13 @@ impl Tableau {
         a: &[&[]],
         b: &[1.0],
     };
+    /// The midpoint rule.
+    pub const MIDPOINT: Self = Self {
+        name: "midpoint",
+        order: 2,
+        a: &[&[], &[0.5]],
+        b: &[0.0, 1.0],
+    };
     /// Heun's method of order 2.
     pub const HEUN2: Self = Self {
         name: "Heun 2",
@@ -93,8 +100,9 @@ impl Tableau {
         b: &[1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0],
     };
     /// All of the above.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::EULER,
+        Self::MIDPOINT,
         Self::HEUN2,
         Self::KUTTA3,
         Self::HEUN3,
@@ -142,6 +150,24 @@ impl Tableau {
             }
         }
         Ok(())
+    }
+}
+
+/// The level where ρ has come the fraction `c` of the way from one node to the next.
+pub(crate) fn between(
+    schedule: &dyn NoiseSchedule,
+    from: &NoiseLevel,
+    to: &NoiseLevel,
+    c: f64,
+) -> NoiseLevel {
+    if c == 0.0 {
+        *from
+    } else if (c - 1.0).abs() < 1e-12 {
+        // Exactly the node: a computed inverse could fall outside the grid.
+        *to
+    } else {
+        let rho = from.rho() + c * (to.rho() - from.rho());
+        schedule.level(schedule.t_of_lambda(-rho.ln()))
     }
 }
 
@@ -195,14 +221,7 @@ impl Solver for RhoRungeKutta {
             };
             for row in tableau.a {
                 let c: f64 = row.iter().sum();
-                let at = if row.is_empty() {
-                    *from
-                } else if (c - 1.0).abs() < 1e-12 {
-                    // Exactly the node: a computed inverse could fall outside the grid.
-                    *to
-                } else {
-                    schedule.level(schedule.t_of_lambda(-(from.rho() + c * dr).ln()))
-                };
+                let at = between(schedule, from, to, c);
                 let stage = p.combine(at_level(&at, row, &slopes));
                 slopes.push(p.eval(stage, &at, Prediction::Noise));
             }

@@ -8,9 +8,9 @@ use ansatz_core::{
 };
 use ansatz_diffusion::{
     Bdia, Bh, Churn, Coefficients, Consistency, Ddim, Deis, DenoiseToZero, DpmMultistep,
-    DpmSinglestep, Edict, Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Rddm,
-    RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid, UniPc,
-    Variable, VpLinear,
+    DpmSinglestep, Edict, Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Predictor, Rddm,
+    ReverseSde, RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid,
+    UniPc, Variable, VpLinear,
 };
 use ansatz_testkit::measure;
 use ansatz_testkit::model::{Gaussian, Mixture};
@@ -65,6 +65,13 @@ fn unipc(order: usize, bh: Bh) -> UniPc {
     }
 }
 
+fn reverse(predictor: Predictor) -> ReverseSde {
+    ReverseSde {
+        predictor,
+        ..ReverseSde::default()
+    }
+}
+
 /// Every solver of the crate.
 pub(crate) fn solvers() -> Vec<Promise> {
     let singlestep_2 = DpmSinglestep {
@@ -82,6 +89,19 @@ pub(crate) fn solvers() -> Vec<Promise> {
         promise("ddim", Ddim::default(), 1.0, |n| n),
         promise("ddim eta 0.5", Ddim { eta: 0.5 }, None, |n| n),
         promise("ddpm", Ddim { eta: 1.0 }, None, |n| n),
+        promise(
+            "reverse sde",
+            reverse(Predictor::EulerMaruyama),
+            None,
+            |n| n,
+        ),
+        promise(
+            "reverse diffusion",
+            reverse(Predictor::ReverseDiffusion),
+            None,
+            |n| n,
+        ),
+        promise("ancestral", reverse(Predictor::Ancestral), None, |n| n),
         promise(
             "++2m",
             multistep(2, Form::Data, Coefficients::Midpoint),
@@ -191,7 +211,7 @@ fn noise(len: usize) -> Vec<f64> {
 fn order() {
     let schedule = VpLinear::default();
     let gaussian = Gaussian::new(&[0.0, 1.0, -0.5, 0.2], &[0.25, 0.09, 2.0, 1.3]).unwrap();
-    let start = noise(8);
+    let start = ansatz_testkit::tb1::points(16);
     let mut narrow = start.clone();
     let (from, to) = (start_level(&schedule), end_level(&schedule));
     gaussian

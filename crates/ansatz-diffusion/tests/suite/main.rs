@@ -8,12 +8,14 @@
 )]
 
 mod adaptive;
+mod adjoint_dpm;
 mod common;
 mod deis;
 mod discrete;
 mod dpm;
 mod edm;
 mod evodiff;
+mod flow;
 mod gradient;
 mod inversion;
 mod laws;
@@ -23,4 +25,5 @@ mod pndm;
 mod properties;
 mod rddm;
 mod samplers;
+mod score_sde;
 mod tb1;
