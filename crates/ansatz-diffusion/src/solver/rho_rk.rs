@@ -4,7 +4,8 @@
 //! left, and any explicit Runge-Kutta method applies. The methods are tables, one engine runs them.
 //! A step to a noiseless end is Euler's, since ε does not exist there.
 //!
-//! Cost: as many evaluations a step as the table has stages, stages + 1 states. Order of the table.
+//! Cost: as many evaluations a step as the table has stages, at most stages + 2 states. Order of the
+//! table.
 //!
 //! Use order 3 or 4 with many evaluations and a smooth model, as a check of other solvers; with few
 //! evaluations multistep methods are better.

@@ -24,5 +24,6 @@ mod mrs;
 mod pndm;
 mod properties;
 mod rddm;
+mod samplers;
 mod score_sde;
 mod tb1;
