@@ -19,6 +19,7 @@ mod inversion;
 mod laws;
 mod mrs;
 mod pndm;
+mod principles;
 mod rddm;
 mod score_sde;
 mod tb1;
