@@ -28,9 +28,10 @@ pub use score_sde::{
     ScoreSde, Transition,
 };
 pub use solver::{
-    AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero,
-    DpmAdaptive, DpmMultistep, DpmSinglestep, Edict, ExactInversion, Form, HalfSteps, Heun,
-    LowerOrder, MeanReverting, OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable,
-    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity,
-    StepCoefficients, Tableau, UniPc, Variable, WarmUp,
+    AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Consistency,
+    ConsistencyModel, Ddim, Deis, DenoiseToZero, DpmAdaptive, DpmMultistep, DpmSinglestep, Edict,
+    EvoDiff, EvoDiffSampler, ExactInversion, Form, HalfSteps, Heun, LowerOrder, MeanReverting,
+    OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, RhoRungeKutta, Rule, Sampler,
+    SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, Tableau, UniPc,
+    Variable, WarmUp,
 };

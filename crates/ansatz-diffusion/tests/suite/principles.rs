@@ -122,7 +122,10 @@ fn conversions() {
                 let other = Mixture::tb1().predicting(want);
                 other.eval(&x, &at, &mut direct).unwrap();
                 // The size of the kinds themselves: a flow or a score may be large.
-                let size = there.iter().chain(&native).fold(1.0, |m: f64, v| m.max(v.abs()));
+                let size = there
+                    .iter()
+                    .chain(&native)
+                    .fold(1.0, |m: f64, v| m.max(v.abs()));
                 let error = measure::max_abs_diff(&there, &direct);
                 assert!(error < limit * size, "{from:?} to {want:?}: {error:e}");
                 let (c_x, c_y) = at.convert(want, from).unwrap();
