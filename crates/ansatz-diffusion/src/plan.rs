@@ -23,6 +23,7 @@ mod invert;
 mod linear;
 mod run;
 mod specialise;
+mod traffic;
 
 use ansatz_core::{Combination, NoiseLevel, Prediction};
 
