@@ -1,6 +1,7 @@
 //! What planning and running a sampler can fail with.
 
 use ansatz_core::{EvalError, Prediction};
+use ansatz_diffeq::StepError;
 use thiserror::Error;
 
 /// A plan cannot be made: the grid or an option is wrong. Nothing has been evaluated yet.
@@ -125,6 +126,15 @@ pub enum PlanError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SampleError {
+    /// A differential equation could not be solved; times are those of the schedule.
+    #[error("the differential equation could not be solved after {step} steps")]
+    Solve {
+        /// Steps finished.
+        step: usize,
+        /// What the solver reported.
+        #[source]
+        source: StepError,
+    },
     /// The plan itself is unusable.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -174,4 +184,43 @@ pub enum SampleError {
         #[source]
         source: EvalError,
     },
+}
+
+impl SampleError {
+    /// Translates what an equation solver reports: `time` maps its variable to a time.
+    pub(crate) fn of_solve(error: StepError, step: usize, time: impl Fn(f64) -> f64) -> Self {
+        match error {
+            StepError::Eval { t, source } => Self::Eval {
+                step,
+                t: time(t),
+                source,
+            },
+            StepError::NonFinite { what, t } => Self::NonFinite {
+                what: if what == "the field" {
+                    "model output"
+                } else {
+                    "state"
+                },
+                step,
+                t: time(t),
+            },
+            StepError::StepTooSmall { t, h, error } => Self::Solve {
+                step,
+                source: StepError::StepTooSmall {
+                    t: time(t),
+                    h,
+                    error,
+                },
+            },
+            StepError::TooManySteps { max_steps, t, end } => Self::Solve {
+                step,
+                source: StepError::TooManySteps {
+                    max_steps,
+                    t: time(t),
+                    end: time(end),
+                },
+            },
+            source => Self::Solve { step, source },
+        }
+    }
 }

@@ -57,6 +57,9 @@ pub enum LabelSpacing {
     Trailing,
     /// N labels from T − 1 down to, but without, 0, evenly spaced and rounded.
     Linspace,
+    /// Of the labels k·T/n − 1, k = n, …, 1, on which a model was distilled in n steps, N spread
+    /// evenly from the largest (latent consistency models: n = 50).
+    Origins(usize),
 }
 
 /// A strictly decreasing list of times with their noise levels: N + 1 nodes for N steps.
@@ -194,6 +197,15 @@ impl TimeGrid {
                 allowed: "at most the number of labels",
             });
         }
+        if let LabelSpacing::Origins(origins) = spacing
+            && !(steps..=total).contains(&origins)
+        {
+            return Err(PlanError::Option {
+                name: "origins",
+                value: origins as f64,
+                allowed: "at least the number of steps, at most the number of labels",
+            });
+        }
         let (n, t) = (steps as f64, total as f64);
         let times: Vec<f64> = (0..steps)
             .map(|i| {
@@ -202,6 +214,10 @@ impl TimeGrid {
                     LabelSpacing::Leading => ((n - 1.0 - i) * (t / n).floor()).floor(),
                     LabelSpacing::Trailing => (t - i * t / n).round_ties_even() - 1.0,
                     LabelSpacing::Linspace => ((t - 1.0) * (n - i) / n).round_ties_even(),
+                    LabelSpacing::Origins(origins) => {
+                        let k = origins as f64 - (i * origins as f64 / n).floor();
+                        k * (t / origins as f64).floor() - 1.0
+                    }
                 }
             })
             .collect();

@@ -3,13 +3,17 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod flow;
 mod grid;
 pub mod plan;
 pub mod schedule;
+pub mod score_sde;
 pub mod solver;
 
 pub use ansatz_core as core;
+pub use ansatz_diffeq as diffeq;
 pub use error::{PlanError, SampleError};
+pub use flow::{Clock, Encoded, ExactTrace, Hutchinson, ProbabilityFlow};
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
 pub use plan::{
     Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder, Progress, Request,
@@ -19,10 +23,15 @@ pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, ScaledNoise, SubVp, UnitTime, VarianceExploding, VpCosine,
     VpLinear,
 };
+pub use score_sde::{
+    Known, Langevin, LangevinStep, LastStep, Predictor, PredictorCorrector, Process, ReverseSde,
+    ScoreSde, Transition,
+};
 pub use solver::{
-    AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Ddim, Deis, DenoiseToZero,
-    DpmAdaptive, DpmMultistep, DpmSinglestep, Edict, ExactInversion, Form, HalfSteps, Heun,
-    LowerOrder, MeanReverting, OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable,
-    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity,
-    StepCoefficients, Tableau, UniPc, Variable, WarmUp,
+    AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Consistency,
+    ConsistencyModel, Ddim, Deis, DenoiseToZero, DpmAdaptive, DpmMultistep, DpmSinglestep, Edict,
+    EvoDiff, EvoDiffSampler, ExactInversion, Form, HalfSteps, Heun, LowerOrder, MeanReverting,
+    OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, RhoRungeKutta, Rule, Sampler,
+    SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, Tableau, UniPc,
+    Variable, WarmUp,
 };

@@ -9,9 +9,21 @@ use rayon::prelude::*;
 
 use crate::{Scalar, Tolerance};
 
-/// Below this length a combination or a reduction stays on the calling thread: waking a pool
+/// Below this length work stays on the calling thread: handing some to a neighbour in the pool
 /// costs about 5 µs, in which one core combines some 10⁴ elements.
-pub(super) const PARALLEL_MIN: usize = 1 << 15;
+const PARALLEL_MIN: usize = 1 << 15;
+
+/// The same for a caller outside the pool, who has to wake it and be woken: about 50 µs.
+const PARALLEL_MIN_OUTSIDE: usize = 1 << 19;
+
+/// Whether `n` elements are worth more than one thread. It changes no bit of any result.
+pub(super) fn worth_sharing(n: usize) -> bool {
+    let least = match rayon::current_thread_index() {
+        Some(_) => PARALLEL_MIN,
+        None => PARALLEL_MIN_OUTSIDE,
+    };
+    n >= least && rayon::current_num_threads() > 1
+}
 
 /// Elements that one task combines. A multiple of every leaf and lane count below.
 pub(super) const CHUNK: usize = 1 << 14;
@@ -47,12 +59,12 @@ pub(super) fn lincomb<'a, T: Scalar, S: Sync>(
         let x = |k: usize| -> &'a [T] { &view(&terms[k].1)[start..end] };
         block(dst, beta, terms.len(), |k| terms[k].0, x);
     };
-    if dst.len() < PARALLEL_MIN {
-        on(0, dst);
-    } else {
+    if worth_sharing(dst.len()) {
         dst.par_chunks_mut(CHUNK)
             .enumerate()
             .for_each(|(i, d)| on(i * CHUNK, d));
+    } else {
+        on(0, dst);
     }
 }
 
@@ -186,14 +198,14 @@ fn tree_sum(start: usize, end: usize, leaf: &(impl Fn(usize, usize) -> f64 + Syn
         return leaf(start, end);
     }
     let middle = start + n.div_ceil(LEAF).div_ceil(2) * LEAF;
-    if n < PARALLEL_MIN {
-        tree_sum(start, middle, leaf) + tree_sum(middle, end, leaf)
-    } else {
+    if worth_sharing(n) {
         let (a, b) = rayon::join(
             || tree_sum(start, middle, leaf),
             || tree_sum(middle, end, leaf),
         );
         a + b
+    } else {
+        tree_sum(start, middle, leaf) + tree_sum(middle, end, leaf)
     }
 }
 
@@ -312,9 +324,9 @@ pub(super) fn piece_is_finite<T: Scalar>(x: &[T]) -> bool {
 
 /// `true` when no element is NaN or infinite.
 pub(super) fn is_finite<T: Scalar>(x: &[T]) -> bool {
-    if x.len() < PARALLEL_MIN {
-        x.chunks(LEAF).all(piece_is_finite)
-    } else {
+    if worth_sharing(x.len()) {
         x.par_chunks(CHUNK).all(piece_is_finite)
+    } else {
+        x.chunks(LEAF).all(piece_is_finite)
     }
 }

@@ -58,7 +58,7 @@ fn sweep<T: Scalar>(
     names: &[usize],
     program: &[Combination],
 ) -> bool {
-    if n < kernel::PARALLEL_MIN {
+    if !kernel::worth_sharing(n) {
         return tiles(&mut views, n, names, program);
     }
     let middle = n.div_ceil(kernel::CHUNK).div_ceil(2) * kernel::CHUNK;

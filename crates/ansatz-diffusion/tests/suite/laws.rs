@@ -7,17 +7,18 @@ use ansatz_core::{
     Counted, Denoiser, EvalError, Event, Key, NoiseLevel, Prediction, State, stream,
 };
 use ansatz_diffusion::{
-    Bdia, Bh, Churn, Coefficients, Ddim, Deis, DenoiseToZero, DpmMultistep, DpmSinglestep, Edict,
-    Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Rddm, RhoRungeKutta, SampleError,
-    SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid, UniPc, Variable, VpLinear,
+    Bdia, Bh, Churn, Coefficients, Consistency, Ddim, Deis, DenoiseToZero, DpmMultistep,
+    DpmSinglestep, Edict, Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Predictor, Rddm,
+    ReverseSde, RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid,
+    UniPc, Variable, VpLinear,
 };
 use ansatz_testkit::measure;
 use ansatz_testkit::model::{Gaussian, Mixture};
 
 /// What a solver promises.
-struct Promise {
-    name: &'static str,
-    solver: Box<dyn Solver>,
+pub(crate) struct Promise {
+    pub(crate) name: &'static str,
+    pub(crate) solver: Box<dyn Solver>,
     /// Order of a deterministic solver on a smooth problem; `None` for stochastic ones.
     order: Option<f64>,
     /// Evaluations in `steps` steps.
@@ -64,8 +65,15 @@ fn unipc(order: usize, bh: Bh) -> UniPc {
     }
 }
 
+fn reverse(predictor: Predictor) -> ReverseSde {
+    ReverseSde {
+        predictor,
+        ..ReverseSde::default()
+    }
+}
+
 /// Every solver of the crate.
-fn solvers() -> Vec<Promise> {
+pub(crate) fn solvers() -> Vec<Promise> {
     let singlestep_2 = DpmSinglestep {
         order: 2,
         form: Form::Noise,
@@ -81,6 +89,19 @@ fn solvers() -> Vec<Promise> {
         promise("ddim", Ddim::default(), 1.0, |n| n),
         promise("ddim eta 0.5", Ddim { eta: 0.5 }, None, |n| n),
         promise("ddpm", Ddim { eta: 1.0 }, None, |n| n),
+        promise(
+            "reverse sde",
+            reverse(Predictor::EulerMaruyama),
+            None,
+            |n| n,
+        ),
+        promise(
+            "reverse diffusion",
+            reverse(Predictor::ReverseDiffusion),
+            None,
+            |n| n,
+        ),
+        promise("ancestral", reverse(Predictor::Ancestral), None, |n| n),
         promise(
             "++2m",
             multistep(2, Form::Data, Coefficients::Midpoint),
@@ -143,6 +164,7 @@ fn solvers() -> Vec<Promise> {
         promise("s-pndm", Pndm::s_pndm(), 2.0, |n| n + 1),
         promise("plms", Pndm::plms(), 2.0, |n| n + 1),
         promise("f-pndm", Pndm::f_pndm(), 2.0, |n| n + 9),
+        promise("consistency", Consistency, None, |n| n),
         promise("rddm", Rddm::default(), 1.0, |n| 2 * n),
         promise("rddm eta 1", Rddm { eta: 1.0 }, None, |n| 2 * n),
         promise("rho-rk3", RhoRungeKutta::default(), 3.0, |n| 3 * n),
@@ -189,7 +211,7 @@ fn noise(len: usize) -> Vec<f64> {
 fn order() {
     let schedule = VpLinear::default();
     let gaussian = Gaussian::new(&[0.0, 1.0, -0.5, 0.2], &[0.25, 0.09, 2.0, 1.3]).unwrap();
-    let start = noise(8);
+    let start = ansatz_testkit::tb1::points(16);
     let mut narrow = start.clone();
     let (from, to) = (start_level(&schedule), end_level(&schedule));
     gaussian

@@ -1,0 +1,285 @@
+//! EVODiff: a two-step sampler whose coefficients come from inner products of model outputs.
+//!
+//! With data estimates m₀ at s, m₋₁ at s′ and κ = σ/α, a step to t extrapolates
+//! x_E = (σ_t/σ_s)x + σ_t·h·m₀, h = 1/κ_t − 1/κ_s, to a probe along D₁ = m₀ − r₁m₋₁, evaluates m_t
+//! there, and corrects along a mix B of D₁ and D₂ = m_t − r₂m₀:
+//! `x_t = x_E + ½σ_t·h·B/ζ`. The scalars r₁, r₂, η (the mix) and ζ are per sample, from
+//! ⟨m₀, m₋₁⟩, ⟨m_t, m₀⟩, ⟨D, D⟩, damped by sigmoids and clamped to [−2, 2]. m_t serves the next step.
+//!
+//! Cost: one evaluation a step, five states. It is not a consistent method: its scalars tend to no
+//! limit that makes it one, and on exact models it is worse than
+//! [`DpmMultistep`](crate::DpmMultistep). Its gain is on imperfect networks.
+//!
+//! Use it for comparison with the paper; never as a default. The last step uses σ in absolute units,
+//! so data must have the scale of the paper's (EDM, [−1, 1]).
+//!
+//! Reference: S. Li et al., *EVODiff: entropy-aware variance optimized diffusion inference*, 2025;
+//! formulas as in the authors' program, whose inner products are per sample and channel.
+
+use std::ops::ControlFlow;
+
+use ansatz_core::{
+    Denoiser, Event, HostState, Key, NoiseLevel, Observer, Prediction, Report, Scalar,
+};
+
+use super::Sampler;
+use super::invertible::check_steps;
+use super::rows::{Evaluator, finite, row_length};
+use crate::{PlanError, SampleError, TimeGrid};
+
+/// Steps above which the last scalar of a step takes another form.
+const MANY_STEPS: usize = 20;
+
+/// Options of EVODiff; [`EvoDiff::on`] puts it on a grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EvoDiff {
+    /// Samples that the state is made of; each has its own scalars. The authors' program takes the
+    /// channels of each image apart: give samples times channels for that.
+    pub batch: usize,
+}
+
+impl Default for EvoDiff {
+    fn default() -> Self {
+        Self { batch: 1 }
+    }
+}
+
+/// EVODiff on a grid.
+///
+/// ```
+/// use ansatz_core::{Key, Prediction, denoiser::from_fn};
+/// use ansatz_diffusion::{Edm, EvoDiff, Sampler, Spacing, TimeGrid};
+/// let grid = TimeGrid::new(&Edm::default(), Spacing::LogSnr, 10)?;
+/// let model = from_fn(Prediction::Data, |_: &Vec<f64>, _: &_, out: &mut Vec<f64>| {
+///     out.fill(0.4);
+///     Ok(())
+/// });
+/// let mut x = vec![31.0, -80.0];
+/// let report = EvoDiff::default().on(&grid)?.sample(&model, &mut x, Key::new(0), &mut ())?;
+/// assert_eq!(report.nfe, 10);
+/// # Ok::<(), ansatz_diffusion::SampleError>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct EvoDiffSampler<'a> {
+    options: EvoDiff,
+    grid: &'a TimeGrid,
+}
+
+impl EvoDiff {
+    /// Puts the sampler on a grid.
+    ///
+    /// # Errors
+    /// [`PlanError::TooFewSteps`] for fewer than two steps, [`PlanError::Coefficient`] for a grid
+    /// that starts without signal.
+    pub fn on<'a>(&self, grid: &'a TimeGrid) -> Result<EvoDiffSampler<'a>, PlanError> {
+        check_steps("EVODiff", 2, grid)?;
+        let value = grid.start().rho();
+        if !value.is_finite() {
+            return Err(PlanError::Coefficient { step: 0, value });
+        }
+        Ok(EvoDiffSampler {
+            options: *self,
+            grid,
+        })
+    }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// `a/b` clamped to [−2, 2]; 0 where nothing is to be divided by.
+fn ratio(a: f64, b: f64) -> f64 {
+    if b > 0.0 {
+        (a / b).clamp(-2.0, 2.0)
+    } else {
+        0.0
+    }
+}
+
+/// Inner product of two combinations of rows.
+fn dot(len: usize, a: impl Fn(usize) -> f64, b: impl Fn(usize) -> f64) -> f64 {
+    (0..len).map(|i| a(i) * b(i)).sum()
+}
+
+/// What a step knows before it sees a sample.
+struct Coefficients {
+    /// σ_t/σ_s.
+    ratio: f64,
+    /// σ_t·h.
+    gain: f64,
+    h: f64,
+    r_log: f64,
+    /// w and (1 − w)β.
+    weight: f64,
+    offset: f64,
+    steps: usize,
+}
+
+impl Coefficients {
+    fn new(grid: &TimeGrid, i: usize) -> Self {
+        let levels = grid.levels();
+        let [before, from, to] = [&levels[i - 1], &levels[i], &levels[i + 1]];
+        let (first, last) = (grid.start().t, grid.end().t);
+        let tau = (to.t + last) / (first + last);
+        let weight = 0.5 * (1.0 - tau * tau);
+        let ratio = to.sigma / from.sigma;
+        let beta = (ratio / (from.sigma / before.sigma)).sqrt();
+        Self {
+            ratio,
+            gain: to.alpha - ratio * from.alpha,
+            h: 1.0 / to.rho() - 1.0 / from.rho(),
+            r_log: (from.lambda() - before.lambda()) / (to.lambda() - from.lambda()),
+            weight,
+            offset: (1.0 - weight) * beta,
+            steps: grid.steps(),
+        }
+    }
+
+    /// r₁ and r_i of one sample.
+    fn probe(&self, m0: &[f64], m1: &[f64]) -> (f64, f64) {
+        let n = m0.len();
+        let similar = ratio(dot(n, |i| m0[i], |i| m1[i]), dot(n, |i| m1[i], |i| m1[i]));
+        let r1 = self.offset + self.weight * similar;
+        let inner =
+            (sigmoid(0.25 * r1.abs()) * self.r_log).clamp(0.25 * self.r_log, 1.5 * self.r_log);
+        (r1, inner)
+    }
+
+    /// Factors of D₁ and D₂ in `x_t − x_E`, and r₂, of one sample; `None` where D₁ vanishes.
+    fn correction(
+        &self,
+        [m0, m1, mt]: [&[f64]; 3],
+        (r1, inner): (f64, f64),
+    ) -> Option<(f64, f64, f64)> {
+        let n = m0.len();
+        let similar = ratio(dot(n, |i| mt[i], |i| m0[i]), dot(n, |i| m0[i], |i| m0[i]));
+        let r2 = self.offset + self.weight * similar;
+        let d1 = |i: usize| m0[i] - r1 * m1[i];
+        let d2 = |i: usize| mt[i] - r2 * m0[i];
+        let square = dot(n, d1, d1);
+        if square == 0.0 {
+            return None;
+        }
+        let previous = |i: usize| d1(i) / (self.r_log * self.h);
+        let next = |i: usize| self.r_log * d2(i) / self.h;
+        let sum = |i: usize| next(i) + previous(i);
+        let gap = |i: usize| next(i) - previous(i);
+        let eta = 0.5 * sigmoid((0.5 * ratio(dot(n, sum, gap), dot(n, gap, gap))).abs());
+        let (b1, b2) = (-eta / self.r_log, (1.0 - eta) * self.r_log);
+        // P = x_p − x_E − ½σ_t·h·B/r_i.
+        let half = 0.5 * self.gain;
+        let offset = |i: usize| half / inner * (d1(i) - b1 * d1(i) - b2 * d2(i));
+        let spread = (ratio(dot(n, offset, d1), square) / self.gain).abs() - 0.5;
+        let zeta = if self.steps <= MANY_STEPS {
+            sigmoid(spread)
+        } else {
+            let slope = |i: usize| (m0[i] - m1[i]) / self.h;
+            let c = ratio(dot(n, |i| m0[i], slope), dot(n, slope, slope))
+                * (2.0 - self.ratio * self.ratio);
+            sigmoid(-spread * sigmoid(c))
+        };
+        Some((half * b1 / zeta, half * b2 / zeta, r2))
+    }
+}
+
+/// Row `k` of a state, as `f64`.
+fn row<S: HostState>(x: &S, k: usize, len: usize, out: &mut Vec<f64>) {
+    out.clear();
+    let slice = &x.as_slice()[k * len..(k + 1) * len];
+    out.extend(slice.iter().map(|v| v.f64()));
+}
+
+impl<S: HostState> Sampler<S> for EvoDiffSampler<'_> {
+    /// # Errors
+    /// As every sampler, and [`PlanError::Option`] for a batch that does not divide the state.
+    fn sample(
+        &self,
+        model: &dyn Denoiser<S>,
+        x: &mut S,
+        _: Key,
+        observer: &mut dyn Observer<S>,
+    ) -> Result<Report, SampleError> {
+        let len = row_length(x, self.options.batch, self.grid.start().t)?;
+        let batch = self.options.batch;
+        let mut now = x.clone();
+        let [mut m0, mut m1, mut mt, mut probe] = [(); 4].map(|()| x.zeros_like());
+        let [mut xr, mut a, mut b, mut c] = [(); 4].map(|()| Vec::with_capacity(len));
+        let mut scalars = vec![(0.0, 0.0); batch];
+        let mut evaluator = Evaluator {
+            model,
+            want: Prediction::Data,
+            nfe: 0,
+            step: 0,
+        };
+        let mut report = Report::default();
+        let pairs: Vec<(&NoiseLevel, &NoiseLevel)> = self.grid.pairs().collect();
+        for (i, (from, to)) in pairs.iter().enumerate() {
+            // The first two steps have no estimate of their own start yet.
+            if i < 2 {
+                std::mem::swap(&mut m0, &mut m1);
+                evaluator.eval(&now, from, &mut m0)?;
+            }
+            let keep = to.sigma / from.sigma;
+            let gain = to.alpha - keep * from.alpha;
+            let last = i + 1 == pairs.len();
+            if i == 0 || to.sigma == 0.0 {
+                now.lincomb(keep, &[(gain, &m0)]);
+            } else if last {
+                let root = if keep < 0.5 { keep } else { keep - 0.5 }.sqrt();
+                let damped = 1.0 - (to.sigma * from.sigma).sqrt();
+                let r = 1.0 - 0.5 * root;
+                now.lincomb(
+                    damped * keep,
+                    &[((damped + 0.5) * gain, &m0), (-0.5 * r * gain, &m1)],
+                );
+            } else {
+                let step = Coefficients::new(self.grid, i);
+                for (k, scalar) in scalars.iter_mut().enumerate() {
+                    row(&now, k, len, &mut xr);
+                    row(&m0, k, len, &mut a);
+                    row(&m1, k, len, &mut b);
+                    *scalar = step.probe(&a, &b);
+                    let (r1, inner) = *scalar;
+                    let target = &mut probe.as_mut_slice()[k * len..(k + 1) * len];
+                    for (j, p) in target.iter_mut().enumerate() {
+                        let d1 = a[j] - r1 * b[j];
+                        let moved = keep * xr[j] + gain * (a[j] + 0.5 * d1 / inner);
+                        *p = S::Scalar::of(moved);
+                    }
+                }
+                evaluator.eval(&probe, to, &mut mt)?;
+                for (k, scalar) in scalars.iter().enumerate() {
+                    row(&now, k, len, &mut xr);
+                    row(&m0, k, len, &mut a);
+                    row(&m1, k, len, &mut b);
+                    row(&mt, k, len, &mut c);
+                    let (w1, w2, r2) = step
+                        .correction([&a, &b, &c], *scalar)
+                        .unwrap_or((0.0, 0.0, 0.0));
+                    let target = &mut now.as_mut_slice()[k * len..(k + 1) * len];
+                    for (j, x) in target.iter_mut().enumerate() {
+                        let d1 = a[j] - scalar.0 * b[j];
+                        let d2 = c[j] - r2 * a[j];
+                        let moved = keep * xr[j] + gain * a[j] + w1 * d1 + w2 * d2;
+                        *x = S::Scalar::of(moved);
+                    }
+                }
+                // m_t is the newest estimate, m₀ the one before.
+                std::mem::swap(&mut m1, &mut m0);
+                std::mem::swap(&mut m0, &mut mt);
+            }
+            finite("result of a step", &now, i, to.t)?;
+            evaluator.step += 1;
+            report.steps += 1;
+            report.nfe = evaluator.nfe;
+            let event = Event::new(report.steps, pairs.len(), report.nfe, **to, &now);
+            if observer.on_step(&event.with_denoised(Some(&m0))) == ControlFlow::Break(()) {
+                report.stopped_early = true;
+                break;
+            }
+        }
+        *x = now;
+        Ok(report)
+    }
+}
