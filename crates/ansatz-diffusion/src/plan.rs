@@ -25,6 +25,7 @@ mod linear;
 mod run;
 mod sample;
 mod specialise;
+mod traffic;
 
 use ansatz_core::{Combination, NoiseLevel, Prediction};
 
