@@ -36,7 +36,7 @@ impl Plan {
     /// ```
     ///
     /// # Errors
-    /// [`PlanError::Arity`] if the plan takes more than one state: see [`Run::new`].
+    /// [`PlanError::Arity`](crate::PlanError::Arity) if the plan takes more than one state: see [`Run::new`].
     pub fn start<S: State, N: NoiseSource<S>>(
         &self,
         x: S,
@@ -82,7 +82,7 @@ impl Plan {
     /// Runs a plan of any number of states, from its inputs to its outputs.
     ///
     /// # Errors
-    /// As [`Plan::sample`], and [`PlanError::Arity`] for the wrong number of inputs.
+    /// As [`Plan::sample`], and [`PlanError::Arity`](crate::PlanError::Arity) for the wrong number of inputs.
     pub fn sample_all<S: State, N: NoiseSource<S>>(
         &self,
         model: &dyn Denoiser<S>,
