@@ -4,6 +4,7 @@
 
 mod error;
 pub mod flow;
+pub mod fokker_planck;
 mod grid;
 pub mod plan;
 pub mod schedule;
@@ -14,6 +15,7 @@ pub use ansatz_core as core;
 pub use ansatz_diffeq as diffeq;
 pub use error::{PlanError, SampleError};
 pub use flow::{Clock, Encoded, ExactTrace, Hutchinson, ProbabilityFlow};
+pub use fokker_planck::FokkerPlanck;
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
 pub use plan::{
     AdjointDpm, Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder,
