@@ -32,6 +32,6 @@ pub use solver::{
     ConsistencyModel, Ddim, Deis, DenoiseToZero, DpmAdaptive, DpmMultistep, DpmSinglestep, Edict,
     EvoDiff, EvoDiffSampler, ExactInversion, Form, HalfSteps, Heun, LowerOrder, MeanReverting,
     OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, RhoRungeKutta, Rule, Sampler,
-    SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, Tableau, UniPc,
-    Variable, WarmUp,
+    SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, UniPc, Variable,
+    WarmUp,
 };
