@@ -35,5 +35,5 @@ pub use solver::{
     EvoDiff, EvoDiffSampler, ExactInversion, Form, HalfSteps, Heun, LowerOrder, MeanReverting,
     OBelm, Pair, Partner, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, ReversibleHeun,
     RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity,
-    StepCoefficients, Tableau, UniPc, Variable, WarmUp,
+    StepCoefficients, UniPc, Variable, WarmUp,
 };

@@ -10,7 +10,7 @@
 //! drifts on its way back.
 //!
 //! Use [`Plan::gradient`] instead, unless memory forbids it and [`Checkpoints::Invert`] does not
-//! apply; and then take [`Tableau::RK4`].
+//! apply; and then take [`tableau::RK4`].
 //!
 //! Reference: J. Pan, J. H. Liew, V. Y. F. Tan, J. Feng, H. Yan, *AdjointDPM: adjoint sensitivity
 //! method for gradient backpropagation of diffusion probabilistic models*, 2024, eqs. 8 to 12.
@@ -18,10 +18,11 @@
 //! [`Checkpoints::Invert`]: super::Checkpoints::Invert
 
 use ansatz_core::{NoiseSchedule, Prediction};
+use ansatz_diffeq::{Tableau, tableau};
 
 use super::{GradientPlan, Linear, Plan, PlanBuilder, Value};
-use crate::solver::between;
-use crate::{PlanError, RhoRungeKutta, Solver, Tableau, TimeGrid};
+use crate::solver::{between, stages};
+use crate::{PlanError, RhoRungeKutta, Solver, TimeGrid};
 
 /// The continuous adjoint, with the same Runge-Kutta method both ways.
 ///
@@ -46,7 +47,7 @@ impl Default for AdjointDpm {
     /// The classical method of order 4.
     fn default() -> Self {
         Self {
-            tableau: Tableau::RK4,
+            tableau: tableau::RK4,
         }
     }
 }
@@ -86,8 +87,8 @@ impl AdjointDpm {
             let (to, from) = (&levels[0], &levels[1]);
             let dr = to.rho() - from.rho();
             let (mut slopes, mut products) = (Vec::new(), Vec::new());
-            for (row, b) in self.tableau.a.iter().zip(self.tableau.b) {
-                let at = between(schedule, from, to, row.iter().sum());
+            for (c, row, b) in stages(&self.tableau) {
+                let at = between(schedule, from, to, c);
                 let x = at_stage(&mut p, at.alpha, y, dr, row, &slopes);
                 let l = at_stage(&mut p, 1.0, lambda, dr, row, &products);
                 let (c_x, c_y) =
@@ -102,8 +103,8 @@ impl AdjointDpm {
                 slopes.push(c_x * x + c_y * output);
                 products.push(-at.alpha * (c_x * l + c_y * product));
             }
-            y = at_stage(&mut p, 1.0, y, dr, self.tableau.b, &slopes);
-            lambda = at_stage(&mut p, 1.0, lambda, dr, self.tableau.b, &products);
+            y = at_stage(&mut p, 1.0, y, dr, self.tableau.weights, &slopes);
+            lambda = at_stage(&mut p, 1.0, lambda, dr, self.tableau.weights, &products);
         }
         let result = p.combine(lambda / grid.start().alpha);
         Ok(GradientPlan::new(

@@ -2,9 +2,10 @@
 //! of any loss through it, is known in closed form.
 
 use ansatz_core::{Key, NoiseSchedule, Prediction};
+use ansatz_diffusion::diffeq::{Tableau, tableau};
 use ansatz_diffusion::{
     AdjointDpm, Betas, Checkpoints, Discrete, Gradient, GradientPlan, PlanError, RhoRungeKutta,
-    Solver, Tableau, TimeGrid,
+    Solver, TimeGrid,
 };
 use ansatz_testkit::model::Mixture;
 
@@ -109,13 +110,13 @@ fn errors_of_the_continuous_adjoint() {
     assert!((loss(&X0, None) - 2.312542380413888).abs() < 1e-9);
     let tables: [(Tableau, Option<[f64; 4]>, [f64; 4]); 3] = [
         (
-            Tableau::EULER,
+            tableau::EULER,
             Some([7.13e-2, 3.65e-2, 1.85e-2, 9.33e-3]),
             [0.936, 0.627, 0.355, 0.187],
         ),
-        (Tableau::MIDPOINT, None, [0.564, 9.79e-2, 2.13e-2, 5.03e-3]),
+        (tableau::MIDPOINT, None, [0.564, 9.79e-2, 2.13e-2, 5.03e-3]),
         (
-            Tableau::RK4,
+            tableau::RK4,
             Some([3.07e-5, 1.92e-6, 1.20e-7, 7.48e-9]),
             [6.68e-5, 4.11e-6, 2.54e-7, 1.58e-8],
         ),
@@ -155,7 +156,7 @@ fn errors_of_the_continuous_adjoint() {
 /// On a linear model RK4's continuous adjoint is the gradient of RK4, and Euler's is not that of Euler.
 #[test]
 fn continuous_and_discrete_gradients() {
-    for (tableau, same) in [(Tableau::RK4, true), (Tableau::EULER, false)] {
+    for (tableau, same) in [(tableau::RK4, true), (tableau::EULER, false)] {
         let (schedule, grid) = (schedule(), grid(40));
         let continuous = AdjointDpm { tableau }
             .gradient(&schedule, &grid, Prediction::Noise)
