@@ -4,15 +4,23 @@
 //! happens here, once, in one fused pass. Guidance and clipping are models around models, so they
 //! work with every solver.
 
+mod classifier;
 mod counted;
+mod dynamic;
 mod from_fn;
 mod guided;
+mod interval;
+mod rescaled;
 mod scratch;
 mod threshold;
 
+pub use classifier::ClassifierGuided;
 pub use counted::Counted;
+pub use dynamic::DynamicThreshold;
 pub use from_fn::{FromFn, from_fn};
 pub use guided::Guided;
+pub use interval::OnInterval;
+pub use rescaled::Rescaled;
 pub use scratch::Scratch;
 pub use threshold::Clamped;
 
@@ -136,5 +144,19 @@ pub trait DivergenceDenoiser<S: State>: Denoiser<S> {
 impl<S: State, D: DivergenceDenoiser<S> + ?Sized> DivergenceDenoiser<S> for &D {
     fn divergence(&self, x: &S, at: &NoiseLevel, divergence: &mut [f64]) -> Result<(), EvalError> {
         (**self).divergence(x, at, divergence)
+    }
+}
+
+/// Elements of one of `samples` equal samples.
+fn sample_len(len: usize, samples: usize) -> Result<usize, EvalError> {
+    let size = len / samples.max(1);
+    if size > 0 && size * samples == len {
+        Ok(size)
+    } else {
+        Err(EvalError::Length {
+            what: "state (a multiple of `samples`)",
+            expected: samples * size.max(1),
+            got: len,
+        })
     }
 }

@@ -31,7 +31,7 @@ pub use solver::{
     AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Consistency,
     ConsistencyModel, Ddim, Deis, DenoiseToZero, DpmAdaptive, DpmMultistep, DpmSinglestep, Edict,
     EvoDiff, EvoDiffSampler, ExactInversion, Form, HalfSteps, Heun, LowerOrder, MeanReverting,
-    OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, RhoRungeKutta, Rule, Sampler,
-    SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, UniPc, Variable,
-    WarmUp,
+    OBelm, OrderPair, Partner, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, ReversibleHeun,
+    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity,
+    StepCoefficients, UniPc, Variable, WarmUp,
 };

@@ -23,7 +23,9 @@ mod display;
 mod invert;
 mod linear;
 mod run;
+mod sample;
 mod specialise;
+mod traffic;
 
 use ansatz_core::{Combination, NoiseLevel, Prediction};
 

@@ -1,9 +1,7 @@
 //! The continuous adjoint on problem G8: a Gaussian in eight dimensions whose flow, and so the gradient
 //! of any loss through it, is known in closed form.
 
-use ansatz_core::{
-    Denoiser, EvalError, Key, NoiseLevel, NoiseSchedule, Prediction, State, VjpDenoiser,
-};
+use ansatz_core::{Key, NoiseSchedule, Prediction};
 use ansatz_diffusion::diffeq::{Tableau, tableau};
 use ansatz_diffusion::{
     AdjointDpm, Betas, Checkpoints, Discrete, Gradient, GradientPlan, PlanError, RhoRungeKutta,
@@ -11,58 +9,15 @@ use ansatz_diffusion::{
 };
 use ansatz_testkit::model::Mixture;
 
-/// ε̂ = κ times the exact noise of G8; κ is the parameter.
-struct G8 {
-    inner: Mixture,
-    kappa: f64,
-}
+use crate::common::Scaled;
 
-impl G8 {
-    fn new(kappa: f64) -> Self {
-        let mean: Vec<f64> = (0..8).map(|i| 0.5 * f64::from(i).cos()).collect();
-        let covariance: Vec<f64> = (0..64)
-            .map(|k| (-0.5 * f64::from((k / 8_i32 - k % 8).abs())).exp())
-            .collect();
-        let inner = Mixture::new(&[1.0], &mean, &covariance).unwrap();
-        Self {
-            inner: inner.predicting(Prediction::Noise),
-            kappa,
-        }
-    }
-}
-
-impl Denoiser<Vec<f64>> for G8 {
-    fn native(&self) -> Prediction {
-        Prediction::Noise
-    }
-
-    fn eval(&self, x: &Vec<f64>, at: &NoiseLevel, out: &mut Vec<f64>) -> Result<(), EvalError> {
-        self.inner.eval(x, at, out)?;
-        out.lincomb(self.kappa, &[]);
-        Ok(())
-    }
-}
-
-impl VjpDenoiser<Vec<f64>> for G8 {
-    fn params(&self) -> usize {
-        1
-    }
-
-    fn vjp(
-        &self,
-        x: &Vec<f64>,
-        at: &NoiseLevel,
-        w: &Vec<f64>,
-        x_bar: &mut Vec<f64>,
-        p_bar: &mut [f64],
-    ) -> Result<(), EvalError> {
-        let mut noise = x.zeros_like();
-        self.inner.eval(x, at, &mut noise)?;
-        p_bar[0] += noise.dot(w);
-        self.inner.vjp(x, at, w, x_bar, p_bar)?;
-        x_bar.lincomb(self.kappa, &[]);
-        Ok(())
-    }
+/// G8 with its noise scaled by κ.
+fn g8(kappa: f64) -> Scaled {
+    let mean: Vec<f64> = (0..8).map(|i| 0.5 * f64::from(i).cos()).collect();
+    let covariance: Vec<f64> = (0..64)
+        .map(|k| (-0.5 * f64::from((k / 8_i32 - k % 8).abs())).exp())
+        .collect();
+    Scaled::new(Mixture::new(&[1.0], &mean, &covariance).unwrap(), kappa)
 }
 
 fn schedule() -> Discrete {
@@ -113,7 +68,7 @@ fn run(plan: &GradientPlan, kappa: f64) -> Gradient<Vec<f64>> {
         Ok(())
     };
     plan.run(
-        &G8::new(kappa),
+        &g8(kappa),
         vec![start()],
         Key::new(0),
         &mut { gradient },

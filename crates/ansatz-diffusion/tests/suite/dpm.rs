@@ -475,6 +475,20 @@ fn identities() {
         coefficients: Midpoint,
         lower_order: LowerOrder::Never,
     };
+    // Even nodes in λ are even stages.
+    let fixed = DpmSinglestep {
+        blocks: Blocks::Fixed,
+        ..DpmSinglestep::default()
+    };
+    let fine = TimeGrid::new(&schedule, Spacing::LogSnr, 12).unwrap();
+    let coarse = TimeGrid::new(&schedule, Spacing::LogSnr, 4).unwrap();
+    let [y, z] = [
+        fixed.plan(&schedule, &fine).unwrap(),
+        DpmSinglestep::default().plan(&schedule, &coarse).unwrap(),
+    ]
+    .map(|plan| run(&plan, &Mixture::tb1(), &tb1::points(16)));
+    // λ of a node goes through t and back, which keeps 1e-13 of it.
+    assert!(max_abs_diff(&y, &z) < 1e-11);
     // One stage only: every block of the singlestep solver is a first-order step.
     let blocks = DpmSinglestep {
         blocks: Blocks::Fast,

@@ -10,8 +10,8 @@ use ansatz_diffusion::diffeq::tableau;
 use ansatz_diffusion::{
     Bdia, Bh, Churn, Coefficients, Consistency, Ddim, Deis, DenoiseToZero, DpmMultistep,
     DpmSinglestep, Edict, Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Predictor, Rddm,
-    ReverseSde, RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing, TimeGrid, UniPc,
-    Variable, VpLinear,
+    ReverseSde, ReversibleHeun, RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing,
+    TimeGrid, UniPc, Variable, VpLinear,
 };
 use ansatz_testkit::measure;
 use ansatz_testkit::model::{Gaussian, Mixture};
@@ -156,6 +156,7 @@ pub(crate) fn solvers() -> Vec<Promise> {
             |n| n,
         ),
         promise("o-belm", OBelm, 2.0, |n| n),
+        promise("reversible heun", ReversibleHeun, 2.0, |n| n + 1),
         promise("edict", Edict::default(), 1.0, |n| 2 * n),
         promise("tab1", deis(Variable::Time, 1), 2.0, |n| n),
         promise("tab3", Deis::default(), 4.0, |n| n),

@@ -22,6 +22,7 @@ mod laws;
 mod lcm;
 mod mrs;
 mod pndm;
+mod principles;
 mod properties;
 mod rddm;
 mod samplers;
