@@ -147,6 +147,28 @@ impl<S: State, D: DivergenceDenoiser<S> + ?Sized> DivergenceDenoiser<S> for &D {
     }
 }
 
+/// A model that is the gradient of a log density which it knows: energy-based models, closed forms.
+pub trait DensityDenoiser<S: State>: DivergenceDenoiser<S> {
+    /// `log_density[b] ← log p(x_b)` of sample b at the level `at`, up to a constant that depends on
+    /// neither x nor the level.
+    ///
+    /// # Errors
+    /// Whatever the model reports, such as a number of samples that does not divide the state.
+    fn log_density(&self, x: &S, at: &NoiseLevel, log_density: &mut [f64])
+    -> Result<(), EvalError>;
+}
+
+impl<S: State, D: DensityDenoiser<S> + ?Sized> DensityDenoiser<S> for &D {
+    fn log_density(
+        &self,
+        x: &S,
+        at: &NoiseLevel,
+        log_density: &mut [f64],
+    ) -> Result<(), EvalError> {
+        (**self).log_density(x, at, log_density)
+    }
+}
+
 /// Elements of one of `samples` equal samples.
 fn sample_len(len: usize, samples: usize) -> Result<usize, EvalError> {
     let size = len / samples.max(1);

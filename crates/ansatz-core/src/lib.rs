@@ -13,8 +13,8 @@ mod scalar;
 mod state;
 
 pub use denoiser::{
-    Clamped, ClassifierGuided, Counted, Denoiser, DivergenceDenoiser, DynamicThreshold, Guided,
-    OnInterval, Rescaled, VjpDenoiser,
+    Clamped, ClassifierGuided, Counted, Denoiser, DensityDenoiser, DivergenceDenoiser,
+    DynamicThreshold, Guided, OnInterval, Rescaled, VjpDenoiser,
 };
 pub use error::EvalError;
 pub use field::{DifferentiableField, Residual, ScalarField, VectorField, VjpField};

@@ -4,6 +4,7 @@
 
 mod error;
 pub mod flow;
+pub mod fokker_planck;
 mod grid;
 pub mod plan;
 pub mod schedule;
@@ -14,14 +15,15 @@ pub use ansatz_core as core;
 pub use ansatz_diffeq as diffeq;
 pub use error::{PlanError, SampleError};
 pub use flow::{Clock, Encoded, ExactTrace, Hutchinson, ProbabilityFlow};
+pub use fokker_planck::FokkerPlanck;
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
 pub use plan::{
     AdjointDpm, Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder,
     Progress, Request, Run, Value,
 };
 pub use schedule::{
-    Betas, Discrete, Edm, FlowLinear, ScaledNoise, SubVp, UnitTime, VarianceExploding, VpCosine,
-    VpLinear,
+    Betas, Discrete, Edm, FlowLinear, Ramp, ResidualTable, ScaledNoise, SubVp, UnitTime,
+    VarianceExploding, VpCosine, VpLinear,
 };
 pub use score_sde::{
     Known, Langevin, LangevinStep, LastStep, Predictor, PredictorCorrector, Process, ReverseSde,
@@ -31,7 +33,7 @@ pub use solver::{
     AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Consistency,
     ConsistencyModel, Ddim, Deis, DenoiseToZero, DpmAdaptive, DpmMultistep, DpmSinglestep, Edict,
     EvoDiff, EvoDiffSampler, ExactInversion, Form, HalfSteps, Heun, LowerOrder, MeanReverting,
-    OBelm, OrderPair, Partner, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, ReversibleHeun,
-    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity,
-    StepCoefficients, UniPc, Variable, WarmUp,
+    OBelm, OrderPair, Partner, Pndm, Rddm, ResidualPair, ReversibleHeun, RhoRungeKutta, Rule,
+    Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, UniPc,
+    Variable, WarmUp,
 };

@@ -16,6 +16,7 @@ mod dpm;
 mod edm;
 mod evodiff;
 mod flow;
+mod fokker_planck;
 mod gradient;
 mod inversion;
 mod laws;
