@@ -145,7 +145,9 @@ fn every_scheduler_of_the_fixture() {
         let mut start = tb1::points(16);
         if matches!(kind, Grid::Sigmas) {
             // Schedulers in sigma start from σ/α times the noise, without the signal's share.
-            start.iter_mut().for_each(|x| *x *= grid.start().sigma);
+            for x in &mut start {
+                *x *= grid.start().sigma;
+            }
         }
         let error = max_abs_diff(&run(&plan, &model, &start), &expected);
         if error > tolerance {
