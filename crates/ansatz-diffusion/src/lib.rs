@@ -20,8 +20,8 @@ pub use fokker_planck::FokkerPlanck;
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
 pub use interpolant::{BridgeSde, Gamma, Interpolant, Path, Scheme, Target};
 pub use plan::{
-    Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder, Progress, Request,
-    Run, Value,
+    AdjointDpm, Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder,
+    Progress, Request, Run, Value,
 };
 pub use schedule::{
     Betas, Discrete, Edm, FlowLinear, ScaledNoise, SubVp, UnitTime, VarianceExploding, VpCosine,
@@ -35,7 +35,7 @@ pub use solver::{
     AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Consistency,
     ConsistencyModel, Ddim, Deis, DenoiseToZero, DpmAdaptive, DpmMultistep, DpmSinglestep, Edict,
     EvoDiff, EvoDiffSampler, ExactInversion, Form, HalfSteps, Heun, LowerOrder, MeanReverting,
-    OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, RhoRungeKutta, Rule, Sampler,
-    SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, Tableau, UniPc,
-    Variable, WarmUp,
+    OBelm, Pair, Partner, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, ReversibleHeun,
+    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity,
+    StepCoefficients, UniPc, Variable, WarmUp,
 };

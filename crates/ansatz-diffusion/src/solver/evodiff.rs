@@ -13,8 +13,8 @@
 //! Use it for comparison with the paper; never as a default. The last step uses σ in absolute units,
 //! so data must have the scale of the paper's (EDM, [−1, 1]).
 //!
-//! Reference: S. Li et al., *EVODiff: entropy-aware variance optimized diffusion inference*, 2025;
-//! formulas as in the authors' program, whose inner products are per sample and channel.
+//! Reference: S. Li, W. Chen, D. Zeng, *EVODiff: entropy-aware variance optimized diffusion
+//! inference*, 2025; formulas as in the authors' program, whose inner products are per sample and channel.
 
 use std::ops::ControlFlow;
 

@@ -7,7 +7,7 @@
 //! from the model, and are not computed from one another, so the two may be removed at different
 //! speeds: residual first, noise first, or together.
 //!
-//! Cost: two evaluations a step, three states. Order 1. η enters linearly, DDIM's quadratically.
+//! Cost: two evaluations a step, three states (four with noise). Order 1. η enters linearly, DDIM's quadratically.
 //!
 //! Use it with models trained for it. With one model for both, on the levels of a
 //! variance-preserving schedule, η = 0 is DDIM.

@@ -8,6 +8,7 @@
 )]
 
 mod adaptive;
+mod adjoint_dpm;
 mod common;
 mod deis;
 mod discrete;
@@ -26,5 +27,6 @@ mod pndm;
 mod principles;
 mod properties;
 mod rddm;
+mod samplers;
 mod score_sde;
 mod tb1;
