@@ -24,8 +24,8 @@ pub use plan::{
     Progress, Request, Run, Value,
 };
 pub use schedule::{
-    Betas, Discrete, Edm, FlowLinear, ScaledNoise, SubVp, UnitTime, VarianceExploding, VpCosine,
-    VpLinear,
+    Betas, Discrete, Edm, FlowLinear, Ramp, ResidualTable, ScaledNoise, SubVp, UnitTime,
+    VarianceExploding, VpCosine, VpLinear,
 };
 pub use score_sde::{
     Known, Langevin, LangevinStep, LastStep, Predictor, PredictorCorrector, Process, ReverseSde,
@@ -35,7 +35,7 @@ pub use solver::{
     AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Consistency,
     ConsistencyModel, Ddim, Deis, DenoiseToZero, DpmAdaptive, DpmMultistep, DpmSinglestep, Edict,
     EvoDiff, EvoDiffSampler, ExactInversion, Form, HalfSteps, Heun, LowerOrder, MeanReverting,
-    OBelm, Pair, Partner, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, ReversibleHeun,
-    RhoRungeKutta, Rule, Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity,
-    StepCoefficients, UniPc, Variable, WarmUp,
+    OBelm, OrderPair, Partner, Pndm, Rddm, ResidualPair, ReversibleHeun, RhoRungeKutta, Rule,
+    Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, UniPc,
+    Variable, WarmUp,
 };

@@ -27,7 +27,7 @@ mod sde;
 mod singlestep;
 mod unipc;
 
-pub use adaptive::{AdaptiveSampler, DpmAdaptive, Pair};
+pub use adaptive::{AdaptiveSampler, DpmAdaptive, OrderPair};
 pub use bdia::Bdia;
 pub use ddim::Ddim;
 pub use deis::{Deis, StepCoefficients, Variable};
@@ -41,7 +41,7 @@ pub use lcm::{Consistency, ConsistencyModel};
 pub use mrs::{MeanReverting, Shifted, StationaryVelocity};
 pub use o_belm::OBelm;
 pub use pndm::{HalfSteps, Pndm, WarmUp};
-pub use rddm::{Ramp, Rddm, ResidualPair, ResidualTable};
+pub use rddm::{Rddm, ResidualPair};
 pub use reversible_heun::ReversibleHeun;
 pub use rho_rk::RhoRungeKutta;
 pub(crate) use rho_rk::{between, stages};

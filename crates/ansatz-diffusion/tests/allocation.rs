@@ -2,7 +2,10 @@
 
 use ansatz_core::denoiser::from_fn;
 use ansatz_core::{Key, NoiseLevel, Prediction};
-use ansatz_diffusion::{Ddim, DpmMultistep, Heun, Solver, Spacing, TimeGrid, VpLinear};
+use ansatz_diffusion::{
+    Ddim, Deis, DpmMultistep, DpmSinglestep, Heun, Pndm, Rddm, SdeDpmMultistep, Solver, Spacing,
+    TimeGrid, UniPc, VpLinear,
+};
 
 #[expect(clippy::unwrap_used, reason = "a test")]
 fn allocations(solver: &dyn Solver, steps: usize) -> u64 {
@@ -27,11 +30,17 @@ fn allocations(solver: &dyn Solver, steps: usize) -> u64 {
 
 #[test]
 fn a_step_allocates_nothing() {
-    let solvers: [(&str, Box<dyn Solver>); 4] = [
+    let solvers: [(&str, Box<dyn Solver>); 10] = [
         ("ddim", Box::new(Ddim::default())),
         ("ddpm", Box::new(Ddim { eta: 1.0 })),
         ("++2m", Box::new(DpmMultistep::default())),
         ("heun", Box::new(Heun::default())),
+        ("++3s", Box::new(DpmSinglestep::default())),
+        ("sde ++2m", Box::new(SdeDpmMultistep::default())),
+        ("unipc", Box::new(UniPc::default())),
+        ("tab3", Box::new(Deis::default())),
+        ("f-pndm", Box::new(Pndm::f_pndm())),
+        ("rddm", Box::new(Rddm::default())),
     ];
     for (name, solver) in solvers {
         let (short, long) = (allocations(&*solver, 10), allocations(&*solver, 40));

@@ -425,6 +425,26 @@ fn parity_with_diffusers() {
     }
 }
 
+/// The quadratic grid crowds labels at the data end: by hand for ten labels and eight steps.
+#[test]
+fn whole_labels_are_distinct() {
+    let schedule = Discrete::new(Betas::Linear(1e-3, 0.2), 10).unwrap();
+    let times = |steps| -> Vec<f64> {
+        let grid = TimeGrid::whole_labels(&schedule, Spacing::QUADRATIC, steps).unwrap();
+        grid.levels().iter().map(|l| l.t).collect()
+    };
+    // 9(1 − i/4)² = 9, 5.06, 2.25, 0.56, 0: label 0 twice, so that label 1 joins.
+    assert_eq!(times(4), [9.0, 5.0, 2.0, 1.0, 0.0]);
+    // 9(1 − i/6)² = 9, 6.25, 4, 2.25, 1, 0.25, 0: 3 joins.
+    assert_eq!(times(6), [9.0, 6.0, 4.0, 3.0, 2.0, 1.0, 0.0]);
+    assert_eq!(times(9).len(), 10);
+    assert!(matches!(
+        TimeGrid::whole_labels(&schedule, Spacing::QUADRATIC, 10),
+        Err(PlanError::Option { name: "steps", .. })
+    ));
+    assert!(TimeGrid::whole_labels(&schedule, Spacing::Time, 0).is_err());
+}
+
 /// Linear multistep of EDM programs to zero noise (f32 tables in the peer, hence 1e-4).
 #[test]
 fn linear_multistep_agrees_with_diffusers() {

@@ -11,6 +11,7 @@ mod adaptive;
 mod adjoint_dpm;
 mod common;
 mod deis;
+mod diffusers;
 mod discrete;
 mod dpm;
 mod edm;

@@ -5,7 +5,7 @@ use ansatz_diffusion::diffeq::tableau;
 use ansatz_diffusion::{
     Bdia, Betas, Bh, Blocks, Churn, Coefficients, ConsistencyModel, Ddim, Deis, Discrete,
     DpmAdaptive, DpmMultistep, DpmSinglestep, Edict, Edm, EvoDiff, FlowLinear, Form, HalfSteps,
-    Heun, LabelSpacing, LowerOrder, Pair, PlanError, Pndm, Ramp, Rddm, ResidualTable,
+    Heun, LabelSpacing, LowerOrder, OrderPair, PlanError, Pndm, Ramp, Rddm, ResidualTable,
     RhoRungeKutta, SampleError, Sampler, ScaledNoise, SdeDpmMultistep, Solver, Spacing, SubVp,
     TimeGrid, UniPc, UnitTime, Variable, VarianceExploding, VpCosine, VpLinear, WarmUp,
 };
@@ -197,7 +197,7 @@ proptest! {
             check("singlestep on its grid", &single, &schedule, &grid);
         }
         let adaptive = DpmAdaptive {
-            pair: [Pair::OneTwo, Pair::TwoThree][pick % 2],
+            pair: [OrderPair::OneTwo, OrderPair::TwoThree][pick % 2],
             form,
             tolerance: Tolerance::new(a, b),
             safety: c,
