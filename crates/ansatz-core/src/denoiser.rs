@@ -106,6 +106,23 @@ pub trait VjpDenoiser<S: State>: Denoiser<S> {
     ) -> Result<(), EvalError>;
 }
 
+impl<S: State, D: VjpDenoiser<S> + ?Sized> VjpDenoiser<S> for &D {
+    fn params(&self) -> usize {
+        (**self).params()
+    }
+
+    fn vjp(
+        &self,
+        x: &S,
+        at: &NoiseLevel,
+        w: &S,
+        x_bar: &mut S,
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError> {
+        (**self).vjp(x, at, w, x_bar, p_bar)
+    }
+}
+
 /// A model that knows the divergence of its prediction, which likelihoods need.
 ///
 /// A batch is a state of equal samples one after another; their number is the length of the

@@ -6,6 +6,7 @@ mod error;
 pub mod flow;
 pub mod fokker_planck;
 mod grid;
+pub mod interpolant;
 pub mod plan;
 pub mod schedule;
 pub mod score_sde;
@@ -17,6 +18,7 @@ pub use error::{PlanError, SampleError};
 pub use flow::{Clock, Encoded, ExactTrace, Hutchinson, ProbabilityFlow};
 pub use fokker_planck::FokkerPlanck;
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
+pub use interpolant::{BridgeSde, Gamma, Interpolant, Path, Scheme, Target};
 pub use plan::{
     AdjointDpm, Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder,
     Progress, Request, Run, Value,

@@ -48,3 +48,69 @@ fn a_step_allocates_nothing() {
         assert_eq!(short, long, "{name}");
     }
 }
+
+/// Samplers whose steps depend on the states, at two lengths each.
+#[test]
+fn general_samplers_allocate_nothing_in_a_step() {
+    use ansatz_core::{EvalError, Tolerance};
+    use ansatz_diffusion::diffeq::{Adaptive, Options, StepSize};
+    use ansatz_diffusion::{BridgeSde, PredictorCorrector, ProbabilityFlow, Sampler, ScoreSde};
+
+    let model = from_fn(
+        Prediction::Noise,
+        |x: &Vec<f32>, at: &NoiseLevel, out: &mut Vec<f32>| {
+            for (o, x) in out.iter_mut().zip(x) {
+                *o = at.sigma as f32 * x;
+            }
+            Ok(())
+        },
+    );
+    let count = |run: &mut dyn FnMut(&mut Vec<f32>)| {
+        let mut x = vec![0.5_f32; 4096];
+        allocation_counter::measure(|| run(&mut x)).count_total
+    };
+    let corrected = |steps| {
+        let transitions = ScoreSde::preserving(steps).transitions().unwrap();
+        let sampler = PredictorCorrector::new(transitions, 64);
+        count(&mut |x| {
+            sampler.sample(&model, x, Key::new(0), &mut ()).unwrap();
+        })
+    };
+    let schedule = VpLinear::default();
+    let flow = |longest| {
+        let flow = ProbabilityFlow {
+            options: Options {
+                step: StepSize::Adaptive(Adaptive {
+                    tolerance: Tolerance::new(0.1, 0.1),
+                    longest,
+                    ..Adaptive::default()
+                }),
+                ..Options::default()
+            },
+            ..ProbabilityFlow::new(&schedule)
+        };
+        count(&mut |x| {
+            flow.sample(&model, x, Key::new(0), &mut ()).unwrap();
+        })
+    };
+    let still = |_: f64, x: &Vec<f32>, out: &mut Vec<f32>| -> Result<(), EvalError> {
+        for (o, x) in out.iter_mut().zip(x) {
+            *o = -x;
+        }
+        Ok(())
+    };
+    let bridge = |steps| {
+        let sde = BridgeSde::new(&still, &still, steps);
+        count(&mut |x| {
+            sde.sample(x, Key::new(0), &mut ()).unwrap();
+        })
+    };
+    for (name, short, long) in [
+        ("predictor-corrector", corrected(30), corrected(90)),
+        ("probability flow", flow(0.5), flow(0.05)),
+        ("bridge", bridge(10), bridge(40)),
+    ] {
+        assert!(short > 0, "{name}: the counter counts");
+        assert_eq!(short, long, "{name}");
+    }
+}

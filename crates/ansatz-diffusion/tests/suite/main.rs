@@ -19,6 +19,7 @@ mod evodiff;
 mod flow;
 mod fokker_planck;
 mod gradient;
+mod interpolant;
 mod inversion;
 mod laws;
 mod lcm;
