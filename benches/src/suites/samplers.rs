@@ -1,23 +1,30 @@
 //! Error against evaluations for the samplers, on models whose answers are exact.
 
 mod digits;
-mod families;
+mod methods;
 mod mixture;
 
 use std::io::Write;
 use std::time::Duration;
 
-use ansatz_core::{Denoiser, Key, NoiseSchedule};
-use ansatz_diffusion::{Ddim, DpmMultistep, Heun, Plan, SampleError, Solver, Spacing, TimeGrid};
-use ansatz_testkit::measure::rms;
+use ansatz_core::Key;
+use ansatz_diffusion::SampleError;
+use ansatz_testkit::measure::{median_error, rms};
 use serde::Deserialize;
 
+use self::methods::{End, Family, Kind, Method, Start, methods, within};
 use super::{Settings, SuiteError, cases};
 use crate::emit::Emitter;
 use crate::record::{Abscissa, Record};
-use crate::timing::{Effort, Quartiles, interleaved};
+use crate::timing::{Effort, interleaved};
 
 const SUITE: &str = "samplers";
+
+/// Evaluations that each sampler may use in the bars.
+const BUDGET: usize = 20;
+
+/// Samplers whose wall time and pictures are shown.
+const SHOWN: [&str; 3] = ["DDIM", "DPM-Solver++(2M)", "Heun"];
 
 #[derive(Debug, Deserialize)]
 struct Cases {
@@ -30,26 +37,6 @@ struct Cases {
 struct Curve {
     quick: Vec<usize>,
     full: Vec<usize>,
-}
-
-/// A sampler with the evaluations that one of its steps takes.
-struct Method {
-    name: &'static str,
-    solver: Box<dyn Solver>,
-    per_step: usize,
-}
-
-fn methods() -> [Method; 3] {
-    let method = |name, solver, per_step| Method {
-        name,
-        solver,
-        per_step,
-    };
-    [
-        method("DDIM", Box::<Ddim>::default() as Box<dyn Solver>, 1),
-        method("DPM-Solver++(2M)", Box::<DpmMultistep>::default(), 1),
-        method("Heun", Box::<Heun>::default(), 2),
-    ]
 }
 
 /// Measures every sampler on every model.
@@ -66,90 +53,145 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Suit
     } else {
         curve.full
     };
-    let mut emitter = Emitter::new(out, SUITE, 7 + 9 * evaluations.len() as u64);
+    let steps = 4 + 2 * methods().len() + SHOWN.len();
+    let mut emitter = Emitter::new(out, SUITE, steps as u64);
     mixture::run(&evaluations, settings, &mut emitter)?;
     digits::run(&evaluations, &options, settings, &mut emitter)
 }
 
-/// A model with its schedule, the noise to start from and where the exact flow ends.
+/// Samplers that are shown in pictures.
+fn shown() -> impl Iterator<Item = Method> {
+    methods().into_iter().filter(|m| SHOWN.contains(&m.name))
+}
+
+/// A model with its schedule and the noise to start from, and where the exact flow ends.
 struct Problem<'a> {
     case: &'a str,
-    model: &'a dyn Denoiser<Vec<f64>>,
-    schedule: &'a dyn NoiseSchedule,
-    spacing: Spacing,
-    start: &'a Vec<f64>,
+    start: Start<'a>,
     exact: &'a [f64],
     dim: usize,
+    threads: usize,
 }
 
 impl Problem<'_> {
-    fn plan(&self, method: &Method, evaluations: usize) -> Result<Plan, SuiteError> {
-        let grid = TimeGrid::new(self.schedule, self.spacing, evaluations / method.per_step)?;
-        Ok(method.solver.plan(self.schedule, &grid)?)
+    fn record(&self, case: String, method: &Method, metric: &str, value: f64) -> Record {
+        Record {
+            case,
+            implementation: method.name.to_owned(),
+            metric: metric.to_owned(),
+            value,
+            unit: "1".to_owned(),
+            runs: 1,
+            threads: self.threads as u64,
+            ..Record::default()
+        }
     }
 
-    fn sample(&self, method: &Method, evaluations: usize) -> Result<Vec<f64>, SuiteError> {
-        let mut x = self.start.clone();
-        self.plan(method, evaluations)?
-            .sample(self.model, &mut x, Key::new(0), &mut ())?;
-        Ok(x)
-    }
-
-    /// The curves of all samplers.
-    fn curves(
-        &self,
-        evaluations: &[usize],
-        threads: usize,
-        emitter: &mut Emitter<'_>,
-    ) -> Result<(), SuiteError> {
+    /// The curves of all samplers, a case for each family, and their bars at [`BUDGET`].
+    fn all(&self, evaluations: &[usize], emitter: &mut Emitter<'_>) -> Result<(), SuiteError> {
         for method in &methods() {
-            for &n in evaluations {
-                emitter.step(format!("{}, {} at {n} evaluations", self.case, method.name))?;
-                let plan = self.plan(method, n)?;
-                let mut x = self.start.clone();
-                let report = plan.sample(self.model, &mut x, Key::new(0), &mut ())?;
-                let wall = self.wall(&plan)?;
-                let record = |metric: &str, value, unit: &str| Record {
-                    case: self.case.to_owned(),
-                    implementation: method.name.to_owned(),
-                    metric: metric.to_owned(),
-                    value,
-                    unit: unit.to_owned(),
-                    runs: 1,
-                    threads: threads as u64,
-                    x: Some(Abscissa {
-                        name: "nfe".into(),
-                        value: report.nfe as f64,
-                    }),
-                    ..Record::default()
-                };
-                emitter.record(record("rms", rms(&x, self.exact, self.dim), "1"))?;
-                emitter.record(Record {
-                    lo: Some(wall.lo),
-                    hi: Some(wall.hi),
-                    runs: wall.runs as u64,
-                    ..record("wall", wall.median, "s")
-                })?;
+            emitter.step(format!("{}, {}", self.case, method.name))?;
+            self.curves(method, evaluations, emitter)?;
+            // An adaptive sampler may end beyond the budget that it was aimed at.
+            let end = method.run(&self.start, BUDGET)?;
+            if let Some(end) = end.filter(|end| end.nfe <= BUDGET) {
+                for (metric, error) in self.errors(&end) {
+                    let metric = format!("{metric}_at_budget");
+                    emitter.record(self.record(self.case.to_owned(), method, &metric, error))?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Seconds of a whole run, model included: three times, more often if it is short.
-    fn wall(&self, plan: &Plan) -> Result<Quartiles, SuiteError> {
+    fn errors(&self, end: &End) -> [(&'static str, f64); 2] {
+        [
+            ("rms", rms(&end.x, self.exact, self.dim)),
+            ("median", median_error(&end.x, self.exact, self.dim)),
+        ]
+    }
+
+    fn curves(
+        &self,
+        method: &Method,
+        evaluations: &[usize],
+        emitter: &mut Emitter<'_>,
+    ) -> Result<(), SuiteError> {
+        for &n in evaluations {
+            let Some(end) = method.run(&self.start, n)? else {
+                continue;
+            };
+            let x = Some(Abscissa {
+                name: "nfe".into(),
+                value: end.nfe as f64,
+            });
+            for family in Family::ALL {
+                if family != method.family && method.name != "DDIM" {
+                    continue;
+                }
+                let case = format!("{}: {}", self.case, family.title());
+                for (metric, error) in self.errors(&end) {
+                    emitter.record(Record {
+                        x: x.clone(),
+                        ..self.record(case.clone(), method, metric, error)
+                    })?;
+                }
+            }
+        }
+        if SHOWN.contains(&method.name) {
+            self.wall(method, evaluations, emitter)?;
+        }
+        Ok(())
+    }
+
+    /// Seconds of whole runs, model included: three times, more often if they are short.
+    fn wall(
+        &self,
+        method: &Method,
+        evaluations: &[usize],
+        emitter: &mut Emitter<'_>,
+    ) -> Result<(), SuiteError> {
+        let Kind::Planned(solver) = &method.kind else {
+            return Ok(());
+        };
         let effort = Effort {
             min_runs: 3,
             max_runs: 15,
             budget: Duration::from_millis(60),
             warm_up: 0,
         };
-        let mut failed: Option<SampleError> = None;
-        let mut run = || {
-            let mut x = self.start.clone();
-            let ended = plan.sample(self.model, &mut x, Key::new(0), &mut ());
-            failed = failed.take().or(ended.err());
-        };
-        let times = interleaved(effort, &mut [&mut run]);
-        failed.map_or(Ok(times[0]), |error| Err(error.into()))
+        let Start {
+            model,
+            schedule,
+            spacing,
+            ..
+        } = self.start;
+        for &n in evaluations {
+            let Some(plan) = within(&**solver, schedule, spacing, n)? else {
+                continue;
+            };
+            let mut failed: Option<SampleError> = None;
+            let mut run = || {
+                let mut x = self.start.x.clone();
+                let ended = plan.sample(model, &mut x, Key::new(0), &mut ());
+                failed = failed.take().or(ended.err());
+            };
+            let time = interleaved(effort, &mut [&mut run])[0];
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            emitter.record(Record {
+                lo: Some(time.lo),
+                hi: Some(time.hi),
+                runs: time.runs as u64,
+                unit: "s".to_owned(),
+                x: Some(Abscissa {
+                    name: "nfe".into(),
+                    value: plan.nfe() as f64,
+                }),
+                ..self.record(self.case.to_owned(), method, "wall", time.median)
+            })?;
+        }
+        Ok(())
     }
 }

@@ -33,6 +33,43 @@ pub fn rms<T: Scalar>(a: &[T], b: &[T], dim: usize) -> f64 {
     (sum / (a.len() / dim) as f64).sqrt()
 }
 
+/// The median over rows of |a − b| of two batches `[batch, dim]`: the error of a typical sample, which
+/// a few that end elsewhere do not move.
+///
+/// The mean of the two in the middle for an even number of rows; 0 for an empty batch, and NaN counts
+/// as the largest error.
+///
+/// ```
+/// let error = ansatz_testkit::measure::median_error(&[0.0, 0.1, 9.0], &[0.0, 0.0, 0.0], 1);
+/// assert_eq!(error, 0.1);
+/// ```
+///
+/// # Panics
+/// When the lengths differ, or are not a multiple of `dim`.
+#[track_caller]
+#[must_use]
+pub fn median_error<T: Scalar>(a: &[T], b: &[T], dim: usize) -> f64 {
+    assert_eq!(
+        a.len(),
+        b.len(),
+        "median_error: batches of different length"
+    );
+    assert!(
+        dim > 0 && a.len().is_multiple_of(dim),
+        "median_error: {} elements are no rows of {dim}",
+        a.len()
+    );
+    let rows = a.chunks_exact(dim).zip(b.chunks_exact(dim));
+    let mut errors: Vec<f64> = rows.map(|(a, b)| rms(a, b, dim)).collect();
+    errors.sort_by(f64::total_cmp);
+    let middle = errors.len() / 2;
+    match errors.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => errors[middle],
+        _ => 0.5 * (errors[middle - 1] + errors[middle]),
+    }
+}
+
 /// Largest `|a − b|` over all elements; NaN when one of them is NaN, 0 for empty slices.
 ///
 /// # Panics

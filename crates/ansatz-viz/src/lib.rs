@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod colour;
+mod enlarge;
 mod error;
 pub mod number;
 mod picture;
@@ -10,6 +11,7 @@ mod svg;
 mod ticks;
 
 pub use colour::viridis;
+pub use enlarge::enlarge;
 pub use error::VizError;
 pub use picture::Picture;
 pub use raster::{

@@ -201,6 +201,9 @@ fn plot(
         Better::Higher => "Higher is better.",
     };
     if metric.chart == Shape::Curve {
+        // More curves than colours in the metric: each chart numbers its own.
+        let own = distinct(records.iter().map(|r| r.implementation.as_str()));
+        let names = if names.len() > 6 { &own } else { names };
         let series = names.iter().map(|name| curve(name, records)).collect();
         let axis = |label: &str| Axis {
             label: label.to_owned(),

@@ -8,7 +8,7 @@ use ansatz_testkit::{Empirical, measure};
 use ansatz_viz::{GridOptions, Range, image_grid};
 use serde::Deserialize;
 
-use super::{Problem, methods};
+use super::{Problem, Start, shown};
 use crate::emit::Emitter;
 use crate::suites::{Settings, SuiteError, pool};
 
@@ -50,15 +50,18 @@ pub(super) fn run(
         ))?;
         let problem = Problem {
             case: "digits, log-SNR grid",
-            model: &model,
-            schedule: &schedule,
-            spacing: Spacing::LogSnr,
-            start: &start,
+            start: Start {
+                model: &model,
+                schedule: &schedule,
+                spacing: Spacing::LogSnr,
+                x: &start,
+                batch: options.batch,
+            },
             exact: &exact,
             dim: Digits::DIM,
+            threads,
         };
-        problem.curves(evaluations, threads, emitter)?;
-        problem.families(threads, emitter)?;
+        problem.all(evaluations, emitter)?;
         emitter.step("digits, pictures")?;
         pictures(&problem, &options.picture, settings, emitter)
     })
@@ -71,13 +74,15 @@ fn pictures(
     settings: &Settings,
     emitter: &mut Emitter<'_>,
 ) -> Result<(), SuiteError> {
-    let shown = COLUMNS * Digits::DIM;
-    for (index, method) in methods().iter().enumerate() {
+    let pixels = COLUMNS * Digits::DIM;
+    for (index, method) in shown().enumerate() {
         let mut rows = Vec::new();
         for &budget in budgets {
-            rows.extend_from_slice(&problem.sample(method, budget)?[..shown]);
+            if let Some(end) = method.run(&problem.start, budget)? {
+                rows.extend_from_slice(&end.x[..pixels]);
+            }
         }
-        rows.extend_from_slice(&problem.exact[..shown]);
+        rows.extend_from_slice(&problem.exact[..pixels]);
         let grid = GridOptions {
             columns: COLUMNS,
             zoom: 5,

@@ -1,12 +1,11 @@
 //! The mixture of Gaussians TB1, on the log-SNR grid of VP-linear and on the grid of EDM.
 
-use ansatz_core::Denoiser;
 use ansatz_diffusion::{Edm, Spacing, VpLinear};
 use ansatz_testkit::reference::probability_flow;
 use ansatz_testkit::{Mixture, tb1};
 use ansatz_viz::{PointSet, ScatterOptions, scatter};
 
-use super::{Problem, methods};
+use super::{End, Problem, Start, shown};
 use crate::emit::Emitter;
 use crate::suites::{Settings, SuiteError, pool};
 
@@ -28,34 +27,43 @@ pub(super) fn run(
         let (from, to) = tb1::VP_TIMES;
         let vp = VpLinear::default();
         emitter.step("TB1, exact end points")?;
-        let exact = probability_flow(&model, &vp, from, to, &points)?;
         let on_vp = Problem {
             case: "TB1, log-SNR grid",
-            model: &model as &dyn Denoiser<Vec<f64>>,
-            schedule: &vp,
-            spacing: Spacing::LogSnr,
-            start: &points,
-            exact: &exact,
+            start: Start {
+                model: &model,
+                schedule: &vp,
+                spacing: Spacing::LogSnr,
+                x: &points,
+                batch: POINTS,
+            },
+            exact: &probability_flow(&model, &vp, from, to, &points)?,
             dim: 2,
+            threads,
         };
-        on_vp.curves(evaluations, threads, emitter)?;
-        on_vp.families(threads, emitter)?;
+        on_vp.all(evaluations, emitter)?;
         pictures(&on_vp, settings, emitter)?;
 
         let edm = Edm::default();
         let (from, to) = tb1::EDM_TIMES;
         let start: Vec<f64> = points.iter().map(|v| from * v).collect();
-        emitter.step("TB1, exact end points of EDM")?;
-        let exact = probability_flow(&model, &edm, from, to, &start)?;
+        emitter.step("TB1, EDM grid")?;
         let on_edm = Problem {
             case: "TB1, EDM grid",
-            schedule: &edm,
-            spacing: Spacing::KARRAS,
-            start: &start,
-            exact: &exact,
-            ..on_vp
+            start: Start {
+                model: &model,
+                schedule: &edm,
+                spacing: Spacing::KARRAS,
+                x: &start,
+                batch: POINTS,
+            },
+            exact: &probability_flow(&model, &edm, from, to, &start)?,
+            dim: 2,
+            threads,
         };
-        on_edm.curves(evaluations, threads, emitter)
+        for method in shown() {
+            on_edm.curves(&method, evaluations, emitter)?;
+        }
+        Ok(())
     })
 }
 
@@ -69,8 +77,10 @@ fn pictures(
         points: x.chunks_exact(2).map(|p| [p[0], p[1]]).collect(),
         colour,
     };
-    for (index, method) in methods().iter().enumerate() {
-        let x = problem.sample(method, PICTURE_NFE)?;
+    for (index, method) in shown().enumerate() {
+        let Some(End { x, .. }) = method.run(&problem.start, PICTURE_NFE)? else {
+            continue;
+        };
         let window = Some([[-2.6, 3.4], [-2.9, 3.1]]);
         let options = ScatterOptions {
             size: 360,
