@@ -58,30 +58,15 @@ pub trait Denoiser<S: State>: Sync {
                 got: out.len(),
             });
         }
+        if !out.same_shape(x) {
+            return Err(EvalError::Shape {
+                what: "model output",
+            });
+        }
         if self.native() != want {
             out.lincomb(c_y, &[(c_x, x)]);
         }
         Ok(())
-    }
-}
-
-impl<S: State, D: Denoiser<S> + ?Sized> Denoiser<S> for &D {
-    fn native(&self) -> Prediction {
-        (**self).native()
-    }
-
-    fn eval(&self, x: &S, at: &NoiseLevel, out: &mut S) -> Result<(), EvalError> {
-        (**self).eval(x, at, out)
-    }
-
-    fn eval_as(
-        &self,
-        want: Prediction,
-        x: &S,
-        at: &NoiseLevel,
-        out: &mut S,
-    ) -> Result<(), EvalError> {
-        (**self).eval_as(want, x, at, out)
     }
 }
 
@@ -104,23 +89,6 @@ pub trait VjpDenoiser<S: State>: Denoiser<S> {
         x_bar: &mut S,
         p_bar: &mut [f64],
     ) -> Result<(), EvalError>;
-}
-
-impl<S: State, D: VjpDenoiser<S> + ?Sized> VjpDenoiser<S> for &D {
-    fn params(&self) -> usize {
-        (**self).params()
-    }
-
-    fn vjp(
-        &self,
-        x: &S,
-        at: &NoiseLevel,
-        w: &S,
-        x_bar: &mut S,
-        p_bar: &mut [f64],
-    ) -> Result<(), EvalError> {
-        (**self).vjp(x, at, w, x_bar, p_bar)
-    }
 }
 
 /// A model that knows the divergence of its prediction, which likelihoods need.
@@ -158,12 +126,6 @@ pub trait DivergenceDenoiser<S: State>: Denoiser<S> {
     }
 }
 
-impl<S: State, D: DivergenceDenoiser<S> + ?Sized> DivergenceDenoiser<S> for &D {
-    fn divergence(&self, x: &S, at: &NoiseLevel, divergence: &mut [f64]) -> Result<(), EvalError> {
-        (**self).divergence(x, at, divergence)
-    }
-}
-
 /// A model that is the gradient of a log density which it knows: energy-based models, closed forms.
 pub trait DensityDenoiser<S: State>: DivergenceDenoiser<S> {
     /// `log_density[b] ← log p(x_b)` of sample b at the level `at`, up to a constant that depends on
@@ -175,16 +137,83 @@ pub trait DensityDenoiser<S: State>: DivergenceDenoiser<S> {
     -> Result<(), EvalError>;
 }
 
-impl<S: State, D: DensityDenoiser<S> + ?Sized> DensityDenoiser<S> for &D {
-    fn log_density(
-        &self,
-        x: &S,
-        at: &NoiseLevel,
-        log_density: &mut [f64],
-    ) -> Result<(), EvalError> {
-        (**self).log_density(x, at, log_density)
-    }
+/// Pointers to models are models, with everything that they can do.
+macro_rules! pointer {
+    ($pointer:ty) => {
+        impl<S: State, D: Denoiser<S> + ?Sized> Denoiser<S> for $pointer {
+            fn native(&self) -> Prediction {
+                (**self).native()
+            }
+
+            fn eval(&self, x: &S, at: &NoiseLevel, out: &mut S) -> Result<(), EvalError> {
+                (**self).eval(x, at, out)
+            }
+
+            fn eval_as(
+                &self,
+                want: Prediction,
+                x: &S,
+                at: &NoiseLevel,
+                out: &mut S,
+            ) -> Result<(), EvalError> {
+                (**self).eval_as(want, x, at, out)
+            }
+        }
+
+        impl<S: State, D: VjpDenoiser<S> + ?Sized> VjpDenoiser<S> for $pointer {
+            fn params(&self) -> usize {
+                (**self).params()
+            }
+
+            fn vjp(
+                &self,
+                x: &S,
+                at: &NoiseLevel,
+                w: &S,
+                x_bar: &mut S,
+                p_bar: &mut [f64],
+            ) -> Result<(), EvalError> {
+                (**self).vjp(x, at, w, x_bar, p_bar)
+            }
+        }
+
+        impl<S: State, D: DivergenceDenoiser<S> + ?Sized> DivergenceDenoiser<S> for $pointer {
+            fn divergence(
+                &self,
+                x: &S,
+                at: &NoiseLevel,
+                divergence: &mut [f64],
+            ) -> Result<(), EvalError> {
+                (**self).divergence(x, at, divergence)
+            }
+
+            fn eval_divergence_as(
+                &self,
+                want: Prediction,
+                x: &S,
+                at: &NoiseLevel,
+                out: &mut S,
+                divergence: &mut [f64],
+            ) -> Result<(), EvalError> {
+                (**self).eval_divergence_as(want, x, at, out, divergence)
+            }
+        }
+
+        impl<S: State, D: DensityDenoiser<S> + ?Sized> DensityDenoiser<S> for $pointer {
+            fn log_density(
+                &self,
+                x: &S,
+                at: &NoiseLevel,
+                log_density: &mut [f64],
+            ) -> Result<(), EvalError> {
+                (**self).log_density(x, at, log_density)
+            }
+        }
+    };
 }
+
+pointer!(&D);
+pointer!(Box<D>);
 
 /// Elements of one of `samples` equal samples.
 fn sample_len(len: usize, samples: usize) -> Result<usize, EvalError> {

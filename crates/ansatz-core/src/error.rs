@@ -20,6 +20,12 @@ pub enum EvalError {
         /// Elements found.
         got: usize,
     },
+    /// A state has the right number of elements in another shape.
+    #[error("{what} has another shape than the state given")]
+    Shape {
+        /// Which argument or result.
+        what: &'static str,
+    },
     /// NaN or infinity where a number was needed.
     #[error("{what} is not finite")]
     NonFinite {

@@ -53,8 +53,8 @@ pub struct Combination {
 /// processors that have them change no bit. The loss is a 64th of the state's own rounding.)
 ///
 /// # Panics
-/// All methods panic when the lengths (or shapes) of the states involved differ: entry points of
-/// the library check lengths before the first call, so a mismatch here is a broken contract.
+/// All methods that combine panic when the lengths (or shapes) of the states involved differ: entry
+/// points of the library ask [`State::same_shape`] before, so a mismatch here is a broken contract.
 ///
 /// ```
 /// use ansatz_core::State;
@@ -74,6 +74,12 @@ pub trait State: Clone + Send + Sync {
     /// `true` when there is no element.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// `true` when combinations of the two are possible. States that are more than a list of
+    /// elements (arrays, pairs) compare their shapes.
+    fn same_shape(&self, other: &Self) -> bool {
+        self.len() == other.len()
     }
 
     /// A state of the same shape and device, filled with zeros. The only method that allocates.
@@ -110,7 +116,9 @@ pub trait State: Clone + Send + Sync {
 
     /// `true` when no element is NaN or infinite.
     fn is_finite(&self) -> bool {
-        self.dot(self).is_finite()
+        // x/(1 + |x|): below 1 for every number, where a sum of squares would overflow.
+        self.error_norm(self, self, Tolerance::new(1.0, 1.0))
+            .is_finite()
     }
 
     /// Euclidean norm.

@@ -54,6 +54,10 @@ impl<T: Scalar, D: Dimension> State for Array<T, D> {
         self.shape().iter().product()
     }
 
+    fn same_shape(&self, other: &Self) -> bool {
+        self.shape() == other.shape()
+    }
+
     fn zeros_like(&self) -> Self {
         zeros_like(self)
     }

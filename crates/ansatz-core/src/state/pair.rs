@@ -31,6 +31,10 @@ impl<A: State, B: State<Scalar = A::Scalar>> State for (A, B) {
         self.0.len() + self.1.len()
     }
 
+    fn same_shape(&self, other: &Self) -> bool {
+        self.0.same_shape(&other.0) && self.1.same_shape(&other.1)
+    }
+
     fn zeros_like(&self) -> Self {
         (self.0.zeros_like(), self.1.zeros_like())
     }
