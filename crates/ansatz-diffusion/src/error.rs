@@ -53,6 +53,19 @@ pub enum PlanError {
         /// λ after it.
         next: f64,
     },
+    /// A noise level whose time, α or σ is no number, or negative.
+    #[error(
+        "{what} of noise level {index} is {value}: check the parameters of the schedule, and that \
+         its range lies where they make sense"
+    )]
+    Level {
+        /// Index in the grid, or in the plan.
+        index: usize,
+        /// `t`, `alpha` or `sigma`.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
     /// An option outside its range.
     #[error("option {name} = {value} is not allowed: {allowed}")]
     Option {
@@ -86,10 +99,23 @@ pub enum PlanError {
         /// Time of the level.
         t: f64,
     },
+    /// A plan of gradients meets a model of another kind than it was made for.
+    #[error(
+        "the plan is for a model of {expected:?}, this one predicts {got:?}: make it for {got:?}"
+    )]
+    ModelKind {
+        /// Kind that the plan was made for.
+        expected: Prediction,
+        /// Kind that the model predicts.
+        got: Prediction,
+    },
+    /// A plan that takes no state, and so does not know the shape of any.
+    #[error("a plan has at least one input: states take their shape from it")]
+    NoInput,
     /// The plan has no exact inverse.
     #[error(
         "operation {operation} of the plan leaves {unknown} unknowns: only coupled and \
-         bi-directional solvers (Edict, Bdia, OBelm) can be inverted exactly"
+         bi-directional solvers (`ExactInversion`) can be inverted exactly"
     )]
     NotInvertible {
         /// Index of the operation, see `Plan::operations`.
@@ -147,6 +173,18 @@ pub enum SampleError {
         expected: usize,
         /// Elements found.
         got: usize,
+    },
+    /// A state of the right length and another shape: another array shape, or a pair split elsewhere.
+    #[error("{what} has another shape than the first initial state")]
+    Shape {
+        /// Which state.
+        what: &'static str,
+    },
+    /// A run was to be finished while a step was under way, so that no state was whole.
+    #[error("step {step} is under way: finish a run at the end of a step or when it is done")]
+    Unfinished {
+        /// Step, from 0.
+        step: usize,
     },
     /// NaN or infinity in a state or a model output.
     #[error(

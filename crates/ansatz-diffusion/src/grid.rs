@@ -2,6 +2,7 @@
 
 use ansatz_core::{NoiseLevel, NoiseSchedule};
 
+use crate::plan::check_level;
 use crate::{Discrete, PlanError};
 
 /// How the nodes of a grid are spread between its ends.
@@ -93,7 +94,8 @@ impl TimeGrid {
     ///
     /// # Errors
     /// [`PlanError::TooFewSteps`] for zero steps, [`PlanError::Option`] for a power that is not
-    /// positive; see also [`TimeGrid::from_times`].
+    /// positive, a schedule without a range of times, or a spacing in a coordinate that is infinite at
+    /// an end (λ at pure noise); see also [`TimeGrid::from_times`].
     pub fn between(
         schedule: &dyn NoiseSchedule,
         spacing: Spacing,
@@ -117,10 +119,25 @@ impl TimeGrid {
                 allowed: "a positive number",
             });
         }
+        let (min, max) = (schedule.t_min(), schedule.t_max());
+        if !(min.is_finite() && max.is_finite() && min < max) {
+            return Err(PlanError::Option {
+                name: "the schedule's largest time",
+                value: max,
+                allowed: "finite and above its smallest time",
+            });
+        }
         // Checked first: the coordinate of a time outside the range may not exist.
         check_range(schedule, 0, start)?;
         check_range(schedule, steps, end)?;
         let (a, b) = (spacing.to(schedule, start), spacing.to(schedule, end));
+        if let Some(&value) = [a, b].iter().find(|u| steps > 1 && !u.is_finite()) {
+            return Err(PlanError::Option {
+                name: "spacing coordinate at an end of the grid",
+                value,
+                allowed: "a number: take another spacing or exponent, or ends inside the schedule",
+            });
+        }
         let times: Vec<f64> = (0..=steps)
             .map(|i| match i {
                 // The ends are exact; rounding of the coordinate must not move them.
@@ -136,7 +153,8 @@ impl TimeGrid {
     ///
     /// # Errors
     /// [`PlanError::TooFewSteps`] for fewer than two times, [`PlanError::TimeOutOfRange`],
-    /// [`PlanError::GridNotDecreasing`] (NaN included), [`PlanError::LogSnrNotIncreasing`].
+    /// [`PlanError::Level`] where the schedule's parameters give no number,
+    /// [`PlanError::GridNotDecreasing`], [`PlanError::LogSnrNotIncreasing`].
     pub fn from_times(schedule: &dyn NoiseSchedule, times: &[f64]) -> Result<Self, PlanError> {
         for (i, t) in times.iter().enumerate() {
             check_range(schedule, i, *t)?;
@@ -147,8 +165,8 @@ impl TimeGrid {
     /// The given levels, noise first.
     ///
     /// # Errors
-    /// [`PlanError::TooFewSteps`] for fewer than two levels, [`PlanError::GridNotDecreasing`],
-    /// [`PlanError::LogSnrNotIncreasing`].
+    /// [`PlanError::TooFewSteps`] for fewer than two levels, [`PlanError::Level`] for NaN, infinity or
+    /// a negative factor, [`PlanError::GridNotDecreasing`], [`PlanError::LogSnrNotIncreasing`].
     pub fn from_levels(levels: Vec<NoiseLevel>) -> Result<Self, PlanError> {
         if levels.len() < 2 {
             return Err(PlanError::TooFewSteps {
@@ -156,6 +174,9 @@ impl TimeGrid {
                 needed: 1,
                 got: levels.len().saturating_sub(1),
             });
+        }
+        for (index, level) in levels.iter().enumerate() {
+            check_level(index, level)?;
         }
         for (index, w) in levels.windows(2).enumerate() {
             // A comparison that holds: NaN is refused, too.
@@ -267,8 +288,8 @@ impl TimeGrid {
 
     /// The same grid with one more step, to the noiseless data.
     ///
-    /// The clean end has α equal to the grid's last one when that is 1 (EDM), else 1, and σ = 0.
-    /// It is labelled with time 0, or −1 when 0 is already taken.
+    /// The clean end has α = 1 and σ = 0. Its time is 0, or one below the last when that is not above
+    /// 0 (labels: −1). A grid that ends without noise stays as it is.
     #[must_use]
     pub fn with_clean_end(mut self) -> Self {
         if let Some(last) = self.levels.last()

@@ -31,6 +31,7 @@ use ansatz_core::{Combination, NoiseLevel, Prediction};
 
 pub use adjoint::{Checkpoints, Gradient, GradientPlan};
 pub use build::PlanBuilder;
+pub(crate) use build::check_level;
 pub use continuous::AdjointDpm;
 pub use linear::Linear;
 pub use run::{NoiseSource, Progress, Request, Run};

@@ -10,12 +10,16 @@
 //! 12 (reverse mode, checkpointing); J. Pan et al., *AdjointDPM*, 2024 (the continuous adjoint, whose
 //! error the discrete one does not have).
 
-use ansatz_core::{EvalError, Observer, Prediction, Report, State, VjpDenoiser};
+use ansatz_core::{EvalError, NoiseLevel, Observer, Prediction, Report, State, VjpDenoiser};
 
 use super::invert::Inverter;
 use super::run::{Next, NoiseSource, Run};
 use super::{Linear, Operation, Plan, PlanBuilder, Value};
 use crate::{PlanError, SampleError};
+
+/// Cotangents of one value that wait to be summed; more are summed at once. Ordinary solvers read a
+/// value fewer times than this.
+const MAX_WAITING: usize = 8;
 
 /// Where the reverse sweep gets the states of the forward one from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,12 +31,8 @@ pub enum Checkpoints {
     Sqrt,
     /// As [`Checkpoints::Sqrt`], with a segment of this many steps.
     Every(usize),
-    /// The plan is inverted exactly: a handful of states for any N, 2N evaluations. For [`Bdia`],
-    /// [`Edict`] and [`OBelm`] only, with their pair as output.
-    ///
-    /// [`Bdia`]: crate::Bdia
-    /// [`Edict`]: crate::Edict
-    /// [`OBelm`]: crate::OBelm
+    /// The plan is inverted exactly: a handful of states for any N, 2N evaluations. For plans with
+    /// [`Plan::inverse`] only: those of [`ExactInversion`](crate::ExactInversion), pair to pair.
     Invert,
 }
 
@@ -107,8 +107,8 @@ impl Sweep<'_> {
                     self.p.eval(value(*x), &self.plan.levels[*level], *want)
                 }
                 Operation::Combine { terms } => {
-                    let terms = terms.iter().map(|(c, v)| (*c, value(*v))).collect();
-                    self.p.combine(Linear(terms))
+                    let terms = terms.iter().map(|(c, v)| (*c, value(*v)));
+                    self.p.combine(Linear::merged(terms))
                 }
                 Operation::Normal { draw, stream } => self.p.normal_numbered(*draw, *stream),
                 _ => self.forward[index],
@@ -169,8 +169,12 @@ impl Sweep<'_> {
     }
 
     fn add(&mut self, v: Value, term: Linear) {
-        let bar = &mut self.bar[v.0 as usize];
-        *bar = std::mem::take(bar) + term;
+        let mut bar = std::mem::take(&mut self.bar[v.0 as usize]) + term;
+        // A value that every step reads would keep a product of every step in memory.
+        if bar.0.len() > MAX_WAITING {
+            bar = self.p.combine(bar).into();
+        }
+        self.bar[v.0 as usize] = bar;
     }
 }
 
@@ -307,8 +311,8 @@ impl GradientPlan {
     /// number `k`, and carries it back.
     ///
     /// # Errors
-    /// [`PlanError::Conversion`] for a model of another kind than the plan was made for, and those of
-    /// [`Plan::sample`]; [`SampleError::Eval`] also carries errors of the loss.
+    /// [`PlanError::ModelKind`] for a model of another kind than the plan was made for, and those of
+    /// [`Plan::sample_all`]; [`SampleError::Eval`] also carries errors of the loss.
     pub fn run<S: State, N: NoiseSource<S>>(
         &self,
         model: &dyn VjpDenoiser<S>,
@@ -318,18 +322,21 @@ impl GradientPlan {
         observer: &mut dyn Observer<S>,
     ) -> Result<Gradient<S>, SampleError> {
         if model.native() != self.native {
-            return Err(SampleError::Plan(PlanError::Conversion {
-                from: model.native(),
-                want: self.native,
-                t: f64::NAN,
+            return Err(SampleError::Plan(PlanError::ModelKind {
+                expected: self.native,
+                got: model.native(),
             }));
         }
         let mut params = vec![0.0; model.params()];
         let mut part = params.clone();
         let mut run: Run<S, &Plan, N> = Run::new(&self.plan, inputs, noise)?;
+        let levels = &self.plan.levels;
+        // The loss has no level of its own; an error of it names the last.
+        let end = levels.last().map_or(NoiseLevel::clean(0.0), |l| *l);
         loop {
             match run.next()? {
                 Next::Eval { x, level, out, .. } => {
+                    let level = levels[level];
                     run.write(level, [x, x], out, |[x, _], at, out| model.eval(x, at, out))?;
                 }
                 Next::Vjp {
@@ -340,16 +347,23 @@ impl GradientPlan {
                     out,
                 } => {
                     part.fill(0.0);
+                    let level = levels[level];
                     run.write(level, [x, w], out, |[x, w], at, out| {
                         model.vjp(x, at, w, out, &mut part)
                     })?;
                     for (sum, p) in params.iter_mut().zip(&part) {
                         *sum += weight * p;
                     }
+                    if !params.iter().all(|p| p.is_finite()) {
+                        return Err(SampleError::NonFinite {
+                            what: "gradient of the parameters",
+                            step: run.report.steps,
+                            t: level.t,
+                        });
+                    }
                 }
                 Next::Cotangent { output, x, out } => {
-                    let level = self.plan.levels.len().saturating_sub(1);
-                    run.write(level, [x, x], out, |[x, _], _, out| loss(output, x, out))?;
+                    run.write(end, [x, x], out, |[x, _], _, out| loss(output, x, out))?;
                 }
                 Next::Step => {
                     // A gradient of half a trajectory is of no use, so observers only look.
@@ -358,7 +372,7 @@ impl GradientPlan {
                 Next::Done => break,
             }
         }
-        let (mut outputs, report) = run.finish();
+        let (mut outputs, report) = run.finish()?;
         let inputs = outputs.split_off(self.outputs);
         Ok(Gradient {
             outputs,

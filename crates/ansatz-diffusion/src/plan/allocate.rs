@@ -20,8 +20,8 @@ impl Pool {
     }
 }
 
-/// Index after which nothing reads a value: operations and marks share one clock, where operation
-/// `i` runs at time `i` and a mark after `i` operations at time `i - 1`, after that operation.
+/// Time after which nothing reads a value: operations and marks share one clock, where operation `i`
+/// runs at time `i` and a mark after `i` operations at the beginning of time `i`.
 fn last_uses(operations: &[Operation], marks: &[Mark], outputs: &[Value]) -> Vec<usize> {
     let mut last: Vec<usize> = (0..operations.len()).collect();
     let mut touch = |v: Value, time: usize| {
@@ -37,7 +37,6 @@ fn last_uses(operations: &[Operation], marks: &[Mark], outputs: &[Value]) -> Vec
         }
     }
     for mark in marks {
-        // The state must survive the operation before the mark.
         for v in mark.states.iter().chain(&mark.denoised) {
             touch(*v, mark.after);
         }
@@ -66,11 +65,14 @@ pub(super) fn plan(
             slot_of[i] = Some(pool.take());
         }
     }
-    // Values that hold memory now: a handful, however long the plan.
-    let mut live: Vec<Value> = (0..operations.len() as u32)
-        .map(Value)
-        .filter(|v| slot_of[v.0 as usize].is_some())
-        .collect();
+    // Values in the order in which they die: at their last use, or after an operation that nobody
+    // reads.
+    let death = |v: &Value| last[v.0 as usize].max(v.0 as usize + 1);
+    let mut deaths: Vec<Value> = (0..operations.len() as u32).map(Value).collect();
+    deaths.sort_by_key(death);
+    let mut deaths = deaths.into_iter().peekable();
+    // Those of them that still hold memory.
+    let mut dying: Vec<Value> = Vec::new();
     let slot = |slot_of: &[Option<Slot>], v: Value| slot_of[v.0 as usize].unwrap_or(Slot(0));
     let mut marks_left = marks.iter().peekable();
     for time in 0..=operations.len() {
@@ -86,11 +88,7 @@ pub(super) fn plan(
         };
         // Values read for the last time before or at this operation give their memory back; a
         // combination may write over one that it reads itself. (Its slot is then the new value's.)
-        let dying: Vec<Value> = live
-            .iter()
-            .copied()
-            .filter(|v| (v.0 as usize) < time && last[v.0 as usize] <= time)
-            .collect();
+        dying.extend(std::iter::from_fn(|| deaths.next_if(|v| death(v) <= time)));
         match operation {
             Operation::Input { .. } => continue,
             Operation::Eval { x, level, want } => {
@@ -162,8 +160,7 @@ pub(super) fn plan(
                 slot_of[time] = Some(out);
             }
         }
-        live.push(Value(time as u32));
-        live.retain(|v| slot_of[v.0 as usize].is_some());
+        dying.retain(|v| slot_of[v.0 as usize].is_some());
     }
     let output_slots = outputs.iter().map(|v| slot(&slot_of, *v)).collect();
     Plan {

@@ -32,8 +32,23 @@ pub struct PlanBuilder {
     draws: usize,
     /// Latest estimate of the data, shown to observers.
     denoised: Option<Value>,
-    /// First coefficient that was not a number.
+    /// First coefficient or level that was not a number.
     broken: Option<PlanError>,
+}
+
+/// A level is usable if its time and factors are numbers and the factors not negative.
+pub(crate) fn check_level(index: usize, level: &NoiseLevel) -> Result<(), PlanError> {
+    let (t, alpha, sigma) = (level.t, level.alpha, level.sigma);
+    for (what, value, good) in [
+        ("t", t, true),
+        ("alpha", alpha, alpha >= 0.0),
+        ("sigma", sigma, sigma >= 0.0),
+    ] {
+        if !(good && value.is_finite()) {
+            return Err(PlanError::Level { index, what, value });
+        }
+    }
+    Ok(())
 }
 
 impl PlanBuilder {
@@ -42,11 +57,24 @@ impl PlanBuilder {
         Value((self.operations.len() - 1) as u32)
     }
 
+    /// Values of another builder would be read as other values of this one, or as none.
+    fn own(&self, values: &[Value]) {
+        for v in values {
+            assert!(
+                (v.0 as usize) < self.operations.len(),
+                "{v} is a value of another plan"
+            );
+        }
+    }
+
     fn level(&mut self, level: &NoiseLevel) -> usize {
         // Neighbours share levels; a look at the last few finds them.
         let near = self.levels.len().saturating_sub(4);
         if let Some(i) = self.levels[near..].iter().position(|l| l == level) {
             return near + i;
+        }
+        if let Err(error) = check_level(self.levels.len(), level) {
+            self.broken.get_or_insert(error);
         }
         self.levels.push(*level);
         self.levels.len() - 1
@@ -61,7 +89,11 @@ impl PlanBuilder {
     }
 
     /// The model on `x` at `level`, in the kind `want`.
+    ///
+    /// # Panics
+    /// If `x` belongs to another plan, as far as that can be seen; so do the other methods.
     pub fn eval(&mut self, x: Value, level: &NoiseLevel, want: Prediction) -> Value {
+        self.own(&[x]);
         let level = self.level(level);
         let y = self.push(Operation::Eval { x, level, want });
         if want == Prediction::Data {
@@ -71,6 +103,9 @@ impl PlanBuilder {
     }
 
     /// Computes a linear expression, in one pass.
+    ///
+    /// # Panics
+    /// If it has a value of another plan.
     pub fn combine(&mut self, sum: impl Into<Linear>) -> Value {
         let mut terms = sum.into().0;
         if let Some((value, _)) = terms.iter().find(|(c, _)| !c.is_finite()) {
@@ -78,6 +113,9 @@ impl PlanBuilder {
                 step: self.marks.len(),
                 value: *value,
             });
+        }
+        for (_, v) in &terms {
+            self.own(&[*v]);
         }
         terms.retain(|(c, _)| *c != 0.0);
         match terms[..] {
@@ -125,8 +163,10 @@ impl PlanBuilder {
     /// Ends a step: `states` are now at `level`, and would be the outputs if the run ended here.
     ///
     /// # Panics
-    /// If there is no state: a step without a result is a mistake in the solver.
+    /// If there is no state: a step without a result is a mistake in the solver. If a state belongs
+    /// to another plan.
     pub fn step(&mut self, level: &NoiseLevel, states: &[Value]) {
+        self.own(states);
         assert!(!states.is_empty(), "a step has at least one state");
         let level = self.level(level);
         self.marks.push(Mark {
@@ -146,17 +186,25 @@ impl PlanBuilder {
     /// Completes the plan and assigns memory.
     ///
     /// # Errors
-    /// [`PlanError::Coefficient`] if a formula gave NaN or infinity.
+    /// [`PlanError::Coefficient`] if a formula gave NaN or infinity, [`PlanError::Level`] if a noise
+    /// level has such a number, [`PlanError::NoInput`] for a plan without input.
+    ///
+    /// # Panics
+    /// If an output belongs to another plan.
     pub fn finish(self, outputs: &[Value]) -> Result<Plan, PlanError> {
-        match self.broken {
-            Some(error) => Err(error),
-            None => Ok(allocate::plan(
-                self.operations,
-                self.marks,
-                self.levels,
-                self.inputs,
-                outputs.to_vec(),
-            )),
+        self.own(outputs);
+        if let Some(error) = self.broken {
+            return Err(error);
         }
+        if self.inputs == 0 {
+            return Err(PlanError::NoInput);
+        }
+        Ok(allocate::plan(
+            self.operations,
+            self.marks,
+            self.levels,
+            self.inputs,
+            outputs.to_vec(),
+        ))
     }
 }

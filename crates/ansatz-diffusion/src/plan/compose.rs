@@ -1,6 +1,6 @@
 //! Plans after plans.
 
-use super::{Operation, Plan, PlanBuilder, Value};
+use super::{Linear, Operation, Plan, PlanBuilder, Value};
 use crate::PlanError;
 
 impl PlanBuilder {
@@ -43,8 +43,10 @@ impl PlanBuilder {
                     self.eval(new[x.0 as usize], &plan.levels[*level], *want)
                 }
                 Operation::Combine { terms } => {
-                    let terms = terms.iter().map(|(c, v)| (*c, new[v.0 as usize]));
-                    self.combine(crate::Linear(terms.collect()))
+                    // Two inputs may have become one value.
+                    self.combine(Linear::merged(
+                        terms.iter().map(|(c, v)| (*c, new[v.0 as usize])),
+                    ))
                 }
                 Operation::Normal { stream, .. } => self.normal(*stream),
                 Operation::Vjp {

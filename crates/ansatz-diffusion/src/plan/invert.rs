@@ -32,24 +32,36 @@ impl<'a> Inverter<'a> {
     }
 
     /// Whether `v` follows from known values, by model evaluations if need be.
-    fn follows(&self, v: Value, depth: usize) -> bool {
-        self.at(v).is_some()
-            || depth < MAX_DEPTH
-                && match &self.plan.operations[v.0 as usize] {
-                    Operation::Input { .. }
-                    | Operation::Vjp { .. }
-                    | Operation::Cotangent { .. } => false,
-                    Operation::Eval { x, .. } => self.follows(*x, depth + 1),
-                    Operation::Combine { terms } => {
-                        terms.iter().all(|(_, u)| self.follows(*u, depth + 1))
-                    }
-                    Operation::Normal { .. } => true,
-                }
+    fn follows(&self, v: Value) -> bool {
+        self.follows_within(v, MAX_DEPTH, &mut Vec::new())
+    }
+
+    /// The same by at most `depth` operations one on another. Values that were found to follow are in
+    /// `found`, with the depth they had: sums of sums share terms, and paths through them are many.
+    fn follows_within(&self, v: Value, depth: usize, found: &mut Vec<(Value, usize)>) -> bool {
+        if self.at(v).is_some() || found.iter().any(|(w, d)| *w == v && *d <= depth) {
+            return true;
+        }
+        let Some(left) = depth.checked_sub(1) else {
+            return false;
+        };
+        let follows = match &self.plan.operations[v.0 as usize] {
+            Operation::Input { .. } | Operation::Vjp { .. } | Operation::Cotangent { .. } => false,
+            Operation::Eval { x, .. } => self.follows_within(*x, left, found),
+            Operation::Combine { terms } => terms
+                .iter()
+                .all(|(_, u)| self.follows_within(*u, left, found)),
+            Operation::Normal { .. } => true,
+        };
+        if follows {
+            found.push((v, depth));
+        }
+        follows
     }
 
     /// The new value of `v`, if it follows from what is known.
     pub(super) fn value(&mut self, p: &mut PlanBuilder, v: Value) -> Option<Value> {
-        self.follows(v, 0).then(|| self.compute(p, v))
+        self.follows(v).then(|| self.compute(p, v))
     }
 
     /// The new value of `v`, which [`Inverter::follows`].
@@ -92,7 +104,7 @@ impl<'a> Inverter<'a> {
         let Some(result) = self.known[index] else {
             return Ok(());
         };
-        let unknown: Vec<_> = terms.iter().filter(|(_, u)| !self.follows(*u, 0)).collect();
+        let unknown: Vec<_> = terms.iter().filter(|(_, u)| !self.follows(*u)).collect();
         let &(c, u) = match unknown[..] {
             [] => return Ok(()),
             [one] => one,

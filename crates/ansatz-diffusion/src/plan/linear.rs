@@ -11,6 +11,11 @@ use super::Value;
 pub struct Linear(pub(crate) Vec<(f64, Value)>);
 
 impl Linear {
+    /// The sum of terms in which a value may stand more than once.
+    pub(super) fn merged(terms: impl IntoIterator<Item = (f64, Value)>) -> Self {
+        Self::default().add_scaled(1.0, &Self(terms.into_iter().collect()))
+    }
+
     /// Adds `c·other`, merging equal values.
     fn add_scaled(mut self, c: f64, other: &Self) -> Self {
         for (d, v) in &other.0 {

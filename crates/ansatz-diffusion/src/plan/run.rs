@@ -45,6 +45,10 @@ pub struct Run<S, P = Plan, N = Key> {
     mark: (usize, Option<Slot>),
     /// Time of the latest evaluation.
     evaluated: f64,
+    /// Whether memory is that of the end of a step, so that the current states are whole.
+    whole: bool,
+    /// A combination gave a number that is none: its memory cannot be trusted any more.
+    failed: bool,
 }
 
 /// What a run wants or tells next; see [`Run::advance`].
@@ -105,13 +109,37 @@ pub(super) fn arity(what: &'static str, expected: usize, got: usize) -> Result<(
     }
 }
 
+fn length(what: &'static str, expected: usize, got: usize) -> Result<(), SampleError> {
+    if expected == got {
+        Ok(())
+    } else {
+        Err(SampleError::Length {
+            what,
+            expected,
+            got,
+        })
+    }
+}
+
+/// Whether an outside function left `out` in the shape of `like`. If not, the slot gets that shape
+/// back before anyone uses it.
+fn fits<S: State>(what: &'static str, like: &S, out: &mut S) -> Result<(), SampleError> {
+    if out.same_shape(like) {
+        return Ok(());
+    }
+    let wrong = length(what, like.len(), out.len()).and(Err(SampleError::Shape { what }));
+    *out = like.zeros_like();
+    wrong
+}
+
 impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
     /// Starts a run of `plan` (a reference, `Box` or `Arc`) on its input states. The only place
     /// where a run allocates.
     ///
     /// # Errors
-    /// [`PlanError::Arity`] for the wrong number of inputs, [`SampleError::Length`] for inputs of
-    /// different or zero length, [`SampleError::NonFinite`] for an input with NaN or infinity.
+    /// [`PlanError::Arity`] for the wrong number of inputs, [`SampleError::Length`] or
+    /// [`SampleError::Shape`] for inputs that differ or have no element, [`SampleError::NonFinite`]
+    /// for an input with NaN or infinity.
     pub fn new(plan: P, inputs: Vec<S>, noise: N) -> Result<Self, SampleError> {
         arity("input", plan.inputs, inputs.len())?;
         let expected = inputs.first().map_or(0, State::len).max(1);
@@ -121,6 +149,11 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
                     what: "initial state",
                     expected,
                     got: x.len(),
+                });
+            }
+            if !x.same_shape(&inputs[0]) {
+                return Err(SampleError::Shape {
+                    what: "initial state",
                 });
             }
             if !x.is_finite() {
@@ -143,7 +176,9 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
             report: Report::default(),
             current: (0..plan.inputs).map(|i| Slot(i as u32)).collect(),
             mark: (0, None),
-            evaluated: f64::NAN,
+            evaluated: plan.levels.first().map_or(f64::NAN, |l| l.t),
+            whole: true,
+            failed: false,
             plan,
         })
     }
@@ -152,7 +187,8 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
     ///
     /// # Errors
     /// [`SampleError::NonFinite`] when the latest model output, or a state computed from it, is not
-    /// finite.
+    /// finite: the run is over then, and every further call says the same. [`SampleError::Length`] or
+    /// [`SampleError::Shape`] for noise of another shape.
     pub fn advance(&mut self) -> Result<Progress<'_, S, P, N>, SampleError> {
         Ok(match self.next()? {
             Next::Eval {
@@ -175,22 +211,45 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
 
     /// Executes everything that needs nobody else, up to something that does.
     pub(super) fn next(&mut self) -> Result<Next, SampleError> {
+        if self.failed {
+            return Err(self.not_finite());
+        }
         loop {
             match self.plan.instructions.get(self.counter) {
                 Some(Instruction::Combine(lines)) => {
+                    self.whole = false;
                     if !S::combine_all(&mut self.slots, lines) {
+                        // Lines that run in place must not run again.
+                        self.failed = true;
                         return Err(self.not_finite());
                     }
                 }
                 Some(Instruction::Normal { out, draw, stream }) => {
-                    let out = &mut self.slots[out.0 as usize];
-                    self.noise.draw(*draw, *stream, out);
+                    self.whole = false;
+                    let at = out.0 as usize;
+                    let (before, rest) = self.slots.split_at_mut(at);
+                    let (out, after) = rest.split_at_mut(1);
+                    let expected = out[0].len();
+                    self.noise.draw(*draw, *stream, &mut out[0]);
+                    // All states have one shape; a plan of a single one has only its length.
+                    match before.first().or(after.first()) {
+                        Some(like) => fits("noise", like, &mut out[0])?,
+                        None => length("noise", expected, out[0].len())?,
+                    }
+                    if !self.checked_next(at) && !self.slots[at].is_finite() {
+                        return Err(SampleError::NonFinite {
+                            what: "noise",
+                            step: self.report.steps,
+                            t: self.evaluated,
+                        });
+                    }
                 }
                 Some(Instruction::Step {
                     level,
                     states,
                     denoised,
                 }) => {
+                    self.whole = true;
                     self.current.clone_from(states);
                     self.mark = (*level, *denoised);
                     self.report.steps += 1;
@@ -229,6 +288,7 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
                     return Ok(Next::Cotangent { output, x, out });
                 }
                 None => {
+                    self.whole = true;
                     self.current.clone_from(&self.plan.output_slots);
                     return Ok(Next::Done);
                 }
@@ -251,42 +311,27 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
         .with_denoised(denoised.map(slot))
     }
 
-    /// Lets `f` compute slot `out` from two others, checks what it wrote, and goes on.
+    /// Lets `f` compute slot `out` from two others at a level, checks what it wrote, and goes on.
     pub(super) fn write(
         &mut self,
-        level: usize,
+        level: NoiseLevel,
         read: [Slot; 2],
         out: Slot,
         f: impl FnOnce([&S; 2], &NoiseLevel, &mut S) -> Result<(), EvalError>,
     ) -> Result<(), SampleError> {
-        let level = &self.plan.levels[level];
         let (step, t) = (self.report.steps, level.t);
         let at = out.0 as usize;
         let (before, rest) = self.slots.split_at_mut(at);
         let (out, after) = rest.split_at_mut(1);
         let out = &mut out[0];
         let read = read.map(|s| pick(before, after, s));
-        let expected = read[0].len();
-        f(read, level, out).map_err(|source| SampleError::Eval { step, t, source })?;
-        if out.len() != expected {
-            let got = out.len();
-            // A model may resize a vector: give the slot its shape back before anyone uses it.
-            *out = read[0].zeros_like();
-            return Err(SampleError::Length {
-                what: "model output",
-                expected,
-                got,
-            });
-        }
-        // What is combined next is checked there, in the same sweep over memory.
-        let checked_later = match self.plan.instructions.get(self.counter + 1) {
-            Some(Instruction::Combine(lines)) => lines
-                .iter()
-                .any(|l| l.dst == at && l.beta != 0.0 || l.terms.iter().any(|(_, k)| *k == at)),
-            _ => false,
-        };
+        self.whole = false;
+        let evaluated = f(read, &level, out);
+        let shape = fits("model output", read[0], out);
+        evaluated.map_err(|source| SampleError::Eval { step, t, source })?;
+        shape?;
         self.evaluated = t;
-        if !checked_later && !out.is_finite() {
+        if !self.checked_next(at) && !self.slots[at].is_finite() {
             return Err(self.not_finite());
         }
         if let Some(Instruction::Eval { .. }) = self.plan.instructions.get(self.counter) {
@@ -294,6 +339,16 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
         }
         self.counter += 1;
         Ok(())
+    }
+
+    /// Whether the next instruction combines slot `at`, and so checks it in the same sweep over memory.
+    fn checked_next(&self, at: usize) -> bool {
+        match self.plan.instructions.get(self.counter + 1) {
+            Some(Instruction::Combine(lines)) => lines
+                .iter()
+                .any(|l| l.dst == at && l.beta != 0.0 || l.terms.iter().any(|(_, k)| *k == at)),
+            _ => false,
+        }
     }
 
     /// The error for a value that is not finite, which started with the latest evaluation.
@@ -305,22 +360,30 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Run<S, P, N> {
         }
     }
 
-    /// Ends the run here. The states are the outputs, or those of the last finished step.
-    #[must_use]
-    pub fn finish(mut self) -> (Vec<S>, Report) {
+    /// Ends the run here. The states are the outputs, or those of the step that has just finished.
+    ///
+    /// # Errors
+    /// [`SampleError::Unfinished`] after an answer or an error and before the next
+    /// [`Progress::Step`]: steps run in place, so that the state before is gone.
+    pub fn finish(mut self) -> Result<(Vec<S>, Report), SampleError> {
+        if !self.whole {
+            return Err(SampleError::Unfinished {
+                step: self.report.steps,
+            });
+        }
         // A mark may hold more than the plan gives out, such as the partner of a coupled state.
         self.current.truncate(self.plan.outputs.len());
         // The common case moves: one output, taken out of its slot.
         if let [slot] = self.current[..] {
             let state = self.slots.swap_remove(slot.0 as usize);
-            return (vec![state], self.report);
+            return Ok((vec![state], self.report));
         }
         let states = self
             .current
             .iter()
             .map(|s| self.slots[s.0 as usize].clone())
             .collect();
-        (states, self.report)
+        Ok((states, self.report))
     }
 }
 
@@ -346,16 +409,14 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Request<'_, S, P, N> 
     /// Answers with the model's output `y`, which is of kind `kind`.
     ///
     /// # Errors
-    /// [`SampleError::Length`] or [`SampleError::NonFinite`] for an unusable answer,
+    /// [`SampleError::Length`], [`SampleError::Shape`] or [`SampleError::NonFinite`] for an unusable answer,
     /// [`SampleError::Eval`] if the conversion is impossible at this level. The run then still waits
     /// for this evaluation.
     pub fn answer(self, kind: Prediction, y: &S) -> Result<(), SampleError> {
-        let expected = self.x().len();
-        if y.len() != expected {
-            return Err(SampleError::Length {
+        length("model output", self.x().len(), y.len())?;
+        if !y.same_shape(self.x()) {
+            return Err(SampleError::Shape {
                 what: "model output",
-                expected,
-                got: y.len(),
             });
         }
         if !y.is_finite() {
@@ -386,12 +447,11 @@ impl<S: State, P: Deref<Target = Plan>, N: NoiseSource<S>> Request<'_, S, P, N> 
         write: impl FnOnce(&S, &NoiseLevel, Prediction, &mut S) -> Result<(), EvalError>,
     ) -> Result<(), SampleError> {
         let want = self.want;
-        self.run.write(
-            self.level,
-            [self.x, self.x],
-            self.out,
-            |[x, _], level, out| write(x, level, want, out),
-        )
+        let level = self.level();
+        self.run
+            .write(level, [self.x, self.x], self.out, |[x, _], level, out| {
+                write(x, level, want, out)
+            })
     }
 }
 

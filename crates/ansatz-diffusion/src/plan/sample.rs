@@ -30,7 +30,7 @@ impl Plan {
     ///         Progress::Done => break,
     ///     }
     /// }
-    /// let (states, report) = run.finish();
+    /// let (states, report) = run.finish()?;
     /// assert_eq!((states.len(), report.nfe), (1, 10));
     /// # Ok::<(), ansatz_diffusion::SampleError>(())
     /// ```
@@ -92,7 +92,7 @@ impl Plan {
     ) -> Result<(Vec<S>, Report), SampleError> {
         let mut run = Run::new(self, inputs, noise)?;
         run.drive(model, observer)?;
-        Ok(run.finish())
+        run.finish()
     }
 }
 

@@ -70,7 +70,8 @@ impl Discrete {
     /// From any table: ᾱ is the running product of 1 − β.
     ///
     /// # Errors
-    /// [`PlanError::Option`] for fewer than two entries or a β outside (0, 1).
+    /// [`PlanError::Option`] for fewer than two entries, a β outside (0, 1), or one so small that it
+    /// does not change ᾱ.
     pub fn from_betas(betas: &[f64]) -> Result<Self, PlanError> {
         if betas.len() < 2 {
             return Err(PlanError::Option {
@@ -87,14 +88,11 @@ impl Discrete {
             });
         }
         let mut sum = 0.0;
-        let log_alpha = betas
-            .iter()
-            .map(|b| {
-                sum += 0.5 * (-b).ln_1p();
-                sum
-            })
-            .collect();
-        Ok(Self { log_alpha })
+        let log_alpha = betas.iter().map(|b| {
+            sum += 0.5 * (-b).ln_1p();
+            sum
+        });
+        Self::from_log_alpha(log_alpha.collect())
     }
 
     /// From ln α of each label.

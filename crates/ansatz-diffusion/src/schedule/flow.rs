@@ -1,6 +1,6 @@
 //! The straight path of flow matching.
 
-use ansatz_core::NoiseSchedule;
+use ansatz_core::{NoiseLevel, NoiseSchedule};
 
 /// α = 1 − t, σ = t: noise at t = 1, data at t = 0.
 ///
@@ -56,5 +56,16 @@ impl NoiseSchedule for FlowLinear {
 
     fn alpha(&self, t: f64) -> f64 {
         1.0 - t
+    }
+
+    /// Exact at t = 1, too, where α times its logarithm's rate is 0·∞.
+    fn level(&self, t: f64) -> NoiseLevel {
+        NoiseLevel {
+            t,
+            alpha: 1.0 - t,
+            sigma: t,
+            alpha_rate: -1.0,
+            sigma_rate: 1.0,
+        }
     }
 }

@@ -248,7 +248,7 @@ fn bad_requests_are_refused() {
     );
     assert!(matches!(
         wrong,
-        Err(SampleError::Plan(PlanError::Conversion { .. }))
+        Err(SampleError::Plan(PlanError::ModelKind { .. }))
     ));
     let noise = plan.gradient(Prediction::Noise, Checkpoints::All).unwrap();
     let nan = noise.run(

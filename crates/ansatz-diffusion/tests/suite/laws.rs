@@ -530,7 +530,7 @@ fn pulling() {
                 Progress::Done => break,
             }
         }
-        let (states, report) = run.finish();
+        let (states, report) = run.finish().unwrap();
         assert_eq!(states[0], pushed, "{}", s.name);
         assert_eq!(report.nfe, plan.nfe(), "{}", s.name);
     }

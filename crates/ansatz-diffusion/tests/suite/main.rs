@@ -26,6 +26,7 @@ mod lcm;
 mod mrs;
 mod pndm;
 mod principles;
+mod programs;
 mod properties;
 mod rddm;
 mod samplers;

@@ -169,3 +169,16 @@ fn gaussian_flow_maps() {
         assert!(measure::max_abs_diff(&map(&x, t, t), &x) < 1e-15);
     }
 }
+
+/// A straight path from pure noise: a model of the flow tells the noise apart from the data there.
+#[test]
+fn flow_at_pure_noise() {
+    let schedule = FlowLinear {
+        t_max: 1.0,
+        ..FlowLinear::default()
+    };
+    let at = schedule.level(1.0);
+    let (c_x, c_y) = at.convert(Prediction::Flow, Prediction::Data).unwrap();
+    // u = ε − x₀ and x = ε.
+    assert_eq!((c_x, c_y), (1.0, -1.0));
+}

@@ -146,6 +146,39 @@ proptest! {
         }
     }
 
+    /// Numbers of any kind in every schedule: no grid with a level that is none, and what solvers make
+    /// of the others is a result or an error.
+    #[test]
+    fn any_schedule(a in number(), b in number(), c in number(), d in number(), steps in 1..5_usize) {
+        let mut schedules: Vec<Box<dyn NoiseSchedule>> = vec![
+            Box::new(VpLinear { beta_min: a, beta_max: b, ..VpLinear::default() }),
+            Box::new(VpLinear { beta_min: a, beta_max: b, t_min: c, t_max: d }),
+            Box::new(SubVp(VpLinear { beta_min: a, beta_max: b, ..VpLinear::default() })),
+            Box::new(VpCosine { offset: a, ..VpCosine::default() }),
+            Box::new(VpCosine { offset: a, t_min: b, t_max: c }),
+            Box::new(VarianceExploding { sigma_min: a, sigma_max: b, ..VarianceExploding::default() }),
+            Box::new(VarianceExploding { sigma_min: a, sigma_max: b, t_min: c, t_max: d }),
+            Box::new(Edm { sigma_min: a, sigma_max: b }),
+            Box::new(FlowLinear { t_min: a, t_max: b }),
+        ];
+        if let Ok(table) = Discrete::from_betas(&[a, b, c]) {
+            schedules.push(Box::new(UnitTime(table.clone())));
+            schedules.push(Box::new(table));
+        }
+        let spacings = [Spacing::Time, Spacing::QUADRATIC, Spacing::LogSnr, Spacing::KARRAS];
+        for schedule in &schedules {
+            for spacing in spacings {
+                let Ok(grid) = TimeGrid::new(&**schedule, spacing, steps) else { continue };
+                for l in grid.levels() {
+                    prop_assert!([l.t, l.alpha, l.sigma].iter().all(|v| v.is_finite()), "{:?}", l);
+                }
+                for s in crate::laws::solvers() {
+                    check(s.name, &*s.solver, &**schedule, &grid);
+                }
+            }
+        }
+    }
+
     /// Numbers of any kind in every option.
     #[test]
     fn any_option(
