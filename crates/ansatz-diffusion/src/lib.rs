@@ -6,6 +6,7 @@ mod error;
 pub mod flow;
 mod grid;
 pub mod plan;
+pub mod preset;
 pub mod schedule;
 pub mod score_sde;
 pub mod solver;
