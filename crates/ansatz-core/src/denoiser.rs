@@ -4,15 +4,23 @@
 //! happens here, once, in one fused pass. Guidance and clipping are models around models, so they
 //! work with every solver.
 
+mod classifier;
 mod counted;
+mod dynamic;
 mod from_fn;
 mod guided;
+mod interval;
+mod rescaled;
 mod scratch;
 mod threshold;
 
+pub use classifier::ClassifierGuided;
 pub use counted::Counted;
+pub use dynamic::DynamicThreshold;
 pub use from_fn::{FromFn, from_fn};
 pub use guided::Guided;
+pub use interval::OnInterval;
+pub use rescaled::Rescaled;
 pub use scratch::Scratch;
 pub use threshold::Clamped;
 
@@ -98,6 +106,23 @@ pub trait VjpDenoiser<S: State>: Denoiser<S> {
     ) -> Result<(), EvalError>;
 }
 
+impl<S: State, D: VjpDenoiser<S> + ?Sized> VjpDenoiser<S> for &D {
+    fn params(&self) -> usize {
+        (**self).params()
+    }
+
+    fn vjp(
+        &self,
+        x: &S,
+        at: &NoiseLevel,
+        w: &S,
+        x_bar: &mut S,
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError> {
+        (**self).vjp(x, at, w, x_bar, p_bar)
+    }
+}
+
 /// A model that knows the divergence of its prediction, which likelihoods need.
 ///
 /// A batch is a state of equal samples one after another; their number is the length of the
@@ -136,5 +161,41 @@ pub trait DivergenceDenoiser<S: State>: Denoiser<S> {
 impl<S: State, D: DivergenceDenoiser<S> + ?Sized> DivergenceDenoiser<S> for &D {
     fn divergence(&self, x: &S, at: &NoiseLevel, divergence: &mut [f64]) -> Result<(), EvalError> {
         (**self).divergence(x, at, divergence)
+    }
+}
+
+/// A model that is the gradient of a log density which it knows: energy-based models, closed forms.
+pub trait DensityDenoiser<S: State>: DivergenceDenoiser<S> {
+    /// `log_density[b] ← log p(x_b)` of sample b at the level `at`, up to a constant that depends on
+    /// neither x nor the level.
+    ///
+    /// # Errors
+    /// Whatever the model reports, such as a number of samples that does not divide the state.
+    fn log_density(&self, x: &S, at: &NoiseLevel, log_density: &mut [f64])
+    -> Result<(), EvalError>;
+}
+
+impl<S: State, D: DensityDenoiser<S> + ?Sized> DensityDenoiser<S> for &D {
+    fn log_density(
+        &self,
+        x: &S,
+        at: &NoiseLevel,
+        log_density: &mut [f64],
+    ) -> Result<(), EvalError> {
+        (**self).log_density(x, at, log_density)
+    }
+}
+
+/// Elements of one of `samples` equal samples.
+fn sample_len(len: usize, samples: usize) -> Result<usize, EvalError> {
+    let size = len / samples.max(1);
+    if size > 0 && size * samples == len {
+        Ok(size)
+    } else {
+        Err(EvalError::Length {
+            what: "state (a multiple of `samples`)",
+            expected: samples * size.max(1),
+            got: len,
+        })
     }
 }

@@ -12,7 +12,10 @@ mod random;
 mod scalar;
 mod state;
 
-pub use denoiser::{Clamped, Counted, Denoiser, DivergenceDenoiser, Guided, VjpDenoiser};
+pub use denoiser::{
+    Clamped, ClassifierGuided, Counted, Denoiser, DensityDenoiser, DivergenceDenoiser,
+    DynamicThreshold, Guided, OnInterval, Rescaled, VjpDenoiser,
+};
 pub use error::EvalError;
 pub use field::{DifferentiableField, Residual, ScalarField, VectorField, VjpField};
 pub use linear::{AdjointOp, LinearMap, LinearOp, OnHost, SearchDirection, SpdOp};

@@ -12,6 +12,7 @@
 //! | [`EULER`] | 1 | 1 | no | comparison |
 //! | [`MIDPOINT`] | 2 | 2 | no | comparison |
 //! | [`HEUN2`] | 2 | 2 | order 1 | rough right-hand sides |
+//! | [`KUTTA3`], [`HEUN3`], [`RALSTON3`], [`HOUWEN3`], [`SSP3`] | 3 | 3 | no | fixed steps, comparison |
 //! | [`BOGACKI_SHAMPINE`] | 3 | 4, reused | order 2 | tolerances above 1e-4 |
 //! | [`RK4`] | 4 | 4 | no | fixed steps |
 //! | [`DORMAND_PRINCE`] | 5 | 7, reused | order 4 | comparison with other programs |
@@ -22,9 +23,11 @@
 
 mod high;
 mod low;
+mod third;
 
 pub use high::{DORMAND_PRINCE, TSITOURAS};
 pub use low::{BOGACKI_SHAMPINE, EULER, HEUN2, MIDPOINT, RK4};
+pub use third::{HEUN3, HOUWEN3, KUTTA3, RALSTON3, SSP3};
 
 use crate::StepError;
 
@@ -32,10 +35,15 @@ use crate::StepError;
 pub const MAX_STAGES: usize = 16;
 
 /// All tables, for tests and comparisons.
-pub const ALL: [&Tableau; 7] = [
+pub const ALL: [&Tableau; 12] = [
     &EULER,
     &MIDPOINT,
     &HEUN2,
+    &KUTTA3,
+    &HEUN3,
+    &RALSTON3,
+    &HOUWEN3,
+    &SSP3,
     &BOGACKI_SHAMPINE,
     &RK4,
     &DORMAND_PRINCE,

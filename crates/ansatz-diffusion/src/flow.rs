@@ -22,7 +22,7 @@ mod field;
 mod trace;
 
 pub(crate) use density::check_samples;
-pub use density::{Encoded, bits_per_dim, normal_log_density};
+pub use density::{Encoded, bits_per_dim, follow_density, normal_log_density};
 pub use trace::{ExactTrace, Hutchinson};
 
 use std::ops::ControlFlow;

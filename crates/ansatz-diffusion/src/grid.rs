@@ -247,6 +247,42 @@ impl TimeGrid {
         Self::from_levels(levels)
     }
 
+    /// `steps` steps over whole labels of a discrete schedule, spread by `spacing` from the last
+    /// label to label 0.
+    ///
+    /// Labels are rounded down. Where two fall on the same one, the smallest unused label takes the
+    /// place of the second, as in the program of DEIS.
+    ///
+    /// # Errors
+    /// [`PlanError::Option`] if there are not enough labels; see also [`TimeGrid::between`].
+    pub fn whole_labels(
+        schedule: &Discrete,
+        spacing: Spacing,
+        steps: usize,
+    ) -> Result<Self, PlanError> {
+        let total = schedule.labels();
+        if steps >= total {
+            return Err(PlanError::Option {
+                name: "steps",
+                value: steps as f64,
+                allowed: "below the number of labels",
+            });
+        }
+        let even = Self::new(schedule, spacing, steps)?;
+        let mut used = vec![false; total];
+        let mut duplicates = 0;
+        for level in even.levels() {
+            let label = (level.t.max(0.0) as usize).min(total - 1);
+            duplicates += usize::from(std::mem::replace(&mut used[label], true));
+        }
+        for slot in used.iter_mut().filter(|u| !**u).take(duplicates) {
+            *slot = true;
+        }
+        let labels = (0..total).rev().filter(|label| used[*label]);
+        let times: Vec<f64> = labels.map(|label| label as f64).collect();
+        Self::from_times(schedule, &times)
+    }
+
     /// The same grid with one more step, to the noiseless data.
     ///
     /// The clean end has α equal to the grid's last one when that is 1 (EDM), else 1, and σ = 0.

@@ -4,7 +4,9 @@
 
 mod error;
 pub mod flow;
+pub mod fokker_planck;
 mod grid;
+pub mod interpolant;
 pub mod plan;
 pub mod preset;
 pub mod schedule;
@@ -15,14 +17,16 @@ pub use ansatz_core as core;
 pub use ansatz_diffeq as diffeq;
 pub use error::{PlanError, SampleError};
 pub use flow::{Clock, Encoded, ExactTrace, Hutchinson, ProbabilityFlow};
+pub use fokker_planck::FokkerPlanck;
 pub use grid::{LabelSpacing, Spacing, TimeGrid};
+pub use interpolant::{BridgeSde, Gamma, Interpolant, Path, Scheme, Target};
 pub use plan::{
-    Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder, Progress, Request,
-    Run, Value,
+    AdjointDpm, Checkpoints, Gradient, GradientPlan, Linear, NoiseSource, Plan, PlanBuilder,
+    Progress, Request, Run, Value,
 };
 pub use schedule::{
-    Betas, Discrete, Edm, FlowLinear, ScaledNoise, SubVp, UnitTime, VarianceExploding, VpCosine,
-    VpLinear,
+    Betas, Discrete, Edm, FlowLinear, Ramp, ResidualTable, ScaledNoise, SubVp, UnitTime,
+    VarianceExploding, VpCosine, VpLinear,
 };
 pub use score_sde::{
     Known, Langevin, LangevinStep, LastStep, Predictor, PredictorCorrector, Process, ReverseSde,
@@ -32,7 +36,7 @@ pub use solver::{
     AdaptiveSampler, Alternate, Bdia, Bh, Blocks, Churn, Coefficients, Consistency,
     ConsistencyModel, Ddim, Deis, DenoiseToZero, DpmAdaptive, DpmMultistep, DpmSinglestep, Edict,
     EvoDiff, EvoDiffSampler, ExactInversion, Form, HalfSteps, Heun, LowerOrder, MeanReverting,
-    OBelm, Pair, Pndm, Ramp, Rddm, ResidualPair, ResidualTable, RhoRungeKutta, Rule, Sampler,
-    SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, Tableau, UniPc,
+    OBelm, OrderPair, Partner, Pndm, Rddm, ResidualPair, ReversibleHeun, RhoRungeKutta, Rule,
+    Sampler, SdeDpmMultistep, Shifted, Solver, StationaryVelocity, StepCoefficients, UniPc,
     Variable, WarmUp,
 };

@@ -18,10 +18,12 @@ mod adjoint;
 mod allocate;
 mod build;
 mod compose;
+mod continuous;
 mod display;
 mod invert;
 mod linear;
 mod run;
+mod sample;
 mod specialise;
 mod traffic;
 
@@ -29,6 +31,7 @@ use ansatz_core::{Combination, NoiseLevel, Prediction};
 
 pub use adjoint::{Checkpoints, Gradient, GradientPlan};
 pub use build::PlanBuilder;
+pub use continuous::AdjointDpm;
 pub use linear::Linear;
 pub use run::{NoiseSource, Progress, Request, Run};
 
@@ -69,7 +72,8 @@ pub enum Operation {
         /// Random stream of the draw.
         stream: u64,
     },
-    /// `(∂y/∂x)ᵀ·w` of the model output y on `x`; adds to the gradient of the parameters.
+    /// `(∂y/∂x)ᵀ·w` of the model output y on `x`; adds `weight·(∂y/∂p)ᵀ·w` to the gradient of the
+    /// parameters.
     Vjp {
         /// What the model is evaluated on.
         x: Value,
@@ -79,6 +83,8 @@ pub enum Operation {
         want: Prediction,
         /// Cotangent of the output.
         w: Value,
+        /// Factor of the parameters' part.
+        weight: f64,
     },
     /// The gradient of the caller's loss with respect to output number `output`, which is `x`.
     Cotangent {
@@ -108,8 +114,8 @@ enum Instruction {
     Vjp {
         x: Slot,
         level: usize,
-        want: Prediction,
         w: Slot,
+        weight: f64,
         out: Slot,
     },
     Cotangent {

@@ -18,6 +18,7 @@ mod discrete;
 mod exploding;
 mod flow;
 mod preserving;
+mod residual;
 mod scaled;
 mod unit_time;
 
@@ -25,6 +26,7 @@ pub use discrete::{Betas, Discrete};
 pub use exploding::{Edm, VarianceExploding};
 pub use flow::FlowLinear;
 pub use preserving::{SubVp, VpCosine, VpLinear};
+pub use residual::{Ramp, ResidualTable};
 pub use scaled::ScaledNoise;
 pub use unit_time::UnitTime;
 

@@ -2,7 +2,10 @@
 
 use ansatz_core::denoiser::from_fn;
 use ansatz_core::{Key, NoiseLevel, Prediction};
-use ansatz_diffusion::{Ddim, DpmMultistep, Heun, Solver, Spacing, TimeGrid, VpLinear};
+use ansatz_diffusion::{
+    Ddim, Deis, DpmMultistep, DpmSinglestep, Heun, Pndm, Rddm, SdeDpmMultistep, Solver, Spacing,
+    TimeGrid, UniPc, VpLinear,
+};
 
 #[expect(clippy::unwrap_used, reason = "a test")]
 fn allocations(solver: &dyn Solver, steps: usize) -> u64 {
@@ -27,14 +30,86 @@ fn allocations(solver: &dyn Solver, steps: usize) -> u64 {
 
 #[test]
 fn a_step_allocates_nothing() {
-    let solvers: [(&str, Box<dyn Solver>); 4] = [
+    let solvers: [(&str, Box<dyn Solver>); 10] = [
         ("ddim", Box::new(Ddim::default())),
         ("ddpm", Box::new(Ddim { eta: 1.0 })),
         ("++2m", Box::new(DpmMultistep::default())),
         ("heun", Box::new(Heun::default())),
+        ("++3s", Box::new(DpmSinglestep::default())),
+        ("sde ++2m", Box::new(SdeDpmMultistep::default())),
+        ("unipc", Box::new(UniPc::default())),
+        ("tab3", Box::new(Deis::default())),
+        ("f-pndm", Box::new(Pndm::f_pndm())),
+        ("rddm", Box::new(Rddm::default())),
     ];
     for (name, solver) in solvers {
         let (short, long) = (allocations(&*solver, 10), allocations(&*solver, 40));
+        assert!(short > 0, "{name}: the counter counts");
+        assert_eq!(short, long, "{name}");
+    }
+}
+
+/// Samplers whose steps depend on the states, at two lengths each.
+#[test]
+fn general_samplers_allocate_nothing_in_a_step() {
+    use ansatz_core::{EvalError, Tolerance};
+    use ansatz_diffusion::diffeq::{Adaptive, Options, StepSize};
+    use ansatz_diffusion::{BridgeSde, PredictorCorrector, ProbabilityFlow, Sampler, ScoreSde};
+
+    let model = from_fn(
+        Prediction::Noise,
+        |x: &Vec<f32>, at: &NoiseLevel, out: &mut Vec<f32>| {
+            for (o, x) in out.iter_mut().zip(x) {
+                *o = at.sigma as f32 * x;
+            }
+            Ok(())
+        },
+    );
+    let count = |run: &mut dyn FnMut(&mut Vec<f32>)| {
+        let mut x = vec![0.5_f32; 4096];
+        allocation_counter::measure(|| run(&mut x)).count_total
+    };
+    let corrected = |steps| {
+        let transitions = ScoreSde::preserving(steps).transitions().unwrap();
+        let sampler = PredictorCorrector::new(transitions, 64);
+        count(&mut |x| {
+            sampler.sample(&model, x, Key::new(0), &mut ()).unwrap();
+        })
+    };
+    let schedule = VpLinear::default();
+    let flow = |longest| {
+        let flow = ProbabilityFlow {
+            options: Options {
+                step: StepSize::Adaptive(Adaptive {
+                    tolerance: Tolerance::new(0.1, 0.1),
+                    longest,
+                    ..Adaptive::default()
+                }),
+                ..Options::default()
+            },
+            ..ProbabilityFlow::new(&schedule)
+        };
+        count(&mut |x| {
+            flow.sample(&model, x, Key::new(0), &mut ()).unwrap();
+        })
+    };
+    let still = |_: f64, x: &Vec<f32>, out: &mut Vec<f32>| -> Result<(), EvalError> {
+        for (o, x) in out.iter_mut().zip(x) {
+            *o = -x;
+        }
+        Ok(())
+    };
+    let bridge = |steps| {
+        let sde = BridgeSde::new(&still, &still, steps);
+        count(&mut |x| {
+            sde.sample(x, Key::new(0), &mut ()).unwrap();
+        })
+    };
+    for (name, short, long) in [
+        ("predictor-corrector", corrected(30), corrected(90)),
+        ("probability flow", flow(0.5), flow(0.05)),
+        ("bridge", bridge(10), bridge(40)),
+    ] {
         assert!(short > 0, "{name}: the counter counts");
         assert_eq!(short, long, "{name}");
     }

@@ -12,4 +12,4 @@ mod scratch;
 pub mod tb1;
 
 pub use error::ModelError;
-pub use model::{Analytic, Empirical, Gaussian, Mixture};
+pub use model::{Analytic, Bridge, Empirical, Gaussian, Mix, Mixture};

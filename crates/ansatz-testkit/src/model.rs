@@ -7,6 +7,7 @@
 //! - [`Gaussian`]: one normal distribution with independent coordinates; has an exact flow map.
 //! - [`Mixture`]: normal distributions with full covariances; multimodal, smooth, low dimension.
 //! - [`Empirical`]: the points of a data set; the model that an ideal network would memorise.
+//! - [`Bridge`]: a stochastic interpolant between two mixtures, with its velocity and score.
 //!
 //! Batches are flat: `[batch, dim]` in row-major order. Everything is computed in `f64` from
 //! forms without cancellation (`x̂₀ = μ + α·S·C⁻¹·r` with `C = α²S + σ²I`, `r = x − αμ`), so the
@@ -15,6 +16,7 @@
 //! rounded once. Results have the same bits for any number of threads, and calls after the first
 //! on a thread allocate nothing.
 
+mod bridge;
 mod empirical;
 mod gaussian;
 mod gradient;
@@ -23,6 +25,7 @@ mod mixture;
 
 use ansatz_core::{EvalError, NoiseLevel, Scalar};
 
+pub use bridge::{Bridge, Mix};
 pub use empirical::Empirical;
 pub use gaussian::Gaussian;
 pub use mixture::Mixture;

@@ -35,6 +35,22 @@ impl<S: State, C: Denoiser<S>, U: Denoiser<S>> Guided<S, C, U> {
             scratch: Scratch::default(),
         })
     }
+
+    /// The conditional prediction and the guided one, in the kind `want`.
+    pub(super) fn eval_both(
+        &self,
+        want: Prediction,
+        x: &S,
+        at: &NoiseLevel,
+        conditional: &mut S,
+        guided: &mut S,
+    ) -> Result<(), EvalError> {
+        let w = self.guidance_scale;
+        self.conditional.eval_as(want, x, at, conditional)?;
+        self.unconditional.eval_as(want, x, at, guided)?;
+        guided.lincomb(1.0 - w, &[(w, conditional)]);
+        Ok(())
+    }
 }
 
 impl<S: State, C: Denoiser<S>, U: Denoiser<S>> Denoiser<S> for Guided<S, C, U> {

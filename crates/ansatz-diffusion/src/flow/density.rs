@@ -1,7 +1,9 @@
 //! Densities of encoded data.
 
-use ansatz_core::{HostState, Report, Scalar};
+use ansatz_core::{EvalError, HostState, Report, Scalar};
+use ansatz_diffeq::{Options, solve};
 
+use super::augmented::Augmented;
 use crate::{PlanError, SampleError};
 
 /// Data at the noise end of the flow, and how much each sample's neighbourhood grew on the way.
@@ -37,6 +39,35 @@ impl<S> Encoded<S> {
             .map(|(p, v)| p + v)
             .collect())
     }
+}
+
+/// Follows densities along any velocity field: `field` writes dx/dt and, per sample, its divergence.
+///
+/// `log p(x) = log p_end(latent) + log_volume`, where the latent is the state at `times.1`.
+///
+/// # Errors
+/// [`SampleError`], as [`ProbabilityFlow::encode`](crate::ProbabilityFlow::encode).
+pub fn follow_density<S: HostState>(
+    field: impl Fn(f64, &S, &mut S, &mut [f64]) -> Result<(), EvalError> + Sync,
+    times: (f64, f64),
+    x: &S,
+    samples: usize,
+    options: &Options,
+) -> Result<Encoded<S>, SampleError> {
+    check_samples(x.len(), samples)?;
+    let joint =
+        |t: f64, y: &Augmented<S>, dy: &mut Augmented<S>| field(t, &y.x, &mut dy.x, &mut dy.log);
+    let mut state = Augmented {
+        x: x.clone(),
+        log: vec![0.0; samples],
+    };
+    let report = solve(&joint, times, &mut state, options, &mut ())
+        .map_err(|e| SampleError::of_solve(e, 0, |t| t))?;
+    Ok(Encoded {
+        latent: state.x,
+        log_volume: state.log,
+        report,
+    })
 }
 
 /// `log N(x; 0, std²·I)` of each of `samples` samples: the prior of the variance-preserving

@@ -157,7 +157,7 @@ impl Sweep<'_> {
                         _ => self.forward[x.0 as usize],
                     };
                     let w = self.p.combine(bar);
-                    let product = self.p.vjp(at, &plan.levels[*level], *want, w);
+                    let product = self.p.vjp(at, &plan.levels[*level], *want, w, 1.0);
                     self.add(*x, product.into());
                 }
                 // Inputs keep what was summed; noise has no cotangent to hand on.
@@ -270,15 +270,20 @@ impl Plan {
                 results.push(sweep.p.combine(bar));
             }
         }
-        Ok(GradientPlan {
-            plan: sweep.p.finish(&results)?,
-            native,
-            outputs: outputs.len(),
-        })
+        let plan = sweep.p.finish(&results)?;
+        Ok(GradientPlan::new(plan, native, outputs.len()))
     }
 }
 
 impl GradientPlan {
+    pub(super) fn new(plan: Plan, native: Prediction, outputs: usize) -> Self {
+        Self {
+            plan,
+            native,
+            outputs,
+        }
+    }
+
     /// Model evaluations in a full run, repeated ones included.
     #[must_use]
     pub fn nfe(&self) -> usize {
@@ -320,16 +325,27 @@ impl GradientPlan {
             }));
         }
         let mut params = vec![0.0; model.params()];
+        let mut part = params.clone();
         let mut run: Run<S, &Plan, N> = Run::new(&self.plan, inputs, noise)?;
         loop {
             match run.next()? {
                 Next::Eval { x, level, out, .. } => {
                     run.write(level, [x, x], out, |[x, _], at, out| model.eval(x, at, out))?;
                 }
-                Next::Vjp { x, w, level, out } => {
+                Next::Vjp {
+                    x,
+                    w,
+                    weight,
+                    level,
+                    out,
+                } => {
+                    part.fill(0.0);
                     run.write(level, [x, w], out, |[x, w], at, out| {
-                        model.vjp(x, at, w, out, &mut params)
+                        model.vjp(x, at, w, out, &mut part)
                     })?;
+                    for (sum, p) in params.iter_mut().zip(&part) {
+                        *sum += weight * p;
+                    }
                 }
                 Next::Cotangent { output, x, out } => {
                     let level = self.plan.levels.len().saturating_sub(1);

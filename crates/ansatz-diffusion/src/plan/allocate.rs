@@ -104,15 +104,21 @@ pub(super) fn plan(
                 });
                 slot_of[time] = Some(out);
             }
-            Operation::Vjp { x, level, want, w } => {
+            Operation::Vjp {
+                x,
+                level,
+                w,
+                weight,
+                ..
+            } => {
                 let (x, w) = (slot(&slot_of, *x), slot(&slot_of, *w));
-                let (level, want) = (*level, *want);
+                let (level, weight) = (*level, *weight);
                 let out = beside(&mut slot_of, &mut pool, &dying, &[x, w]);
                 instructions.push(Instruction::Vjp {
                     x,
                     level,
-                    want,
                     w,
+                    weight,
                     out,
                 });
                 slot_of[time] = Some(out);

@@ -105,9 +105,16 @@ impl PlanBuilder {
         level: &NoiseLevel,
         want: Prediction,
         w: Value,
+        weight: f64,
     ) -> Value {
         let level = self.level(level);
-        self.push(Operation::Vjp { x, level, want, w })
+        self.push(Operation::Vjp {
+            x,
+            level,
+            want,
+            w,
+            weight,
+        })
     }
 
     /// The gradient of the caller's loss; only adjoint plans have it.

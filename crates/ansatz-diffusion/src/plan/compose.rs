@@ -47,9 +47,15 @@ impl PlanBuilder {
                     self.combine(crate::Linear(terms.collect()))
                 }
                 Operation::Normal { stream, .. } => self.normal(*stream),
-                Operation::Vjp { x, level, want, w } => {
+                Operation::Vjp {
+                    x,
+                    level,
+                    want,
+                    w,
+                    weight,
+                } => {
                     let (x, w) = (new[x.0 as usize], new[w.0 as usize]);
-                    self.vjp(x, &plan.levels[*level], *want, w)
+                    self.vjp(x, &plan.levels[*level], *want, w, *weight)
                 }
                 Operation::Cotangent { output, x } => self.cotangent(*output, new[x.0 as usize]),
             };

@@ -109,6 +109,13 @@ impl VpCosine {
     fn angle(&self, t: f64) -> f64 {
         (t + self.offset) / (1.0 + self.offset) * std::f64::consts::FRAC_PI_2
     }
+
+    /// 1 − α² = sin(a−b)·sin(a+b)/cos²b with a the angle and b the offset's angle.
+    fn sigma_squared(&self, t: f64) -> f64 {
+        let b = self.angle(0.0);
+        let between = t / (1.0 + self.offset) * std::f64::consts::FRAC_PI_2;
+        between.sin() * (between + 2.0 * b).sin() / b.cos().powi(2)
+    }
 }
 
 impl NoiseSchedule for VpCosine {
@@ -121,13 +128,16 @@ impl NoiseSchedule for VpCosine {
     }
 
     fn log_alpha(&self, t: f64) -> f64 {
+        let square = self.sigma_squared(t);
+        if square < 0.5 {
+            // ½ ln(1 − σ²): the difference of two logarithms of cosines would cancel.
+            return 0.5 * (-square).ln_1p();
+        }
         self.angle(t).cos().ln() - self.angle(0.0).cos().ln()
     }
 
     fn sigma(&self, t: f64) -> f64 {
-        // 1 − α² = sin(a−b)·sin(a+b)/cos²b with a the angle and b the offset's angle.
-        let (a, b) = (self.angle(t), self.angle(0.0));
-        ((a - b).sin() * (a + b).sin()).sqrt() / b.cos()
+        self.sigma_squared(t).sqrt()
     }
 
     fn log_alpha_rate(&self, t: f64) -> f64 {

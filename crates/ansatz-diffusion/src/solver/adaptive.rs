@@ -7,7 +7,8 @@
 //! result of the last accepted step.
 //!
 //! Cost: `order` evaluations an attempt, one less after a rejection, whose first stage is kept; six
-//! to seven states. The error is a maximum over the batch, so a sample's steps depend on its company.
+//! to seven states, allocated once. The error is a maximum over the batch, so a sample's steps depend
+//! on its company.
 //!
 //! Use it to find out how many evaluations a model needs. At a known budget a fixed grid is better.
 //!
@@ -26,7 +27,7 @@ use crate::{PlanError, SampleError, Value};
 
 /// The two orders that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pair {
+pub enum OrderPair {
     /// Orders 1 and 2.
     OneTwo,
     /// Orders 2 and 3.
@@ -54,7 +55,7 @@ pub enum Pair {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DpmAdaptive {
     /// The orders compared.
-    pub pair: Pair,
+    pub pair: OrderPair,
     /// Data (`++`) or noise prediction.
     pub form: Form,
     /// Tolerances; the defaults are the paper's (0.0078 = 2/256 for images in [−1, 1], 0.05).
@@ -72,7 +73,7 @@ pub struct DpmAdaptive {
 impl Default for DpmAdaptive {
     fn default() -> Self {
         Self {
-            pair: Pair::TwoThree,
+            pair: OrderPair::TwoThree,
             form: Form::Noise,
             tolerance: Tolerance::new(0.0078, 0.05),
             safety: 0.9,
@@ -161,8 +162,8 @@ impl AdaptiveSampler<'_> {
     /// Stages, as fractions of the step in λ.
     fn ratios(&self) -> &'static [f64] {
         match self.options.pair {
-            Pair::OneTwo => &[0.5],
-            Pair::TwoThree => &[1.0 / 3.0, 2.0 / 3.0],
+            OrderPair::OneTwo => &[0.5],
+            OrderPair::TwoThree => &[1.0 / 3.0, 2.0 / 3.0],
         }
     }
 }

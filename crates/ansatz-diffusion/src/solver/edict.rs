@@ -16,8 +16,10 @@
 use ansatz_core::{NoiseSchedule, Prediction};
 
 use super::Solver;
-use super::invertible::{ExactInversion, MAX_AMPLIFICATION_F64, check_steps, transfer};
-use crate::{Plan, PlanBuilder, PlanError, TimeGrid, Value};
+use super::invertible::{
+    ExactInversion, MAX_AMPLIFICATION_F64, Partner, check_steps, from_noise, transfer,
+};
+use crate::{Plan, PlanError, TimeGrid};
 
 /// EDICT with mixing weight p.
 ///
@@ -64,11 +66,7 @@ impl Solver for Edict {
     /// # Errors
     /// [`PlanError::Option`] for a mixing weight outside (0, 1].
     fn plan(&self, schedule: &dyn NoiseSchedule, grid: &TimeGrid) -> Result<Plan, PlanError> {
-        let pair = self.pair(schedule, grid)?;
-        let mut p = Plan::builder();
-        let x = p.input();
-        let outputs = p.append(&pair, &[x, x])?;
-        p.finish(&outputs[..1])
+        from_noise(self, schedule, grid, 1)
     }
 }
 
@@ -104,22 +102,8 @@ impl ExactInversion for Edict {
         p.finish(&[x, y])
     }
 
-    fn double_noise(
-        &self,
-        _: &mut PlanBuilder,
-        x: Value,
-        _: &TimeGrid,
-    ) -> Result<[Value; 2], PlanError> {
-        Ok([x, x])
-    }
-
-    fn double_data(
-        &self,
-        _: &mut PlanBuilder,
-        x: Value,
-        _: &TimeGrid,
-    ) -> Result<[Value; 2], PlanError> {
-        Ok([x, x])
+    fn partner(&self) -> Partner {
+        Partner::Copy
     }
 
     fn amplification(&self, steps: usize) -> f64 {

@@ -1,6 +1,6 @@
 //! What exactly invertible solvers share: a pair of states instead of one.
 
-use ansatz_core::{NoiseLevel, NoiseSchedule};
+use ansatz_core::{NoiseLevel, NoiseSchedule, Prediction};
 
 use super::Solver;
 use crate::{Linear, Plan, PlanBuilder, PlanError, TimeGrid, Value};
@@ -10,6 +10,41 @@ pub const MAX_AMPLIFICATION_F64: f64 = 1e-6 / f64::EPSILON;
 
 /// Growth of rounding errors beyond which an inversion in `f32` loses more than 1e-2.
 pub const MAX_AMPLIFICATION_F32: f64 = 1e-2 / (f32::EPSILON as f64);
+
+/// Where the second state of a pair comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partner {
+    /// A copy of the first.
+    Copy,
+    /// The neighbouring node, reached by one DDIM step.
+    Neighbour,
+}
+
+impl Partner {
+    /// The pair at the noise end: (state, next state) for neighbours.
+    fn at_noise(self, p: &mut PlanBuilder, x: Value, grid: &TimeGrid) -> [Value; 2] {
+        let levels = grid.levels();
+        match self {
+            Self::Copy => [x, x],
+            Self::Neighbour => [x, ddim_step(p, x, &levels[0], &levels[1])],
+        }
+    }
+
+    /// The pair at the data end: (state, state before) for neighbours.
+    fn at_data(self, p: &mut PlanBuilder, x: Value, grid: &TimeGrid) -> [Value; 2] {
+        let levels = grid.levels();
+        let last = levels.len() - 1;
+        match self {
+            Self::Copy => [x, x],
+            Self::Neighbour => [x, ddim_step(p, x, &levels[last], &levels[last - 1])],
+        }
+    }
+}
+
+fn ddim_step(p: &mut PlanBuilder, x: Value, s: &NoiseLevel, t: &NoiseLevel) -> Value {
+    let e = p.eval(x, s, Prediction::Noise);
+    p.combine(transfer(x, e, s, t))
+}
 
 /// A solver on pairs of states whose steps can be undone exactly.
 ///
@@ -23,27 +58,8 @@ pub trait ExactInversion: Solver {
     /// As [`Solver::plan`].
     fn pair(&self, schedule: &dyn NoiseSchedule, grid: &TimeGrid) -> Result<Plan, PlanError>;
 
-    /// Makes a pair of one state at the noise end.
-    ///
-    /// # Errors
-    /// As [`Solver::plan`].
-    fn double_noise(
-        &self,
-        p: &mut PlanBuilder,
-        x: Value,
-        grid: &TimeGrid,
-    ) -> Result<[Value; 2], PlanError>;
-
-    /// Makes a pair of one state at the data end.
-    ///
-    /// # Errors
-    /// As [`Solver::plan`].
-    fn double_data(
-        &self,
-        p: &mut PlanBuilder,
-        x: Value,
-        grid: &TimeGrid,
-    ) -> Result<[Value; 2], PlanError>;
+    /// How one state becomes a pair.
+    fn partner(&self) -> Partner;
 
     /// Predicted growth of a rounding error when `steps` steps are undone.
     fn amplification(&self, steps: usize) -> f64;
@@ -56,12 +72,7 @@ pub trait ExactInversion: Solver {
     /// # Errors
     /// As [`Solver::plan`].
     fn generate(&self, schedule: &dyn NoiseSchedule, grid: &TimeGrid) -> Result<Plan, PlanError> {
-        let pair = self.pair(schedule, grid)?;
-        let mut p = Plan::builder();
-        let x = p.input();
-        let noise = self.double_noise(&mut p, x, grid)?;
-        let outputs = p.append(&pair, &noise)?;
-        p.finish(&outputs)
+        from_noise(self, schedule, grid, 2)
     }
 
     /// From a data point to its latent pair (one input, two outputs). Decode by
@@ -84,10 +95,25 @@ pub trait ExactInversion: Solver {
         let inverse = self.pair(schedule, grid)?.inverse()?;
         let mut p = Plan::builder();
         let x = p.input();
-        let data = self.double_data(&mut p, x, grid)?;
+        let data = self.partner().at_data(&mut p, x, grid);
         let outputs = p.append(&inverse, &data)?;
         p.finish(&outputs)
     }
+}
+
+/// The plan from one state at the noise end to the first `outputs` states of the pair.
+pub(super) fn from_noise<S: ExactInversion + ?Sized>(
+    solver: &S,
+    schedule: &dyn NoiseSchedule,
+    grid: &TimeGrid,
+    outputs: usize,
+) -> Result<Plan, PlanError> {
+    let pair = solver.pair(schedule, grid)?;
+    let mut p = Plan::builder();
+    let x = p.input();
+    let noise = solver.partner().at_noise(&mut p, x, grid);
+    let states = p.append(&pair, &noise)?;
+    p.finish(&states[..outputs])
 }
 
 /// The DDIM step from `s` to `t` with noise estimate `e`: (α_t/α_s)·x + (σ_t − α_t σ_s/α_s)·e.

@@ -15,8 +15,8 @@
 use ansatz_core::{NoiseSchedule, Prediction};
 
 use super::Solver;
-use super::invertible::{ExactInversion, MAX_AMPLIFICATION_F64, check_steps, transfer};
-use crate::{Plan, PlanBuilder, PlanError, TimeGrid, Value};
+use super::invertible::{ExactInversion, MAX_AMPLIFICATION_F64, Partner, check_steps, from_noise};
+use crate::{Plan, PlanError, TimeGrid};
 
 /// O-BELM, which has no parameter.
 ///
@@ -35,12 +35,7 @@ impl Solver for OBelm {
     /// # Errors
     /// [`PlanError::TooFewSteps`] for one step.
     fn plan(&self, schedule: &dyn NoiseSchedule, grid: &TimeGrid) -> Result<Plan, PlanError> {
-        let pair = self.pair(schedule, grid)?;
-        let mut p = Plan::builder();
-        let x = p.input();
-        let noise = self.double_noise(&mut p, x, grid)?;
-        let outputs = p.append(&pair, &noise)?;
-        p.finish(&outputs[..1])
+        from_noise(self, schedule, grid, 1)
     }
 }
 
@@ -67,34 +62,8 @@ impl ExactInversion for OBelm {
         p.finish(&[z, older])
     }
 
-    fn double_noise(
-        &self,
-        p: &mut PlanBuilder,
-        x: Value,
-        grid: &TimeGrid,
-    ) -> Result<[Value; 2], PlanError> {
-        let levels = grid.levels();
-        let e = p.eval(x, &levels[0], Prediction::Noise);
-        let next = p.combine(transfer(x, e, &levels[0], &levels[1]));
-        Ok([x, next])
-    }
-
-    fn double_data(
-        &self,
-        p: &mut PlanBuilder,
-        x: Value,
-        grid: &TimeGrid,
-    ) -> Result<[Value; 2], PlanError> {
-        let [.., before, end] = grid.levels() else {
-            return Err(PlanError::TooFewSteps {
-                method: "O-BELM",
-                needed: 2,
-                got: 0,
-            });
-        };
-        let e = p.eval(x, end, Prediction::Noise);
-        let partner = p.combine(transfer(x, e, end, before));
-        Ok([x, partner])
+    fn partner(&self) -> Partner {
+        Partner::Neighbour
     }
 
     /// Not bounded by the number of steps alone: the grid decides. A round trip shows it.

@@ -6,8 +6,8 @@
 //! with lower orders (iPNDM), with an improved Euler step (S-PNDM, PLMS), or with Runge-Kutta steps
 //! whose stages are DDIM steps (F-PNDM).
 //!
-//! Cost: one evaluation a step, and 1 (improved Euler) or 9 (Runge-Kutta) in all for the start; up to
-//! six states. Order 2 on any grid, despite the weights of order 4: the transfer is exact for
+//! Cost: one evaluation a step, and 1 (improved Euler) or 9 (Runge-Kutta) in all for the start; five
+//! states, eight for F-PNDM. Order 2 on any grid, despite the weights of order 4: the transfer is exact for
 //! constant ε only.
 //!
 //! Use iPNDM on [`Spacing::QUADRATIC`](crate::Spacing::QUADRATIC) with 5 to 20 steps, where it is

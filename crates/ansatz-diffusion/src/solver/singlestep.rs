@@ -5,7 +5,7 @@
 //! exact step through all of them (`taylor`) or, in the papers' variant, through the first and the
 //! last (order 3) and by the midpoint rule (order 2).
 //!
-//! Cost: `order` evaluations a block, `order + 1` states. Order 2 or 3; order 3 needs r₂ = 2/3,
+//! Cost: `order` evaluations a block, four states. Order 2 or 3; order 3 needs r₂ = 2/3,
 //! which the default ratios have.
 //!
 //! Use it where a step must not depend on the past: changing guidance, restarts, 12 evaluations or

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::common::vp_truth;
 use ansatz_core::{Counted, Event, Key, Report, Tolerance};
 use ansatz_diffusion::{
-    DpmAdaptive, FlowLinear, Form, Pair, PlanError, SampleError, Sampler, VpLinear,
+    DpmAdaptive, FlowLinear, Form, OrderPair, PlanError, SampleError, Sampler, VpLinear,
 };
 use ansatz_testkit::measure::rms;
 use ansatz_testkit::model::Mixture;
@@ -26,13 +26,13 @@ fn run(options: &DpmAdaptive, x: &mut Vec<f64>) -> Result<Report, SampleError> {
 #[test]
 fn reproduces_the_table() {
     let rows = [
-        (Pair::OneTwo, 0.0078, 0.05, 46, 29, 92, 6.2766e-3),
-        (Pair::OneTwo, 1e-3, 1e-3, 76, 60, 152, 7.6308e-4),
-        (Pair::OneTwo, 1e-5, 1e-5, 511, 502, 1022, 1.2170e-5),
-        (Pair::TwoThree, 0.0078, 0.05, 18, 12, 54, 1.7501e-3),
-        (Pair::TwoThree, 1e-3, 1e-3, 42, 27, 126, 9.7327e-5),
-        (Pair::TwoThree, 1e-4, 1e-4, 67, 47, 201, 1.4678e-5),
-        (Pair::TwoThree, 1e-6, 1e-6, 173, 159, 519, 2.3454e-7),
+        (OrderPair::OneTwo, 0.0078, 0.05, 46, 29, 92, 6.2766e-3),
+        (OrderPair::OneTwo, 1e-3, 1e-3, 76, 60, 152, 7.6308e-4),
+        (OrderPair::OneTwo, 1e-5, 1e-5, 511, 502, 1022, 1.2170e-5),
+        (OrderPair::TwoThree, 0.0078, 0.05, 18, 12, 54, 1.7501e-3),
+        (OrderPair::TwoThree, 1e-3, 1e-3, 42, 27, 126, 9.7327e-5),
+        (OrderPair::TwoThree, 1e-4, 1e-4, 67, 47, 201, 1.4678e-5),
+        (OrderPair::TwoThree, 1e-6, 1e-6, 173, 159, 519, 2.3454e-7),
     ];
     let mut bad = Vec::new();
     for (pair, atol, rtol, attempts, accepted, nfe, expected) in rows {

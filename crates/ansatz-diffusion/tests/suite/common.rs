@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use ansatz_core::{Denoiser, Key, NoiseSchedule};
+use ansatz_core::{
+    Denoiser, EvalError, Key, NoiseLevel, NoiseSchedule, Prediction, State, VjpDenoiser,
+};
 use ansatz_diffusion::{Plan, Solver, Spacing, TimeGrid, VpLinear};
 use ansatz_testkit::model::Mixture;
 use ansatz_testkit::{reference, tb1};
@@ -97,5 +99,58 @@ pub(crate) fn rotated_points(draw: usize, out: &mut [f64]) {
     for (j, z) in out.chunks_exact_mut(2).enumerate() {
         let from = (j + draw + 1) % n;
         z.copy_from_slice(&points[2 * from..2 * from + 2]);
+    }
+}
+
+/// ε̂ = κ times that of the inner model; κ is the one parameter.
+pub(crate) struct Scaled {
+    inner: Mixture,
+    kappa: f64,
+}
+
+impl Scaled {
+    pub(crate) fn new(inner: Mixture, kappa: f64) -> Self {
+        Self {
+            inner: inner.predicting(Prediction::Noise),
+            kappa,
+        }
+    }
+
+    pub(crate) fn tb1(kappa: f64) -> Self {
+        Self::new(Mixture::tb1(), kappa)
+    }
+}
+
+impl Denoiser<Vec<f64>> for Scaled {
+    fn native(&self) -> Prediction {
+        Prediction::Noise
+    }
+
+    fn eval(&self, x: &Vec<f64>, at: &NoiseLevel, out: &mut Vec<f64>) -> Result<(), EvalError> {
+        self.inner.eval(x, at, out)?;
+        out.lincomb(self.kappa, &[]);
+        Ok(())
+    }
+}
+
+impl VjpDenoiser<Vec<f64>> for Scaled {
+    fn params(&self) -> usize {
+        1
+    }
+
+    fn vjp(
+        &self,
+        x: &Vec<f64>,
+        at: &NoiseLevel,
+        w: &Vec<f64>,
+        x_bar: &mut Vec<f64>,
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError> {
+        let mut noise = x.zeros_like();
+        self.inner.eval(x, at, &mut noise)?;
+        p_bar[0] += noise.dot(w);
+        self.inner.vjp(x, at, w, x_bar, p_bar)?;
+        x_bar.lincomb(self.kappa, &[]);
+        Ok(())
     }
 }

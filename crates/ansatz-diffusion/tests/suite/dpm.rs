@@ -4,8 +4,8 @@ use crate::common::{check_budgets, check_convergence, exact, run, tb1_rms, vp_tr
 use ansatz_core::NoiseSchedule;
 use ansatz_diffusion::{
     Betas, Bh, Blocks, Coefficients, Deis, DenoiseToZero, Discrete, DpmMultistep, DpmSinglestep,
-    Edm, Form, LabelSpacing, LowerOrder, PlanError, SdeDpmMultistep, Solver, Spacing, TimeGrid,
-    UniPc, VpLinear,
+    Edm, Form, Heun, LabelSpacing, LowerOrder, PlanError, SdeDpmMultistep, Solver, Spacing,
+    TimeGrid, UniPc, VpLinear,
 };
 use ansatz_testkit::measure::{max_abs_diff, rms};
 use ansatz_testkit::model::{Gaussian, Mixture};
@@ -282,18 +282,35 @@ fn ratios_decide_the_order() {
     assert!((slope(0.2, 2.0 / 3.0) - 3.0).abs() < 0.1);
 }
 
-/// diffusers' UniPC and singlestep on labels (f32 tables there, hence 1e-4).
+/// diffusers' UniPC, singlestep and Euler schedulers on labels (f32 tables there, hence 1e-4).
 #[test]
-fn unipc_agrees_with_diffusers() {
+fn schedulers_of_diffusers_agree() {
     let schedule = Discrete::new(Betas::Linear(1e-4, 0.02), 1000).unwrap();
-    let grid = TimeGrid::labels(&schedule, LabelSpacing::Linspace, 20).unwrap();
-    let plan = UniPc::default().plan(&schedule, &grid).unwrap();
-    let y = run(&plan, &Mixture::tb1(), &tb1::points(16));
-    assert!(
-        (y[0] - 2.444886).abs() < 1e-4 && (y[1] + 0.118524).abs() < 1e-4,
-        "{:?}",
-        &y[..2]
-    );
+    let labels = TimeGrid::labels(&schedule, LabelSpacing::Linspace, 20).unwrap();
+    let fractional: Vec<f64> = (0..20)
+        .map(|i| 999.0 * (19.0 - f64::from(i)) / 19.0)
+        .collect();
+    let sigmas = TimeGrid::from_times(&schedule, &fractional)
+        .unwrap()
+        .with_clean_end();
+    let rows: [(&str, &dyn Solver, &TimeGrid, [f64; 2]); 3] = [
+        (
+            "UniPC bh2 2",
+            &UniPc::default(),
+            &labels,
+            [2.444886, -0.118524],
+        ),
+        ("++2S", &fast(2, Form::Data), &labels, [2.369377, -0.132546]),
+        ("Euler", &Heun::euler(), &sigmas, [2.303974, -0.150909]),
+    ];
+    for (name, solver, grid, expected) in rows {
+        let plan = solver.plan(&schedule, grid).unwrap();
+        assert_eq!(plan.nfe(), 20, "{name}");
+        let y = run(&plan, &Mixture::tb1(), &tb1::points(16));
+        for (got, e) in y.iter().zip(expected) {
+            assert!((got - e).abs() < 1e-4, "{name}: {got}, diffusers {e}");
+        }
+    }
 }
 
 /// |variance − exact| of the stochastic solvers on data N(0, 1/4), to 1e-3 relative.
@@ -475,6 +492,20 @@ fn identities() {
         coefficients: Midpoint,
         lower_order: LowerOrder::Never,
     };
+    // Even nodes in λ are even stages.
+    let fixed = DpmSinglestep {
+        blocks: Blocks::Fixed,
+        ..DpmSinglestep::default()
+    };
+    let fine = TimeGrid::new(&schedule, Spacing::LogSnr, 12).unwrap();
+    let coarse = TimeGrid::new(&schedule, Spacing::LogSnr, 4).unwrap();
+    let [y, z] = [
+        fixed.plan(&schedule, &fine).unwrap(),
+        DpmSinglestep::default().plan(&schedule, &coarse).unwrap(),
+    ]
+    .map(|plan| run(&plan, &Mixture::tb1(), &tb1::points(16)));
+    // λ of a node goes through t and back, which keeps 1e-13 of it.
+    assert!(max_abs_diff(&y, &z) < 1e-11);
     // One stage only: every block of the singlestep solver is a first-order step.
     let blocks = DpmSinglestep {
         blocks: Blocks::Fast,

@@ -1,7 +1,7 @@
 //! Gradients through sampling: against finite differences for every solver, against the exact flow,
 //! and the memory that checkpointing promises.
 
-use ansatz_core::{Denoiser, EvalError, Key, NoiseLevel, Prediction, State, VjpDenoiser};
+use ansatz_core::{EvalError, Key, Prediction, State};
 use ansatz_diffusion::{
     Bdia, Checkpoints, Coefficients, Ddim, DpmMultistep, Edict, ExactInversion, Heun, OBelm, Plan,
     PlanError, SampleError, Solver, Spacing, TimeGrid, VpLinear,
@@ -9,52 +9,7 @@ use ansatz_diffusion::{
 use ansatz_testkit::model::Mixture;
 use ansatz_testkit::{data, measure};
 
-/// ε̂ = κ times that of the inner model; κ is the one parameter.
-struct Scaled {
-    inner: Mixture,
-    kappa: f64,
-}
-
-impl Scaled {
-    fn tb1(kappa: f64) -> Self {
-        let inner = Mixture::tb1().predicting(Prediction::Noise);
-        Self { inner, kappa }
-    }
-}
-
-impl Denoiser<Vec<f64>> for Scaled {
-    fn native(&self) -> Prediction {
-        Prediction::Noise
-    }
-
-    fn eval(&self, x: &Vec<f64>, at: &NoiseLevel, out: &mut Vec<f64>) -> Result<(), EvalError> {
-        self.inner.eval(x, at, out)?;
-        out.lincomb(self.kappa, &[]);
-        Ok(())
-    }
-}
-
-impl VjpDenoiser<Vec<f64>> for Scaled {
-    fn params(&self) -> usize {
-        1
-    }
-
-    fn vjp(
-        &self,
-        x: &Vec<f64>,
-        at: &NoiseLevel,
-        w: &Vec<f64>,
-        x_bar: &mut Vec<f64>,
-        p_bar: &mut [f64],
-    ) -> Result<(), EvalError> {
-        let mut noise = x.zeros_like();
-        self.inner.eval(x, at, &mut noise)?;
-        p_bar[0] += noise.dot(w);
-        self.inner.vjp(x, at, w, x_bar, p_bar)?;
-        x_bar.lincomb(self.kappa, &[]);
-        Ok(())
-    }
-}
+use crate::common::Scaled;
 
 /// Σ sin(j + 1)·x_j + ½x_j², over the first output.
 fn loss(x: &[f64]) -> f64 {

@@ -2,8 +2,8 @@
 
 use ansatz_core::{Denoiser, HostState, Key, Prediction, State};
 use ansatz_diffusion::{
-    Alternate, Bdia, Ddim, Edict, ExactInversion, OBelm, Plan, PlanError, Solver, Spacing,
-    TimeGrid, VpLinear,
+    Alternate, Bdia, Ddim, Edict, ExactInversion, OBelm, Plan, PlanError, ReversibleHeun, Solver,
+    Spacing, TimeGrid, VpLinear,
 };
 use ansatz_testkit::model::Mixture;
 use ansatz_testkit::{data, measure, tb1};
@@ -256,6 +256,13 @@ fn bdia_and_o_belm_round_trips() {
         }
         let error = data_round_trip(&bdia(1.0), &grid, &model, &x);
         assert!(error < 1e-13, "data, N = {steps}: {error:e}");
+        let error = noise_round_trip(&ReversibleHeun, &grid, &model, &x);
+        assert!(error < 1e-10, "reversible Heun, N = {steps}: {error:e}");
+        let error = data_round_trip(&ReversibleHeun, &grid, &model, &x);
+        assert!(
+            error < 1e-10,
+            "reversible Heun, data, N = {steps}: {error:e}"
+        );
         let error = noise_round_trip(&OBelm, &grid, &model, &x);
         assert!(error < 1e-13, "O-BELM, N = {steps}: {error:e}");
     }

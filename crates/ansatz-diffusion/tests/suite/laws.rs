@@ -6,11 +6,12 @@ use ansatz_core::denoiser::from_fn;
 use ansatz_core::{
     Counted, Denoiser, EvalError, Event, Key, NoiseLevel, Prediction, State, stream,
 };
+use ansatz_diffusion::diffeq::tableau;
 use ansatz_diffusion::{
     Bdia, Bh, Churn, Coefficients, Consistency, Ddim, Deis, DenoiseToZero, DpmMultistep,
     DpmSinglestep, Edict, Form, Heun, LowerOrder, OBelm, Plan, PlanError, Pndm, Predictor, Rddm,
-    ReverseSde, RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing, Tableau, TimeGrid,
-    UniPc, Variable, VpLinear,
+    ReverseSde, ReversibleHeun, RhoRungeKutta, SampleError, SdeDpmMultistep, Solver, Spacing,
+    TimeGrid, UniPc, Variable, VpLinear,
 };
 use ansatz_testkit::measure;
 use ansatz_testkit::model::{Gaussian, Mixture};
@@ -155,6 +156,7 @@ pub(crate) fn solvers() -> Vec<Promise> {
             |n| n,
         ),
         promise("o-belm", OBelm, 2.0, |n| n),
+        promise("reversible heun", ReversibleHeun, 2.0, |n| n + 1),
         promise("edict", Edict::default(), 1.0, |n| 2 * n),
         promise("tab1", deis(Variable::Time, 1), 2.0, |n| n),
         promise("tab3", Deis::default(), 4.0, |n| n),
@@ -171,10 +173,18 @@ pub(crate) fn solvers() -> Vec<Promise> {
         promise(
             "rho-rk4",
             RhoRungeKutta {
-                tableau: Tableau::RK4,
+                tableau: tableau::RK4,
             },
             4.0,
             |n| 4 * n,
+        ),
+        promise(
+            "rho-rk5",
+            RhoRungeKutta {
+                tableau: tableau::TSITOURAS,
+            },
+            5.0,
+            |n| 6 * n,
         ),
         promise("++3s", DpmSinglestep::default(), 3.0, |n| 3 * n),
         promise("2s", singlestep_2, 2.0, |n| 2 * n),

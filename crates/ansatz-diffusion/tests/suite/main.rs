@@ -8,22 +8,28 @@
 )]
 
 mod adaptive;
+mod adjoint_dpm;
 mod common;
 mod deis;
+mod diffusers;
 mod discrete;
 mod dpm;
 mod edm;
 mod evodiff;
 mod files;
 mod flow;
+mod fokker_planck;
 mod gradient;
+mod interpolant;
 mod inversion;
 mod laws;
 mod lcm;
 mod mrs;
 mod pndm;
 mod preset;
+mod principles;
 mod properties;
 mod rddm;
+mod samplers;
 mod score_sde;
 mod tb1;

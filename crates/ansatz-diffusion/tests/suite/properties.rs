@@ -1,12 +1,13 @@
 //! Whatever grid and whatever option value: a result, or a typed error. Never a panic, never NaN.
 
 use ansatz_core::{Key, NoiseSchedule, State, Tolerance, stream};
+use ansatz_diffusion::diffeq::tableau;
 use ansatz_diffusion::{
     Bdia, Betas, Bh, Blocks, Churn, Coefficients, ConsistencyModel, Ddim, Deis, Discrete,
     DpmAdaptive, DpmMultistep, DpmSinglestep, Edict, Edm, EvoDiff, FlowLinear, Form, HalfSteps,
-    Heun, LabelSpacing, LowerOrder, Pair, PlanError, Pndm, Ramp, Rddm, ResidualTable,
+    Heun, LabelSpacing, LowerOrder, OrderPair, PlanError, Pndm, Ramp, Rddm, ResidualTable,
     RhoRungeKutta, SampleError, Sampler, ScaledNoise, SdeDpmMultistep, Solver, Spacing, SubVp,
-    Tableau, TimeGrid, UniPc, UnitTime, Variable, VarianceExploding, VpCosine, VpLinear, WarmUp,
+    TimeGrid, UniPc, UnitTime, Variable, VarianceExploding, VpCosine, VpLinear, WarmUp,
 };
 use ansatz_testkit::model::Mixture;
 use proptest::prelude::*;
@@ -182,7 +183,7 @@ proptest! {
             ("sde", &SdeDpmMultistep { multistep, eta: a, noise_scale: b }),
             ("unipc", &UniPc { order, form, bh: [Bh::One, Bh::Two][pick % 2], lower_order }),
             ("deis", &Deis { variable, degree: order, lower_order }),
-            ("rk", &RhoRungeKutta { tableau: Tableau::ALL[pick % 8] }),
+            ("rk", &RhoRungeKutta { tableau: *tableau::ALL[pick % 12] }),
             ("pndm", &Pndm { outputs: order, warm_up, half_steps }),
             ("rddm", &Rddm { eta: a }),
             ("heun", &Heun { churn: Some(churn), ..Heun::default() }),
@@ -196,7 +197,7 @@ proptest! {
             check("singlestep on its grid", &single, &schedule, &grid);
         }
         let adaptive = DpmAdaptive {
-            pair: [Pair::OneTwo, Pair::TwoThree][pick % 2],
+            pair: [OrderPair::OneTwo, OrderPair::TwoThree][pick % 2],
             form,
             tolerance: Tolerance::new(a, b),
             safety: c,

@@ -2,7 +2,8 @@
 //! divergence for likelihoods.
 
 use ansatz_core::{
-    Denoiser, DivergenceDenoiser, EvalError, HostState, NoiseLevel, Prediction, VjpDenoiser,
+    Denoiser, DensityDenoiser, DivergenceDenoiser, EvalError, HostState, NoiseLevel, Prediction,
+    VjpDenoiser,
 };
 
 use super::{Analytic, Empirical, Gaussian, Mixture};
@@ -68,6 +69,17 @@ macro_rules! differentiable {
                 out: &mut [f64],
             ) -> Result<(), EvalError> {
                 divergence(self, x, at, out)
+            }
+        }
+
+        impl<S: HostState> DensityDenoiser<S> for $model {
+            fn log_density(
+                &self,
+                x: &S,
+                at: &NoiseLevel,
+                out: &mut [f64],
+            ) -> Result<(), EvalError> {
+                Analytic::log_density(self, x.as_slice(), at, out)
             }
         }
     )*};
