@@ -1,5 +1,5 @@
 //! Runs one suite and writes its JSON lines: `ansatz-bench SUITE [--quick] [--threads 1,2] [--out FOLDER]`;
-//! `ansatz-bench serve` answers a peer's requests instead.
+//! `ansatz-bench serve` answers a peer's requests instead, `ansatz-bench guide` prints the table of samplers.
 //! `cargo xtask bench` calls it and makes the report.
 
 #![expect(clippy::print_stderr, reason = "a program talks to a person")]
@@ -18,6 +18,9 @@ fn main() -> ExitCode {
             if name == "serve" {
                 return serve::serve(std::io::stdin().lock(), std::io::stdout())
                     .map_err(|e| e.to_string());
+            }
+            if name == "guide" {
+                return suites::samplers::guide(&mut std::io::stdout()).map_err(|e| e.to_string());
             }
             suites::run(&name, &settings, &mut std::io::stdout()).map_err(|e| e.to_string())
         });

@@ -1,7 +1,10 @@
 //! `cargo xtask ci`: what has to pass before a merge, stage by stage, stopping at the first that fails.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+
+use lexopt::prelude::*;
 
 use crate::doc;
 use crate::error::Error;
@@ -14,7 +17,30 @@ struct Stage {
     commands: Vec<Command>,
 }
 
-pub(crate) fn run(fast: bool) -> Result<(), Error> {
+/// What is checked beside the parts that always are.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Leaves docs and features out.
+    fast: bool,
+    /// Checks the workspaces under `bridges/` as well, which build what nothing else here needs.
+    bridges: bool,
+}
+
+impl Options {
+    pub(crate) fn parse(arguments: &mut lexopt::Parser) -> Result<Self, Error> {
+        let mut options = Self::default();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("fast") => options.fast = true,
+                Long("bridges") => options.bridges = true,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let workspace = Workspace::load()?;
     let begin = Instant::now();
     let mut stages = vec![
@@ -33,9 +59,13 @@ pub(crate) fn run(fast: bool) -> Result<(), Error> {
         stage("tests", tests()),
         stage("tidy", [cargo(&["xtask", "tidy"])]),
     ];
-    if !fast {
+    if !options.fast {
         stages.push(stage("docs", [doc::command(&workspace, false)]));
         stages.push(stage("features", workspace.members().flat_map(features)));
+    }
+    if options.bridges {
+        let folders = bridges(&workspace.workspace_root.join("bridges"))?;
+        stages.push(stage("bridges", folders.iter().flat_map(|f| bridge(f))));
     }
     for stage in stages {
         let start = Instant::now();
@@ -136,6 +166,39 @@ fn features(package: &Package) -> Vec<Command> {
     .into_iter()
     .chain(alone)
     .collect()
+}
+
+/// Manifests of the workspaces under `folder`.
+fn bridges(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let manifest = entry.map_err(failed)?.path().join("Cargo.toml");
+        if manifest.is_file() {
+            found.push(manifest);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Format, lints and tests of a workspace elsewhere; it is built under this one's target folder.
+fn bridge(manifest: &Path) -> [Command; 3] {
+    let run = |words: &[&str], more: &[&str]| {
+        let mut command = cargo(words);
+        command.arg("--manifest-path").arg(manifest).args(more);
+        command
+    };
+    let folder = ["--target-dir", "target/bridges", "--quiet"];
+    let lints = [&folder[..], &["--all-targets", "--", "-D", "warnings"]].concat();
+    [
+        run(&["fmt"], &["--check"]),
+        run(&["clippy"], &lints),
+        run(&["test"], &folder),
+    ]
 }
 
 #[cfg(test)]

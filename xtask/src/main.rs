@@ -35,8 +35,9 @@ Commands of the ansatz workspace.
           --compare NAME  shows the ratio to the results kept under NAME
           --open          opens the report in a browser
           --list          names the suites and stops
-    cargo xtask ci [--fast]
-        What has to pass before a merge: format, lints, tests, tidy; without --fast also docs and every feature alone.
+    cargo xtask ci [--fast] [--bridges]
+        What has to pass before a merge: format, lints, tests, tidy; without --fast also docs and every feature alone;
+        with --bridges also the workspaces under bridges/, which take minutes to build.
     cargo xtask tidy
         Rules that the compiler does not check: layers, file sizes, module docs, paper rows, licences.
     cargo xtask doc [--open]
@@ -68,7 +69,7 @@ fn run() -> Result<(), Error> {
         Value(command) => match command.string()?.as_str() {
             "help" => print!("{HELP}"),
             "bench" => bench::run(&bench::Options::parse(&mut arguments)?)?,
-            "ci" => ci::run(flag(&mut arguments, "fast")?)?,
+            "ci" => ci::run(&ci::Options::parse(&mut arguments)?)?,
             "tidy" => {
                 no_more(&mut arguments)?;
                 tidy::run()?;

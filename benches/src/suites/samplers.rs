@@ -1,6 +1,7 @@
 //! Error against evaluations for the samplers, on models whose answers are exact.
 
 mod digits;
+mod guide;
 mod methods;
 mod mixture;
 
@@ -12,6 +13,7 @@ use ansatz_diffusion::SampleError;
 use ansatz_testkit::measure::{median_error, rms};
 use serde::Deserialize;
 
+pub use self::guide::guide;
 use self::methods::{End, Family, Kind, Method, Start, methods, within};
 use super::{Settings, SuiteError, cases};
 use crate::emit::Emitter;

@@ -61,6 +61,55 @@ pub enum LabelSpacing {
     /// Of the labels k·T/n − 1, k = n, …, 1, on which a model was distilled in n steps, N spread
     /// evenly from the largest (latent consistency models: n = 50).
     Origins(usize),
+    /// N labels from T − 1 down to 0, evenly spaced and rounded (`linspace` of DDIM programs).
+    LinspaceToZero,
+}
+
+impl LabelSpacing {
+    /// `steps` of `total` labels, noise first.
+    ///
+    /// # Errors
+    /// [`PlanError::TooFewSteps`] for no step, [`PlanError::Option`] for more steps than labels.
+    pub fn labels(self, total: usize, steps: usize) -> Result<Vec<f64>, PlanError> {
+        if steps == 0 {
+            return Err(PlanError::TooFewSteps {
+                method: "a time grid",
+                needed: 1,
+                got: 0,
+            });
+        }
+        if steps > total {
+            return Err(PlanError::Option {
+                name: "steps",
+                value: steps as f64,
+                allowed: "at most the number of labels",
+            });
+        }
+        if let Self::Origins(origins) = self
+            && !(steps..=total).contains(&origins)
+        {
+            return Err(PlanError::Option {
+                name: "origins",
+                value: origins as f64,
+                allowed: "at least the number of steps, at most the number of labels",
+            });
+        }
+        let (n, t) = (steps as f64, total as f64);
+        let label = |i: f64| match self {
+            Self::Leading => ((n - 1.0 - i) * (t / n).floor()).floor(),
+            Self::Trailing => (t - i * t / n).round_ties_even() - 1.0,
+            Self::Linspace => ((t - 1.0) * (n - i) / n).round_ties_even(),
+            // A single label is the first of numpy's list, 0.
+            Self::LinspaceToZero => {
+                ((t - 1.0) * (n - 1.0 - i) / (n - 1.0).max(1.0)).round_ties_even()
+            }
+            Self::Origins(origins) => {
+                let k = origins as f64 - (i * origins as f64 / n).floor();
+                k * (t / origins as f64).floor() - 1.0
+            }
+        };
+        Ok((0..steps).map(|i| label(i as f64)).collect())
+    }
 }
 
 /// A strictly decreasing list of times with their noise levels: N + 1 nodes for N steps.
@@ -210,38 +259,7 @@ impl TimeGrid {
         spacing: LabelSpacing,
         steps: usize,
     ) -> Result<Self, PlanError> {
-        let total = schedule.labels();
-        if steps > total {
-            return Err(PlanError::Option {
-                name: "steps",
-                value: steps as f64,
-                allowed: "at most the number of labels",
-            });
-        }
-        if let LabelSpacing::Origins(origins) = spacing
-            && !(steps..=total).contains(&origins)
-        {
-            return Err(PlanError::Option {
-                name: "origins",
-                value: origins as f64,
-                allowed: "at least the number of steps, at most the number of labels",
-            });
-        }
-        let (n, t) = (steps as f64, total as f64);
-        let times: Vec<f64> = (0..steps)
-            .map(|i| {
-                let i = i as f64;
-                match spacing {
-                    LabelSpacing::Leading => ((n - 1.0 - i) * (t / n).floor()).floor(),
-                    LabelSpacing::Trailing => (t - i * t / n).round_ties_even() - 1.0,
-                    LabelSpacing::Linspace => ((t - 1.0) * (n - i) / n).round_ties_even(),
-                    LabelSpacing::Origins(origins) => {
-                        let k = origins as f64 - (i * origins as f64 / n).floor();
-                        k * (t / origins as f64).floor() - 1.0
-                    }
-                }
-            })
-            .collect();
+        let times = spacing.labels(schedule.labels(), steps)?;
         for (i, time) in times.iter().enumerate() {
             check_range(schedule, i, *time)?;
         }

@@ -8,6 +8,7 @@ pub mod fokker_planck;
 mod grid;
 pub mod interpolant;
 pub mod plan;
+pub mod preset;
 pub mod schedule;
 pub mod score_sde;
 pub mod solver;

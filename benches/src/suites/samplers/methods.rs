@@ -3,8 +3,8 @@
 use ansatz_core::{Denoiser, Key, NoiseSchedule, Tolerance};
 use ansatz_diffusion::{
     Bdia, Coefficients, Ddim, Deis, DpmAdaptive, DpmMultistep, DpmSinglestep, Edict, EvoDiff, Heun,
-    OBelm, Plan, PlanError, Pndm, RhoRungeKutta, SampleError, Sampler, Solver, Spacing, TimeGrid,
-    UniPc, Variable,
+    OBelm, Plan, PlanError, Pndm, ReversibleHeun, RhoRungeKutta, SampleError, Sampler, Solver,
+    Spacing, TimeGrid, UniPc, Variable,
 };
 
 use crate::suites::SuiteError;
@@ -51,6 +51,8 @@ pub(super) struct Method {
     pub(super) name: &'static str,
     pub(super) family: Family,
     pub(super) kind: Kind,
+    /// What the guide recommends it for.
+    pub(super) advice: &'static str,
 }
 
 /// All of them with their published defaults; DDIM, the yardstick of every family, first.
@@ -69,49 +71,134 @@ pub(super) fn methods() -> Vec<Method> {
         ..UniPc::default()
     };
     let mut all = Vec::new();
-    let mut planned = |name, family, solver: Box<dyn Solver>| {
+    let mut planned = |name, family, advice, solver: Box<dyn Solver>| {
         all.push(Method {
             name,
             family,
+            advice,
             kind: Kind::Planned(solver),
         });
     };
     let family = Family::Exponential;
-    planned("DDIM", family, Box::<Ddim>::default());
-    planned("DPM-Solver++(2M)", family, Box::<DpmMultistep>::default());
+    planned(
+        "DDIM",
+        family,
+        "a yardstick; with `eta` as DDPM",
+        Box::<Ddim>::default(),
+    );
+    planned(
+        "DPM-Solver++(2M)",
+        family,
+        "the first choice at 10 to 30 evaluations",
+        Box::<DpmMultistep>::default(),
+    );
     let corrected = multistep(3, Coefficients::Midpoint);
-    planned("DPM-Solver++(3M)", family, Box::new(corrected));
+    planned(
+        "DPM-Solver++(3M)",
+        family,
+        "30 evaluations and more",
+        Box::new(corrected),
+    );
     let published = multistep(3, Coefficients::Published);
     planned(
         "DPM-Solver++(3M), as published",
         family,
+        "parity with other programs",
         Box::new(published),
     );
-    planned("UniPC-2", family, Box::<UniPc>::default());
-    planned("UniPC-3", family, Box::new(third));
+    planned(
+        "UniPC-2",
+        family,
+        "10 evaluations and fewer",
+        Box::<UniPc>::default(),
+    );
+    planned(
+        "UniPC-3",
+        family,
+        "smooth models and 30 evaluations and more",
+        Box::new(third),
+    );
     let family = Family::Multistep;
-    planned("DEIS tAB3", family, Box::<Deis>::default());
-    planned("DEIS ρAB3", family, Box::new(ratio));
-    planned("iPNDM", family, Box::new(Pndm::ipndm()));
-    planned("PLMS", family, Box::new(Pndm::plms()));
+    planned(
+        "DEIS tAB3",
+        family,
+        "10 evaluations and fewer, without guidance",
+        Box::<Deis>::default(),
+    );
+    planned(
+        "DEIS ρAB3",
+        family,
+        "parity with LMS samplers",
+        Box::new(ratio),
+    );
+    planned(
+        "iPNDM",
+        family,
+        "few evaluations on label grids, without tuning",
+        Box::new(Pndm::ipndm()),
+    );
+    planned(
+        "PLMS",
+        family,
+        "parity with latent diffusion programs",
+        Box::new(Pndm::plms()),
+    );
     let family = Family::Singlestep;
-    planned("Heun", family, Box::<Heun>::default());
-    planned("DPM-Solver++(3S)", family, Box::<DpmSinglestep>::default());
-    planned("DEIS ρRK", family, Box::<RhoRungeKutta>::default());
-    planned("F-PNDM", family, Box::new(Pndm::f_pndm()));
+    planned(
+        "Heun",
+        family,
+        "EDM models at 30 evaluations and more, with `churn` for quality",
+        Box::<Heun>::default(),
+    );
+    planned(
+        "DPM-Solver++(3S)",
+        family,
+        "few steps without a history",
+        Box::<DpmSinglestep>::default(),
+    );
+    planned(
+        "DEIS ρRK",
+        family,
+        "reference solutions without history",
+        Box::<RhoRungeKutta>::default(),
+    );
+    planned(
+        "F-PNDM",
+        family,
+        "parity with its paper",
+        Box::new(Pndm::f_pndm()),
+    );
     let family = Family::Invertible;
-    planned("BDIA", family, Box::<Bdia>::default());
-    planned("O-BELM", family, Box::new(OBelm));
-    planned("EDICT", family, Box::<Edict>::default());
+    planned(
+        "BDIA",
+        family,
+        "inversion and editing at 40 steps and more",
+        Box::<Bdia>::default(),
+    );
+    planned("O-BELM", family, "inversion at few steps", Box::new(OBelm));
+    planned(
+        "Reversible Heun",
+        family,
+        "adjoints of differential equations, on fine grids",
+        Box::new(ReversibleHeun),
+    );
+    planned(
+        "EDICT",
+        family,
+        "parity with its paper; above 100 evaluations only",
+        Box::<Edict>::default(),
+    );
     all.push(Method {
         name: "DPM-Solver-23, adaptive",
         family: Family::Singlestep,
         kind: Kind::Adaptive(DpmAdaptive::default()),
+        advice: "finding out how many evaluations a model needs",
     });
     all.push(Method {
         name: "EVODiff",
         family: Family::Multistep,
         kind: Kind::Evo,
+        advice: "comparison with its paper",
     });
     all
 }

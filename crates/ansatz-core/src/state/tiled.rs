@@ -51,6 +51,16 @@ pub(super) fn combine_all<S, T: Scalar>(
     Some(sweep(views, n, names, program))
 }
 
+/// Whether what `program[i]` writes has to be looked at. A value that a later line reads shows there:
+/// what is not finite stays so under multiplication and addition.
+fn checked(program: &[Combination], i: usize) -> bool {
+    let written = program[i].dst;
+    let reads = |line: &Combination| {
+        line.dst == written && line.beta != 0.0 || line.terms.iter().any(|(_, k)| *k == written)
+    };
+    !program[i + 1..].iter().any(reads)
+}
+
 /// Splits the work among threads; the split changes no bit, since elements are independent.
 fn sweep<T: Scalar>(
     mut views: Views<'_, T>,
@@ -86,14 +96,16 @@ fn tiles<T: Scalar>(
     let mut start = 0;
     while start < n {
         let end = (start + tile).min(n);
-        for line in program {
+        for (number, line) in program.iter().enumerate() {
             let i = at(line.dst);
             // Taken out while the others are read.
             let whole = std::mem::take(&mut views[i]);
             let dst = &mut whole[start..end];
             let x = |k: usize| -> &[T] { &views[at(line.terms[k].1)][start..end] };
             kernel::block(dst, line.beta, line.terms.len(), |k| line.terms[k].0, x);
-            finite &= kernel::piece_is_finite(dst);
+            if checked(program, number) {
+                finite &= kernel::piece_is_finite(dst);
+            }
             views[i] = whole;
         }
         start = end;
