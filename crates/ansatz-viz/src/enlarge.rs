@@ -59,7 +59,11 @@ fn taps(small: usize, factor: usize) -> Vec<([usize; 4], [f64; 4])> {
             let at = (i as f64 + 0.5) / factor as f64 - 0.5;
             let t = at - at.floor();
             let first = at.floor() as isize - 1;
-            let inside = |k: isize| (first + k).clamp(0, small.cast_signed() - 1).cast_unsigned();
+            let inside = |k: isize| {
+                (first + k)
+                    .clamp(0, small.cast_signed() - 1)
+                    .cast_unsigned()
+            };
             let weights = [
                 0.5 * t * (-1.0 + t * (2.0 - t)),
                 1.0 + 0.5 * t * t * (-5.0 + 3.0 * t),
