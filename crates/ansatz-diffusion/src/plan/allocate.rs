@@ -147,8 +147,17 @@ pub(super) fn plan(
                     beta,
                     terms: sum,
                 };
-                match instructions.last_mut() {
-                    Some(Instruction::Combine(lines)) => lines.push(line),
+                match &mut instructions[..] {
+                    [.., Instruction::Combine(lines)] => lines.push(line),
+                    // A step that ends in between is only looked at: the line may come before it, to
+                    // share a sweep over memory, unless it writes over what is shown.
+                    [
+                        ..,
+                        Instruction::Combine(lines),
+                        Instruction::Step {
+                            states, denoised, ..
+                        },
+                    ] if !states.contains(&dst) && *denoised != Some(dst) => lines.push(line),
                     _ => instructions.push(Instruction::Combine(vec![line])),
                 }
                 slot_of[time] = Some(dst);
