@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     drop(to); // the model sees the end of its input and stops
     child.wait()?;
-    let (states, report) = run.finish();
+    let (states, report) = run.finish()?;
     println!(
         "mean of the samples = {:.4}",
         states[0].iter().sum::<f32>() / LEN as f32
