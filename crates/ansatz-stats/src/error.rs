@@ -1,0 +1,94 @@
+//! What weighting and moving particles can fail with.
+
+use ansatz_core::EvalError;
+use thiserror::Error;
+
+/// Weights that describe no distribution, or a population that they do not fit.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum WeightError {
+    /// No weight at all.
+    #[error("there is no weight: give at least one particle")]
+    Empty,
+    /// Every log-weight is −∞.
+    #[error(
+        "all {count} weights are zero: use more particles, or approach the target in smaller steps"
+    )]
+    AllZero {
+        /// Number of weights.
+        count: usize,
+    },
+    /// A log-weight that is NaN.
+    #[error("log-weight {index} is NaN")]
+    NotANumber {
+        /// Particle, from 0.
+        index: usize,
+    },
+    /// A log-weight that is +∞.
+    #[error("log-weight {index} is +infinity: only -infinity (a weight of zero) is allowed")]
+    Infinite {
+        /// Particle, from 0.
+        index: usize,
+    },
+    /// An argument has the wrong number of elements.
+    #[error("{what} has {got} elements, expected {expected}")]
+    Length {
+        /// Which argument.
+        what: &'static str,
+        /// Elements required.
+        expected: usize,
+        /// Elements found.
+        got: usize,
+    },
+    /// An option outside its range.
+    #[error("option {name} = {value} is not allowed: {allowed}")]
+    Option {
+        /// Name of the option.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What would be allowed.
+        allowed: &'static str,
+    },
+}
+
+/// A Markov chain failed. The caller's state is as it was before.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// An option outside its range.
+    #[error("option {name} = {value} is not allowed: {allowed}")]
+    Option {
+        /// Name of the option.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What would be allowed.
+        allowed: &'static str,
+    },
+    /// A state that does not hold whole chains.
+    #[error("{elements} elements are not {chains} chains of equal length")]
+    Chains {
+        /// Elements of the state.
+        elements: usize,
+        /// Chains asked for.
+        chains: usize,
+    },
+    /// NaN or infinity where a number was needed.
+    #[error("{what} is not finite at step {step}: check the target there, or shorten the step")]
+    NonFinite {
+        /// Which value.
+        what: &'static str,
+        /// Step, from 0.
+        step: usize,
+    },
+    /// The target failed.
+    #[error("evaluation of the target failed at step {step}")]
+    Eval {
+        /// Step, from 0.
+        step: usize,
+        /// What it reported.
+        #[source]
+        source: EvalError,
+    },
+}

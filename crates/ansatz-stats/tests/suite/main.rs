@@ -1,0 +1,17 @@
+//! All integration tests in one program: it links once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    clippy::ptr_arg,
+    clippy::unnecessary_wraps,
+    reason = "a test fails by panicking, compares with exact numbers, has states that are vectors and \
+              targets that cannot fail"
+)]
+
+mod chains;
+mod errors;
+mod langevin;
+mod resample;
+mod smc;
+mod targets;
