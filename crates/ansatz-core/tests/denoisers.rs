@@ -1,8 +1,8 @@
 //! Combinators around models, and operators lifted to states.
 
 use ansatz_core::{
-    Clamped, Counted, Denoiser, EvalError, Guided, LinearMap, LinearOp, NoiseLevel, OnHost,
-    Prediction, State, denoiser,
+    Clamped, ClassifierGuided, Counted, Denoiser, DynamicThreshold, EvalError, Guided, LinearMap,
+    LinearOp, NoiseLevel, OnHost, OnInterval, Prediction, Rescaled, State, denoiser,
 };
 use ansatz_testkit::{Gaussian, laws, measure, tb1};
 
@@ -237,4 +237,40 @@ fn maps_are_shared_between_threads() {
 #[test]
 fn sizes_of_errors_stay_small() {
     assert!(size_of::<EvalError>() <= 64);
+}
+
+/// A model that resizes its output, inside of every combinator: an error, not a panic.
+#[test]
+fn combinators_refuse_another_length() {
+    let longer = || {
+        denoiser::from_fn(Prediction::Noise, |_: &Vec<f64>, _: &NoiseLevel, out| {
+            let out: &mut Vec<f64> = out;
+            out.push(0.0);
+            Ok(())
+        })
+    };
+    let gradient = |_: &Vec<f64>, _: &NoiseLevel, g: &mut Vec<f64>| {
+        g.fill(0.0);
+        Ok(())
+    };
+    let guided = || Guided::new(longer(), longer(), 2.0).expect("a finite scale");
+    let models: [Box<dyn Denoiser<Vec<f64>>>; 6] = [
+        Box::new(guided()),
+        Box::new(Rescaled::new(guided(), 0.7, 1).expect("valid options")),
+        Box::new(ClassifierGuided::new(longer(), gradient, 1.0).expect("a finite scale")),
+        Box::new(Clamped::new(longer(), 1.0).expect("a positive limit")),
+        Box::new(DynamicThreshold::new(longer(), 0.9, 1.0, 1).expect("valid options")),
+        Box::new(OnInterval::new(longer(), longer(), -1.0..=1.0).expect("an interval")),
+    ];
+    for (i, model) in models.iter().enumerate() {
+        for want in Prediction::ALL {
+            let x = tb1::points(8);
+            let mut out = x.clone();
+            let result = model.eval_as(want, &x, &level(), &mut out);
+            assert!(
+                matches!(result, Err(EvalError::Length { .. })),
+                "{i} {want:?}: {result:?}"
+            );
+        }
+    }
 }

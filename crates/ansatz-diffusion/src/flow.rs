@@ -32,7 +32,8 @@ use ansatz_core::{
 };
 use ansatz_diffeq::{Options, solve};
 
-use crate::solver::Sampler;
+use crate::grid::check_range;
+use crate::solver::{Sampler, row_length};
 use crate::{PlanError, SampleError};
 use augmented::Augmented;
 use field::{FlowField, WithDensity};
@@ -164,13 +165,8 @@ impl<'a> ProbabilityFlow<'a> {
     }
 
     fn check<S: State>(&self, x: &S, from: f64, to: f64) -> Result<(), SampleError> {
-        let (min, max) = (self.schedule.t_min(), self.schedule.t_max());
-        let slack = 4.0 * f64::EPSILON * max.abs();
         for (index, t) in [from, to].into_iter().enumerate() {
-            let inside = t >= min - slack && t <= max + slack;
-            if !inside {
-                return Err(PlanError::TimeOutOfRange { index, t, min, max }.into());
-            }
+            check_range(self.schedule, index, t)?;
             let lambda = self.schedule.lambda(t);
             if !lambda.is_finite() {
                 return Err(PlanError::Coefficient {
@@ -180,13 +176,7 @@ impl<'a> ProbabilityFlow<'a> {
                 .into());
             }
         }
-        if !x.is_finite() {
-            return Err(SampleError::NonFinite {
-                what: "initial state",
-                step: 0,
-                t: from,
-            });
-        }
+        row_length(x, 1, from)?;
         Ok(())
     }
 

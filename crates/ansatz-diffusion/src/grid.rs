@@ -349,7 +349,12 @@ impl TimeGrid {
     }
 }
 
-fn check_range(schedule: &dyn NoiseSchedule, index: usize, t: f64) -> Result<(), PlanError> {
+/// Whether `t` lies in the range of the schedule; `index` is its place in the caller's list.
+pub(crate) fn check_range(
+    schedule: &dyn NoiseSchedule,
+    index: usize,
+    t: f64,
+) -> Result<(), PlanError> {
     let (min, max) = (schedule.t_min(), schedule.t_max());
     // A few ulps of slack for ends that were computed.
     let slack = 4.0 * f64::EPSILON * max.abs();

@@ -58,7 +58,7 @@ where
             let (c_x, c_y) = at.convert(Prediction::Noise, self.native())?;
             (c_x, -at.sigma * c_y)
         };
-        self.model.eval(x, at, out)?;
+        self.model.eval_as(self.native(), x, at, out)?;
         self.scratch.with(x, |gradient| {
             (self.gradient)(x, at, gradient)?;
             if gradient.len() != x.len() {

@@ -60,7 +60,8 @@ impl<S: State, C: Denoiser<S>, U: Denoiser<S>> Denoiser<S> for Guided<S, C, U> {
 
     fn eval(&self, x: &S, at: &NoiseLevel, out: &mut S) -> Result<(), EvalError> {
         let w = self.guidance_scale;
-        self.conditional.eval(x, at, out)?;
+        // Not `eval`: what the model leaves in `out` has to fit before it is combined.
+        self.conditional.eval_as(self.native(), x, at, out)?;
         self.scratch.with(x, |u| {
             self.unconditional.eval_as(self.native(), x, at, u)?;
             out.lincomb(w, &[(1.0 - w, u)]);

@@ -19,11 +19,11 @@ impl<S> Default for Scratch<S> {
 }
 
 impl<S: State> Scratch<S> {
-    /// Runs `f` with a state of the length of `like` and unspecified contents.
+    /// Runs `f` with a state of the shape of `like` and unspecified contents.
     pub fn with<R>(&self, like: &S, f: impl FnOnce(&mut S) -> R) -> R {
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A state of another shape belongs to an earlier use of the model: let it go.
-        pool.retain(|s| s.len() == like.len());
+        pool.retain(|s| s.same_shape(like));
         let kept = pool.pop();
         drop(pool);
         let mut state = kept.unwrap_or_else(|| like.zeros_like());

@@ -19,7 +19,7 @@ use ansatz_core::{
 
 use super::{LastStep, Transition};
 use crate::flow::check_samples;
-use crate::solver::Sampler;
+use crate::solver::{Sampler, finite};
 use crate::{NoiseSource, PlanError, SampleError};
 
 /// How long a corrector step is.
@@ -170,6 +170,8 @@ impl<S: HostState> PredictorCorrector<S> {
                 break;
             }
         }
+        let end = self.transitions.last().map_or(f64::NAN, |s| s.to.t);
+        finite("sample", &run.x, run.report.steps, end)?;
         *x = run.x;
         Ok(run.report)
     }
@@ -199,9 +201,17 @@ struct Run<'a, S> {
 }
 
 impl<S: HostState> Run<'_, S> {
-    fn draw(&mut self, stream: u64) {
+    fn draw(&mut self, stream: u64) -> Result<(), SampleError> {
         self.noise.draw(self.draws, stream, &mut self.z);
         self.draws += 1;
+        if self.z.same_shape(&self.x) {
+            return Ok(());
+        }
+        Err(SampleError::Length {
+            what: "noise",
+            expected: self.x.len(),
+            got: self.z.len(),
+        })
     }
 
     fn score(&mut self, model: &dyn Denoiser<S>, at: &NoiseLevel) -> Result<(), SampleError> {
@@ -228,7 +238,7 @@ impl<S: HostState> Run<'_, S> {
         number: u64,
     ) -> Result<(), SampleError> {
         self.score(model, &step.from)?;
-        self.draw(stream::corrector(number));
+        self.draw(stream::corrector(number))?;
         let Langevin {
             snr, step: rule, ..
         } = self.sampler.langevin;
@@ -249,8 +259,7 @@ impl<S: HostState> Run<'_, S> {
         }
         self.x
             .lincomb(1.0, &[(h, &self.score), ((2.0 * h).sqrt(), &self.z)]);
-        self.impute(&step.from, 1.0);
-        Ok(())
+        self.impute(&step.from, 1.0)
     }
 
     fn predict(
@@ -265,23 +274,22 @@ impl<S: HostState> Run<'_, S> {
         if quiet {
             self.x.lincomb(step.keep, &[(step.score, &self.score)]);
         } else {
-            self.draw(stream::step(number));
+            self.draw(stream::step(number))?;
             self.x
                 .lincomb(step.keep, &[(step.score, &self.score), (step.std, &self.z)]);
         }
         self.report.steps += 1;
         // Deviation: the program overwrites by the marginal of the level that the step starts from.
-        self.impute(&step.to, if quiet { 0.0 } else { 1.0 });
-        Ok(())
+        self.impute(&step.to, if quiet { 0.0 } else { 1.0 })
     }
 
     /// Puts known elements to `α·data + noise·σ·z`.
-    fn impute(&mut self, at: &NoiseLevel, noise: f64) {
+    fn impute(&mut self, at: &NoiseLevel, noise: f64) -> Result<(), SampleError> {
         let Some(known) = &self.sampler.known else {
-            return;
+            return Ok(());
         };
         if noise > 0.0 {
-            self.draw(IMPUTATION + self.draws as u64);
+            self.draw(IMPUTATION + self.draws as u64)?;
         }
         let std = noise * at.sigma;
         let parts = known.mask.as_slice().iter().zip(known.data.as_slice());
@@ -294,6 +302,7 @@ impl<S: HostState> Run<'_, S> {
                 *x = S::Scalar::of((1.0 - m) * x.f64() + m * value);
             }
         }
+        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@ use ansatz_core::{
 };
 
 use super::Sampler;
+use super::rows::finite;
 use crate::{Plan, SampleError};
 
 /// A model on x, as a model on x − μ. It predicts the same kind, of the pair (x₀ − μ, ε).
@@ -57,6 +58,11 @@ impl<S: State, D: Denoiser<S>> Denoiser<S> for Shifted<S, D> {
                 what: "state beside the anchor",
                 expected: self.anchor.len(),
                 got: y.len(),
+            });
+        }
+        if !y.same_shape(&self.anchor) {
+            return Err(EvalError::Shape {
+                what: "state beside the anchor",
             });
         }
         self.scratch.with(y, |x| {
@@ -105,10 +111,8 @@ impl<S: State, D: Denoiser<S>> Denoiser<S> for StationaryVelocity<D> {
     }
 
     fn eval(&self, y: &S, at: &NoiseLevel, out: &mut S) -> Result<(), EvalError> {
-        self.inner.eval(y, at, out)?;
-        if out.len() == y.len() {
-            out.lincomb(-at.sigma / self.sigma, &[(at.alpha, y)]);
-        }
+        self.inner.eval_as(self.inner.native(), y, at, out)?;
+        out.lincomb(-at.sigma / self.sigma, &[(at.alpha, y)]);
         Ok(())
     }
 }
@@ -180,6 +184,9 @@ impl<S: State> Sampler<S> for MeanReverting<'_, S> {
                 got: self.anchor.len(),
             });
         }
+        if !self.anchor.same_shape(x) {
+            return Err(SampleError::Shape { what: "anchor" });
+        }
         let shifted = Shifted::new(model, self.anchor.clone());
         let mut observer = Around {
             inner: observer,
@@ -190,7 +197,10 @@ impl<S: State> Sampler<S> for MeanReverting<'_, S> {
         let mut y = x.clone();
         y.lincomb(1.0, &[(-1.0, self.anchor)]);
         let report = self.plan.sample(&shifted, &mut y, key, &mut observer)?;
-        x.lincomb(0.0, &[(1.0, &y), (1.0, self.anchor)]);
+        y.lincomb(1.0, &[(1.0, self.anchor)]);
+        let end = self.plan.levels().last().map_or(f64::NAN, |l| l.t);
+        finite("sample", &y, report.steps, end)?;
+        *x = y;
         Ok(report)
     }
 }

@@ -5,7 +5,7 @@
 //! second order, and every line is affine in the state that it replaces, so the step is undone by
 //! algebra. The evaluation at the end of a step is the one at the beginning of the next.
 //!
-//! Cost: one evaluation a step and one more, four states. Latent: a pair.
+//! Cost: one evaluation a step and one more, three states. Latent: a pair.
 //!
 //! Use it where adjoints of differential equations use it; on few steps [`Bdia`](crate::Bdia) is as
 //! exact and needs no extra evaluation. It is not stable on stiff problems.

@@ -8,8 +8,9 @@ use ansatz_core::{
 };
 use ansatz_diffusion::plan::Operation;
 use ansatz_diffusion::{
-    Checkpoints, Ddim, Heun, Linear, Plan, PlanBuilder, PlanError, Progress, SampleError, Solver,
-    Spacing, TimeGrid, Value, VpLinear,
+    Checkpoints, Ddim, Heun, Known, Langevin, Linear, Plan, PlanBuilder, PlanError,
+    PredictorCorrector, ProbabilityFlow, Progress, SampleError, Sampler, ScoreSde, Solver, Spacing,
+    TimeGrid, Value, VpLinear,
 };
 use ansatz_testkit::measure;
 use proptest::prelude::*;
@@ -400,6 +401,45 @@ fn noise_is_checked() {
     assert!(matches!(
         result,
         Err(SampleError::NonFinite { what: "noise", .. })
+    ));
+    assert_eq!(x, [0.5]);
+}
+
+/// Samplers that are no plans check the same: empty states, noise, and the last state of all.
+#[test]
+fn samplers_check_what_plans_check() {
+    let model = Sine { p: 0.9 };
+    let schedule = VpLinear::default();
+    let mut x: Vec<f64> = Vec::new();
+    let empty = ProbabilityFlow::new(&schedule).sample(&model, &mut x, Key::new(0), &mut ());
+    assert!(matches!(empty, Err(SampleError::Length { .. })));
+    let transitions = ScoreSde::preserving(30).transitions().unwrap();
+    let sampler = PredictorCorrector::new(transitions, 1);
+    let mut x = vec![0.5];
+    let longer = |_: usize, z: &mut Vec<f64>| z.push(1.0);
+    let result = sampler.sample_with(&model, &mut x, longer, &mut ());
+    assert!(matches!(
+        result,
+        Err(SampleError::Length { what: "noise", .. })
+    ));
+    // No model sees the state after the last step.
+    let (known, last) = (vec![f64::NAN], sampler.transitions.len());
+    let sampler = PredictorCorrector {
+        transitions: sampler.transitions[last - 1..].to_vec(),
+        langevin: Langevin {
+            steps: 0,
+            ..Langevin::default()
+        },
+        known: Some(Known {
+            mask: vec![1.0],
+            data: known,
+        }),
+        ..sampler
+    };
+    let result = sampler.sample(&model, &mut x, Key::new(0), &mut ());
+    assert!(matches!(
+        result,
+        Err(SampleError::NonFinite { what: "sample", .. })
     ));
     assert_eq!(x, [0.5]);
 }
