@@ -43,6 +43,10 @@ pub trait Scalar:
     #[doc(hidden)]
     fn coefficient(c: f64) -> f64;
 
+    /// Whether no element is NaN or infinite, as a loop that becomes vector instructions.
+    #[doc(hidden)]
+    fn all_finite(x: &[Self]) -> bool;
+
     /// The nearest value of this type.
     fn of(x: f64) -> Self;
 
@@ -59,6 +63,15 @@ impl Scalar for f32 {
     fn coefficient(c: f64) -> f64 {
         const DROP: u64 = 1 << 24;
         f64::from_bits((c.to_bits() + DROP / 2) & !(DROP - 1))
+    }
+
+    #[inline(always)]
+    fn all_finite(x: &[Self]) -> bool {
+        // Finite numbers have smaller bits than infinity; a maximum is one instruction.
+        let largest = x
+            .iter()
+            .fold(0, |m: u32, v| m.max(v.to_bits() & (u32::MAX >> 1)));
+        largest < f32::INFINITY.to_bits()
     }
 
     #[inline(always)]
@@ -80,6 +93,12 @@ impl Scalar for f64 {
     #[inline]
     fn coefficient(c: f64) -> f64 {
         c
+    }
+
+    #[inline(always)]
+    fn all_finite(x: &[Self]) -> bool {
+        // No early exit: a fold without branches becomes a vector loop.
+        x.iter().fold(true, |ok, v| ok & v.is_finite())
     }
 
     #[inline(always)]

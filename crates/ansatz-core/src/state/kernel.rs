@@ -312,8 +312,7 @@ impl<T: Scalar> NullaryFnOnce for FiniteLeaf<'_, T> {
 
     #[inline(always)]
     fn call(self) -> bool {
-        // No early exit inside a leaf: a fold without branches becomes a vector loop.
-        self.0.iter().fold(true, |ok, v| ok & v.is_finite())
+        T::all_finite(self.0)
     }
 }
 
