@@ -237,7 +237,7 @@ impl DenoisingMcmc {
     /// Makes `sweeps` sweeps.
     ///
     /// A second run goes on where the first ended: with the same key, the two make the sweeps of one
-    /// long run. Only chains and levels decide the noise, so chains run alone as they do in a batch.
+    /// long run. The noise of a chain depends on the key, the sweep and its place in the batch alone.
     /// The observer sees the chains after every sweep; [`Event::level`] is the lowest level of all, and
     /// [`Event::nfe`] counts batches in which every sample is evaluated once.
     ///
