@@ -2,6 +2,7 @@
 
 use ansatz_core::{EvalError, Prediction};
 use ansatz_diffeq::StepError;
+use ansatz_stats::WeightError;
 use thiserror::Error;
 
 /// A plan cannot be made: the grid or an option is wrong. Nothing has been evaluated yet.
@@ -210,6 +211,17 @@ pub enum SampleError {
         max_nfe: usize,
         /// Time reached.
         t: f64,
+    },
+    /// Weights of one sample (a posterior of noise levels) that describe no distribution.
+    #[error("the weights of sample {sample} at step {step} describe no distribution")]
+    Weights {
+        /// Sample, from 0.
+        sample: usize,
+        /// Step, from 0.
+        step: usize,
+        /// What is wrong with them.
+        #[source]
+        source: WeightError,
     },
     /// The model failed.
     #[error("model evaluation failed at step {step}, t = {t}")]

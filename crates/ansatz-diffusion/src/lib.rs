@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+pub mod dmcmc;
 mod error;
 pub mod flow;
 pub mod fokker_planck;
@@ -15,6 +16,8 @@ pub mod solver;
 
 pub use ansatz_core as core;
 pub use ansatz_diffeq as diffeq;
+pub use ansatz_stats as stats;
+pub use dmcmc::{DenoisingMcmc, ExactLevels, Harvest, LevelDraw, LevelPosterior, NoisyChains};
 pub use error::{PlanError, SampleError};
 pub use flow::{Clock, Encoded, ExactTrace, Hutchinson, ProbabilityFlow};
 pub use fokker_planck::FokkerPlanck;

@@ -3,8 +3,8 @@
 use ansatz_core::denoiser::from_fn;
 use ansatz_core::{Key, NoiseLevel, Prediction};
 use ansatz_diffusion::{
-    Ddim, Deis, DpmMultistep, DpmSinglestep, Heun, Pndm, Rddm, SdeDpmMultistep, Solver, Spacing,
-    TimeGrid, UniPc, VpLinear,
+    Ddim, Deis, DenoisingMcmc, DpmMultistep, DpmSinglestep, Edm, ExactLevels, Heun, NoisyChains,
+    Pndm, Rddm, SdeDpmMultistep, Solver, Spacing, TimeGrid, UniPc, VpLinear,
 };
 
 #[expect(clippy::unwrap_used, reason = "a test")]
@@ -113,4 +113,25 @@ fn general_samplers_allocate_nothing_in_a_step() {
         assert!(short > 0, "{name}: the counter counts");
         assert_eq!(short, long, "{name}");
     }
+}
+
+#[test]
+fn a_sweep_of_chains_allocates_nothing() {
+    let model = ansatz_testkit::Mixture::tb1();
+    let grid = TimeGrid::new(&Edm::default(), Spacing::LogSnr, 15).unwrap();
+    let sampler = DenoisingMcmc::new(&grid, 0.01);
+    let sweeps = |n| {
+        let x = ansatz_testkit::tb1::points(200);
+        let mut chains = NoisyChains::new(x, 200, 3).unwrap();
+        let posterior = ExactLevels(&model);
+        allocation_counter::measure(|| {
+            sampler
+                .run(&model, &posterior, &mut chains, n, Key::new(0), &mut ())
+                .unwrap();
+        })
+        .count_total
+    };
+    // The model's own working memory comes with the first run.
+    assert!(sweeps(40) > 0, "the counter counts");
+    assert_eq!(sweeps(10), sweeps(40));
 }

@@ -18,7 +18,7 @@
 //! does not mix it; vary `leaps` between runs if that may be.
 //!
 //! References: R. Neal, *MCMC using Hamiltonian dynamics*, 2011, sections 2 and 3; M. Hoffman,
-//! A. Gelman, *The No-U-Turn sampler*, 2014, section 3.2 (dual averaging, equation 6).
+//! A. Gelman, *The No-U-Turn sampler*, 2014, section 3.2 (dual averaging).
 
 use std::ops::ControlFlow;
 
@@ -76,7 +76,7 @@ pub struct ChainReport {
 /// Dual averaging: how [`Hmc::warm_up`] finds a step size.
 ///
 /// `log ε ← log(10ε₀) − √m/γ·H̄` with the mean `H̄` of `acceptance − α`, weighted by `1/(m + t₀)`; the result
-/// is the average of log ε with weights `m^(−κ)`. Defaults are those of the paper.
+/// is the average of log ε with weights `m^(−κ)`. γ, t₀ and κ default to the values of the paper.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adaptation {
     /// Acceptance to reach, in (0, 1): 0.8 for long trajectories, 0.574 for one leap.

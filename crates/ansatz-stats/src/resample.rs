@@ -20,7 +20,7 @@
 //! for sums over particles in an unlucky order. Multinomial is what most theory assumes.
 //!
 //! Reference: R. Douc, O. Cappé, E. Moulines, *Comparison of resampling schemes for particle
-//! filtering*, 2005, section 2 (schemes) and 3 (variances).
+//! filtering*, 2005.
 
 use ansatz_core::Key;
 

@@ -13,6 +13,7 @@ mod common;
 mod deis;
 mod diffusers;
 mod discrete;
+mod dmcmc;
 mod dpm;
 mod edm;
 mod evodiff;
