@@ -13,6 +13,9 @@
 //! so their error, though of second order for order 3, has a factor near α² of the start: it shows
 //! on grids of several hundred steps only.
 //!
+//! A grid may start at pure noise (α = 0, as flow models do), where h is infinite: the data form takes
+//! its limit, in which the estimate enters with full weight, and the history begins at the next node.
+//!
 //! Cost: one evaluation a step, `order + 1` states.
 //!
 //! Use `++` with order 2 as the default sampler; order 3 for smooth models and 15 steps or more.
@@ -148,6 +151,16 @@ impl DpmMultistep {
             outputs.truncate(self.order_of(i, grid.steps(), to));
             if to.sigma == 0.0 {
                 x = p.combine(to_clean(self.form, from, to, x, m));
+            } else if from.alpha == 0.0 && self.form == Form::Data {
+                // The state keeps its noise in the ODE; in the SDE all of it is drawn anew.
+                let noise = if eta > 0.0 {
+                    noise_scale * to.sigma * p.normal(stream::step(i as u64))
+                } else {
+                    (to.sigma / from.sigma) * x
+                };
+                x = p.combine(noise + to.alpha * m);
+                // λ is infinite there: no polynomial goes through that output.
+                outputs.clear();
             } else {
                 let step = Exponential::stochastic(self.form, from, to, eta);
                 let theta = |lambda: f64| (lambda - from.lambda()) / step.h;

@@ -660,3 +660,55 @@ fn errors_are_typed() {
         }
     ));
 }
+
+/// A grid that starts at pure noise, where λ is −∞: the limit of grids that start just below. The
+/// sampler stays second order in its later steps.
+#[test]
+fn grids_of_flow_models_start_at_pure_noise() {
+    use ansatz_core::Prediction;
+    use ansatz_diffusion::FlowLinear;
+    let model = Mixture::tb1().predicting(Prediction::Flow);
+    let end = |start: f64, solver: &dyn Solver| {
+        let schedule = FlowLinear {
+            t_min: 1e-3,
+            t_max: 1.0,
+        };
+        let times: Vec<f64> = (0..=20)
+            .map(|i| start - f64::from(i) * (start - 1e-3) / 20.0)
+            .collect();
+        let grid = TimeGrid::from_times(&schedule, &times).unwrap();
+        run(
+            &solver.plan(&schedule, &grid).unwrap(),
+            &model,
+            &tb1::points(16),
+        )
+    };
+    for order in 1..=3 {
+        let solver = DpmMultistep {
+            order,
+            ..DpmMultistep::default()
+        };
+        let at = end(1.0, &solver);
+        let gap =
+            |below: f64| ansatz_testkit::measure::max_abs_diff(&at, &end(1.0 - below, &solver));
+        let gaps = [1e-3, 1e-6, 1e-12].map(gap);
+        // The weight of the history that is dropped falls like 1/λ, so slowly in 1 − t.
+        assert!(
+            gaps[0] > gaps[1] && gaps[1] > gaps[2],
+            "order {order}: {gaps:?}"
+        );
+        assert!(
+            gaps[2] < if order == 1 { 1e-10 } else { 1e-2 },
+            "order {order}: {gaps:?}"
+        );
+    }
+    let ddim = end(1.0, &ansatz_diffusion::Ddim::default());
+    let first = end(
+        1.0,
+        &DpmMultistep {
+            order: 1,
+            ..DpmMultistep::default()
+        },
+    );
+    assert!(ansatz_testkit::measure::max_abs_diff(&ddim, &first) < 1e-12);
+}
