@@ -7,7 +7,7 @@
 use ansatz_core::Prediction;
 use ansatz_diffusion::{
     Betas, Coefficients, Ddim, Deis, Discrete, DpmMultistep, Form, HalfSteps, Heun, LabelSpacing,
-    LowerOrder, Pndm, Solver, TimeGrid, UniPc, Variable,
+    LowerOrder, Pndm, Solver, Spacing, TimeGrid, UniPc, Variable,
 };
 use ansatz_testkit::measure::max_abs_diff;
 use ansatz_testkit::model::Mixture;
@@ -27,6 +27,8 @@ enum Grid {
     Labels(LabelSpacing),
     /// `steps` labels from 999 to 0 evenly, fractions kept, then no noise.
     Sigmas,
+    /// `steps` levels of EDM's spacing from label 999 to label 0, then no noise.
+    Karras,
 }
 
 fn grid(kind: &Grid, steps: usize) -> TimeGrid {
@@ -45,6 +47,9 @@ fn grid(kind: &Grid, steps: usize) -> TimeGrid {
             TimeGrid::from_times(&schedule, &times).unwrap()
         }
         Grid::Labels(spacing) => TimeGrid::from_times(&schedule, &times(*spacing)).unwrap(),
+        Grid::Karras => TimeGrid::new(&schedule, Spacing::KARRAS, steps - 1)
+            .unwrap()
+            .with_clean_end(),
         Grid::Sigmas => {
             let last = (steps - 1) as f64;
             let times: Vec<f64> = (0..steps)
@@ -105,6 +110,11 @@ fn ours(name: &str, steps: usize) -> (Box<dyn Solver>, Grid, f64) {
             Grid::Clean(Linspace),
             single,
         ),
+        "++2m-karras" => (
+            dpm(2, Form::Data, Coefficients::Midpoint),
+            Grid::Karras,
+            single,
+        ),
         "++2m-heun" => (
             dpm(2, Form::Data, Coefficients::Taylor),
             Grid::Clean(Linspace),
@@ -157,6 +167,6 @@ fn every_scheduler_of_the_fixture() {
         }
         rows += 1;
     }
-    assert_eq!(rows, 24);
+    assert_eq!(rows, 25);
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
