@@ -184,8 +184,15 @@ fn plots(metric: &Metric, records: &[&Record]) -> Result<Vec<String>, VizError> 
             .map(|case| (format!("{}: {case}", metric.title), of(case)))
             .collect()
     };
+    // A curve with nothing to compare it with, in a metric that compares, tells nobody anything.
+    let alone = |mine: &[&Record]| {
+        metric.chart == Shape::Curve
+            && names.len() > 1
+            && distinct(mine.iter().map(|r| r.implementation.as_str())).len() < 2
+    };
     groups
         .into_iter()
+        .filter(|(_, mine)| !alone(mine))
         .map(|(title, mine)| plot(metric, &title, &names, &mine))
         .collect()
 }
@@ -211,13 +218,14 @@ fn plot(
             range: None,
         };
         let chart = Chart {
-            title: title.to_owned(),
             x: axis(&metric.x_title),
             y: axis(&with_unit(metric)),
             series,
             ..Chart::default()
         };
-        return Ok(figure(&chart.to_svg()?, better));
+        // Titles of curves name their group and are long: as text of the page they wrap.
+        let heading = format!("<p class=\"chart-title\">{}</p>", escape(title));
+        return Ok(figure(&(heading + &chart.to_svg()?), better));
     }
     // Beside a peer the colour tells the side; else it tells the implementation.
     let peers = names.iter().any(|n| n.contains('/'));
