@@ -128,6 +128,10 @@ impl<T: Element> State for CandleState<T> {
         self.tensor.elem_count()
     }
 
+    fn same_shape(&self, other: &Self) -> bool {
+        self.tensor.shape() == other.tensor.shape()
+    }
+
     fn zeros_like(&self) -> Self {
         Self {
             tensor: done("zeros_like", self.tensor.zeros_like()),

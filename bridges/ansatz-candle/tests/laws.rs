@@ -4,7 +4,7 @@
 
 use ansatz_candle::candle::{Device, Tensor};
 use ansatz_candle::{CandleState, Element, from_fn};
-use ansatz_core::{Denoiser, EvalError, Key, NoiseLevel, Prediction};
+use ansatz_core::{Denoiser, EvalError, Key, NoiseLevel, Prediction, State};
 use ansatz_diffusion::{
     Bdia, Ddim, DpmMultistep, SampleError, Solver, Spacing, TimeGrid, UniPc, VpLinear,
 };
@@ -128,4 +128,15 @@ fn faults_of_a_network_are_errors() {
     let error = fails(|x| x.affine(f64::NAN, 0.0));
     assert!(matches!(&error, SampleError::NonFinite { .. }), "{error}");
     assert_eq!(read(&x), read(&start));
+}
+
+/// As many elements in another shape are another state: an error of the caller's, not a panic inside.
+#[test]
+fn shapes_are_told_apart() {
+    let state = |shape: &[usize]| {
+        let tensor = Tensor::from_vec(vec![0.0_f32; 6], shape, &Device::Cpu).unwrap();
+        CandleState::<f32>::new(&tensor).unwrap()
+    };
+    assert!(state(&[2, 3]).same_shape(&state(&[2, 3])));
+    assert!(!state(&[2, 3]).same_shape(&state(&[3, 2])));
 }
