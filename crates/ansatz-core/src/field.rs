@@ -60,6 +60,72 @@ pub trait VjpField<S: State>: VectorField<S> {
     fn vjp(&self, t: f64, x: &S, w: &S, x_bar: &mut S, p_bar: &mut [f64]) -> Result<(), EvalError>;
 }
 
+/// A map G(t, x)·u, linear in u: the field of a controlled equation dx = G(t, x) dX(t), and the
+/// diffusion of dx = f(t, x) dt + G(t, x) dW. Closures qualify.
+///
+/// `U` holds increments of the control; its length may differ from that of the state.
+pub trait ControlField<S: State, U: State = S>: Sync {
+    /// `out ← G(t, x)·u`.
+    ///
+    /// # Errors
+    /// Whatever the field reports.
+    fn apply(&self, t: f64, x: &S, u: &U, out: &mut S) -> Result<(), EvalError>;
+}
+
+impl<S: State, U: State, F> ControlField<S, U> for F
+where
+    F: Fn(f64, &S, &U, &mut S) -> Result<(), EvalError> + Sync,
+{
+    fn apply(&self, t: f64, x: &S, u: &U, out: &mut S) -> Result<(), EvalError> {
+        self(t, x, u, out)
+    }
+}
+
+/// A control field with the products that adjoint methods need.
+pub trait VjpControlField<S: State, U: State = S>: ControlField<S, U> {
+    /// Number of parameters. A type that is a [`VjpField`] as well has one list of them for both.
+    fn control_params(&self) -> usize;
+
+    /// With y = G(t, x)·u: `x_bar ← (∂y/∂x)ᵀ·w`, `u_bar ← G(t, x)ᵀ·w` and
+    /// `p_bar += (∂y/∂p)ᵀ·w`.
+    ///
+    /// # Errors
+    /// Whatever the field reports.
+    // One argument per quantity of the formula.
+    #[allow(clippy::too_many_arguments)]
+    fn control_vjp(
+        &self,
+        t: f64,
+        x: &S,
+        u: &U,
+        w: &S,
+        x_bar: &mut S,
+        u_bar: &mut U,
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError>;
+}
+
+/// What a solver may assume about the diffusion G(t, x) of a stochastic equation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoiseKind {
+    /// G does not depend on x.
+    Additive,
+    /// G is diagonal, and entry i depends on xᵢ alone (and on t).
+    Diagonal,
+    /// The columns of G commute: Σₖ ∂ₖGᵢₐ·Gₖᵦ is symmetric in a and b. Scalar noise is an example.
+    Commutative,
+    /// Nothing.
+    General,
+}
+
+/// A stochastic differential equation dx = f(t, x) dt + G(t, x) dW: the drift f is the
+/// [`VectorField`], the diffusion G the [`ControlField`]. Itô or Stratonovich is said by the solver.
+pub trait Sde<S: State, W: State = S>: VectorField<S> + ControlField<S, W> {
+    /// What solvers may assume.
+    fn noise(&self) -> NoiseKind;
+}
+
 /// A scalar field on ℝ³, evaluated in batches: neural fields are fast only in batches.
 ///
 /// # Panics

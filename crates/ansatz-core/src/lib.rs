@@ -17,7 +17,10 @@ pub use denoiser::{
     DynamicThreshold, Guided, OnInterval, Rescaled, VjpDenoiser,
 };
 pub use error::EvalError;
-pub use field::{DifferentiableField, Residual, ScalarField, VectorField, VjpField};
+pub use field::{
+    ControlField, DifferentiableField, NoiseKind, Residual, ScalarField, Sde, VectorField,
+    VjpControlField, VjpField,
+};
 pub use linear::{AdjointOp, LinearMap, LinearOp, OnHost, SearchDirection, SpdOp};
 #[cfg(feature = "ndarray")]
 pub use ndarray;

@@ -12,6 +12,7 @@
 
 #[cfg(feature = "ndarray")]
 mod array;
+mod fixed;
 mod kernel;
 mod pair;
 mod tiled;

@@ -21,6 +21,20 @@ fn vectors_are_states() {
     laws::flat_noise(narrow::<f64>, |s| wide(s));
 }
 
+fn fixed_arrays<T: Scalar, const N: usize>() {
+    let make = |x: &[f64]| -> [T; N] { std::array::from_fn(|i| T::of(x[i])) };
+    laws::state_of_length(N, make, |s| wide(s));
+}
+
+#[test]
+fn arrays_of_fixed_length_are_states() {
+    fixed_arrays::<f32, 1>();
+    fixed_arrays::<f32, 5>();
+    fixed_arrays::<f64, 0>();
+    fixed_arrays::<f64, 3>();
+    fixed_arrays::<f64, 200>();
+}
+
 #[test]
 fn pairs_are_states() {
     laws::state(

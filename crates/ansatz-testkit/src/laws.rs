@@ -7,7 +7,7 @@
 //!
 //! | law | for |
 //! |---|---|
-//! | [`state`], [`flat_noise`] | [`State`](ansatz_core::State) |
+//! | [`state`], [`state_of_length`], [`flat_noise`] | [`State`](ansatz_core::State) |
 //! | [`denoiser`], [`divergence`] | [`Denoiser`](ansatz_core::Denoiser), [`DivergenceDenoiser`](ansatz_core::DivergenceDenoiser) |
 //! | [`prediction_conversions`], [`schedule`] | [`NoiseLevel`](ansatz_core::NoiseLevel), [`NoiseSchedule`](ansatz_core::NoiseSchedule) |
 //! | [`linear_op`], [`adjoint_op`], [`spd_op`] | operators on slices |
@@ -29,7 +29,7 @@ pub use linear::{adjoint_op, linear_op, spd_op};
 pub use noise::{denoiser, prediction_conversions};
 pub use run::{order, same_for_threads};
 pub use schedule::{Variance, schedule};
-pub use state::{flat_noise, state};
+pub use state::{flat_noise, state, state_of_length};
 
 use ansatz_core::{Key, Scalar};
 

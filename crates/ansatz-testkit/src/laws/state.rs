@@ -34,13 +34,26 @@ const ROUNDED_ONCE: usize = 8;
 #[track_caller]
 pub fn state<S: State>(make: impl Fn(&[f64]) -> S + Sync, read: impl Fn(&S) -> Vec<f64> + Sync) {
     for n in LENGTHS {
-        let subject = Subject {
-            make: &make,
-            read: &read,
-            n,
-        };
-        uphold(subject.check().map_err(|e| format!("{n} elements: {e}")));
+        state_of_length(n, &make, &read);
     }
+}
+
+/// [`state`] for one length alone: states whose length is part of their type.
+///
+/// # Panics
+/// On the first violation.
+#[track_caller]
+pub fn state_of_length<S: State>(
+    n: usize,
+    make: impl Fn(&[f64]) -> S + Sync,
+    read: impl Fn(&S) -> Vec<f64> + Sync,
+) {
+    let subject = Subject {
+        make: &make,
+        read: &read,
+        n,
+    };
+    uphold(subject.check().map_err(|e| format!("{n} elements: {e}")));
 }
 
 /// Noise of a state that is one array in logical order: element `i` is the `i`-th number of
