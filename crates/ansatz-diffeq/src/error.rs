@@ -64,6 +64,54 @@ pub enum StepError {
         /// End of the interval.
         end: f64,
     },
+    /// The step size is limited by stability, not by accuracy.
+    #[error(
+        "the problem is stiff at t = {t}: steps of {h:e} have h·|λ| = {size} at the method's limit of \
+         {limit}; go on from there with an implicit method, or set on_stiff to GoOn"
+    )]
+    Stiff {
+        /// Time reached.
+        t: f64,
+        /// Size of the last step.
+        h: f64,
+        /// h times the largest eigenvalue in modulus.
+        size: f64,
+        /// Real interval of stability of the method.
+        limit: f64,
+    },
+    /// Times that are not strictly monotone.
+    #[error("times[{index}] = {value} does not go on from {before}: give times strictly in order")]
+    Times {
+        /// Index of the first time out of order.
+        index: usize,
+        /// Its value.
+        value: f64,
+        /// The time before it.
+        before: f64,
+    },
+    /// As many outputs as times are needed.
+    #[error("{what}: {got} given, {expected} needed")]
+    Count {
+        /// What was counted.
+        what: &'static str,
+        /// Number needed.
+        expected: usize,
+        /// Number given.
+        got: usize,
+    },
+    /// An event function is zero or not a number where it is looked at first.
+    #[error(
+        "event {index} is {value} at the start t = {t}: its sign is needed there; start elsewhere, \
+         or let it wait for its first sign (AtStart::Wait)"
+    )]
+    EventAtStart {
+        /// Index of the event.
+        index: usize,
+        /// Time.
+        t: f64,
+        /// Its value.
+        value: f64,
+    },
     /// The field failed.
     #[error("field evaluation failed at t = {t}")]
     Eval {
