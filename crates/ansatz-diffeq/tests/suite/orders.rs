@@ -112,8 +112,11 @@ fn measured_orders() {
                 _ => ((10..80).rfind(|n| error(*n) > 1e-9).unwrap(), 0.5),
             };
             let slope = (error(n) / error(2 * n)).log2();
+            // A problem may be kind to a method of order 8: a linear one loses its first error term.
+            let above = if t.order > 5 { 1.5 } else { margin };
+            let excess = slope - f64::from(t.order);
             assert!(
-                (slope - f64::from(t.order)).abs() < margin,
+                excess > -margin && excess < above,
                 "{} on {}: slope {slope} at {n}",
                 t.name,
                 p.name
