@@ -11,6 +11,9 @@
 )]
 
 mod accuracy;
+mod dense;
 mod errors;
+mod events;
 mod orders;
 mod problems;
+mod steppers;
