@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod adjoint;
 mod control;
 mod dense;
 mod error;
 mod event;
+pub mod heuristics;
 mod integrate;
 mod solve;
 pub mod stepper;

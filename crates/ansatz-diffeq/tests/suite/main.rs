@@ -14,6 +14,7 @@ mod accuracy;
 mod dense;
 mod errors;
 mod events;
+mod gradients;
 mod orders;
 mod problems;
 mod steppers;
