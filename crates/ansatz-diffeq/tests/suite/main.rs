@@ -11,6 +11,8 @@
 )]
 
 mod accuracy;
+mod brownian;
 mod errors;
 mod orders;
 mod problems;
+mod statistics;
