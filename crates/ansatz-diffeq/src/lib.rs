@@ -4,6 +4,8 @@
 pub mod brownian;
 mod control;
 mod error;
+pub mod path;
+pub mod signature;
 mod solve;
 mod step;
 pub mod tableau;

@@ -14,5 +14,6 @@ mod accuracy;
 mod brownian;
 mod errors;
 mod orders;
+mod paths;
 mod problems;
 mod statistics;
