@@ -17,3 +17,4 @@ mod orders;
 mod paths;
 mod problems;
 mod statistics;
+mod stochastic;
