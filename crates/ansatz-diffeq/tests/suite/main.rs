@@ -11,10 +11,14 @@
 )]
 
 mod accuracy;
+mod brownian;
 mod dense;
 mod errors;
 mod events;
 mod gradients;
 mod orders;
+mod paths;
 mod problems;
+mod statistics;
 mod steppers;
+mod stochastic;
