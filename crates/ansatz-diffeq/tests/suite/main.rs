@@ -16,6 +16,7 @@ mod dense;
 mod errors;
 mod events;
 mod gradients;
+mod noisy_gradients;
 mod orders;
 mod paths;
 mod problems;
