@@ -1,0 +1,2 @@
+//! Array programs.
+#![forbid(unsafe_code)]
