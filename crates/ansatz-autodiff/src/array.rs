@@ -523,6 +523,16 @@ impl<'g> Array<'g> {
                 .matmul_by(other, left, right)
                 .broadcast(shape);
         }
+        // So has a product of the transpose: an outer one with the sum of the other's rows.
+        if let (Some(source), Side::Transposed, Side::Plain, Ok(shape)) =
+            (self.source(), left, right, &shape)
+            && let [.., k] = source.shape()[..]
+            && source.shape().len() == k
+            && shape.rank() == 2
+        {
+            let sums = other.sum_axes(&[0]).reshape(&[1, shape[1]]);
+            return source.reshape(&[k, 1]).matmul(sums);
+        }
         self.make(product, &[self, other])
     }
 }

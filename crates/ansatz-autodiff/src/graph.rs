@@ -135,10 +135,6 @@ impl Graph {
         self.nodes.borrow().list[id as usize].clone()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.borrow().list.len()
-    }
-
     /// Ends the writing: the program that computes `outputs` from all inputs, without what they do not
     /// need.
     #[must_use]

@@ -257,8 +257,13 @@ fn width(trace: &Trace, sites: &Sites, id: Id) -> usize {
 
 fn loc(block: &Block<'_>, id: Id, globals: &Globals, slots: Option<&HashMap<Id, usize>>) -> Loc {
     let id = root(block.trace, id);
-    let split = block.sites.of(id).split;
-    let width = width(block.trace, block.sites, id);
+    // Whole blocks see all rows of what was split before.
+    let split = block.sites.of(id).split && slots.is_some();
+    let width = if split {
+        width(block.trace, block.sites, id)
+    } else {
+        block.trace.shape(id).len()
+    };
     let slot = slots.and_then(|s| s.get(&id)).map(|s| Source::Slot(*s));
     let source = slot
         .or_else(|| globals.of.get(&id).copied())

@@ -7,7 +7,7 @@
 //!
 //! Reference: A. Griewank, A. Walther, *Evaluating derivatives*, 2nd edition, 2008, section 13.2.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::between;
 use super::forward::{chosen, linear, sum};
@@ -46,8 +46,7 @@ pub fn jet<'g>(
     let mut series = Series {
         graph: first.graph,
         known: HashMap::new(),
-        moved: path.iter().copied().collect(),
-        original: first.graph.len() as Id,
+        moved: inputs.iter().map(|x| (x.id, true)).collect(),
     };
     for (x, coefficients) in lines {
         for k in 1..=order {
@@ -84,10 +83,8 @@ struct Series<'g> {
     graph: &'g Graph,
     /// Coefficients worked out; `None` is zero.
     known: HashMap<(Id, usize), Option<Array<'g>>>,
-    /// Nodes of the original program that the lines move.
-    moved: HashSet<Id>,
-    /// Nodes from here on were made by derivative rules.
-    original: Id,
+    /// Whether the lines move a node.
+    moved: HashMap<Id, bool>,
 }
 
 impl<'g> Series<'g> {
@@ -99,13 +96,24 @@ impl<'g> Series<'g> {
         if let Some(known) = self.known.get(&(id, k)) {
             return *known;
         }
-        let coefficient = if id < self.original && !self.moved.contains(&id) {
-            None
-        } else {
+        let coefficient = if self.moves(id) {
             self.work_out(id, k)
+        } else {
+            None
         };
         self.known.insert((id, k), coefficient);
         coefficient
+    }
+
+    /// Derivative rules make nodes, or find some that stand beside the path.
+    fn moves(&mut self, id: Id) -> bool {
+        if let Some(moves) = self.moved.get(&id) {
+            return *moves;
+        }
+        let inputs = self.graph.node(id).inputs;
+        let moves = inputs.iter().fold(false, |any, i| self.moves(*i) || any);
+        self.moved.insert(id, moves);
+        moves
     }
 
     fn work_out(&mut self, id: Id, k: usize) -> Option<Array<'g>> {
