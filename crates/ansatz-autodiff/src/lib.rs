@@ -1,2 +1,5 @@
 //! Array programs.
 #![forbid(unsafe_code)]
+
+#[allow(dead_code)]
+mod math;
