@@ -13,11 +13,11 @@
 //! | ln | 1.0 | −∞ at ±0 |
 //! | ln1p | 1.5 | |
 //! | sin, cos | 1.6 | for every finite angle; beyond 1.6·10⁶ (`f32`) and 2·10⁸ (`f64`) ten times slower |
-//! | tanh | 2.5 | |
+//! | tanh | 2.6 | |
 //! | sigmoid 1/(1 + e⁻ˣ) | 2.5 | relative error on both sides |
 //! | softplus ln(1 + eˣ) | 2.0 | |
 //! | silu x/(1 + e⁻ˣ) | 3.0 | |
-//! | erf | 2.2 | |
+//! | erf | 2.4 | |
 //! | gelu x·Φ(x) | 5.0 | relative error in the tail as well, where ½x(1 + erf(x/√2)) has none |
 //! | sqrt, recip | 0.5 | |
 //! | rsqrt | 1.5 | |

@@ -20,10 +20,11 @@ fn stated(f: Function) -> f64 {
         Expm1 | Sin | Cos => 1.6,
         Ln => 1.0,
         Ln1p | Rsqrt => 1.5,
-        Tanh | Sigmoid => 2.5,
+        Tanh => 2.6,
+        Sigmoid => 2.5,
         Softplus => 2.0,
         Silu => 3.0,
-        Erf => 2.2,
+        Erf => 2.4,
         Gelu => 5.0,
         Sqrt | Recip => 0.5,
     }
@@ -277,7 +278,9 @@ fn same_everywhere<T: Elementary>() {
         let mut mirror = vec![T::zero(); x.len()];
         f.apply(&mirrored, &mut mirror);
         if matches!(f, Sin | Tanh | Erf | Recip) {
-            mirror.iter_mut().for_each(|v| *v = -*v);
+            for v in &mut mirror {
+                *v = -*v;
+            }
         }
         if matches!(f, Sin | Cos | Tanh | Erf | Recip) {
             assert_eq!(bits(&mirror), bits(&out), "{f:?} mirrored");
