@@ -1,0 +1,577 @@
+//! Handles of arrays in a program that is being written.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::sync::Arc;
+
+use crate::graph::{Graph, Id};
+use crate::op::{
+    Binary, Broadcast, Compare, Comparison, Concatenate, Lowering, MatMul, Pad, Primitive, Range,
+    ReduceMax, Reshape, Select, Side, Slice, Sum, Transpose, Unary,
+};
+use crate::{Shape, shape};
+
+/// An array of a [`Graph`]. Operators and methods add operations to the graph and return their results;
+/// nothing is computed.
+///
+/// Two arrays that are combined element by element are first broadcast to a common shape: axes are
+/// aligned at the end, and axes of length 1 stretch.
+///
+/// # Panics
+/// When shapes do not fit, at the line that combines them; [`Graph::apply`] documents the rules.
+///
+/// ```
+/// use ansatz_autodiff::Graph;
+/// let g = Graph::new();
+/// let x = g.input(&[5, 3]);
+/// let w = g.input(&[3, 2]);
+/// let y = (x.matmul(w) + 1.0).tanh();
+/// assert_eq!(&y.shape()[..], [5, 2]);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Array<'g> {
+    pub(crate) graph: &'g Graph,
+    pub(crate) id: Id,
+}
+
+impl std::fmt::Debug for Array<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "%{} {}", self.id, self.shape())
+    }
+}
+
+impl<'g> Array<'g> {
+    /// Its shape.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.graph.nodes.borrow().list[self.id as usize]
+            .shape
+            .clone()
+    }
+
+    /// Its graph.
+    #[must_use]
+    pub fn graph(&self) -> &'g Graph {
+        self.graph
+    }
+
+    #[track_caller]
+    fn make(self, primitive: impl Primitive, inputs: &[Self]) -> Self {
+        self.graph.make(Arc::new(primitive), inputs)
+    }
+
+    /// The number that all elements are, if that is known.
+    fn as_number(self) -> Option<f64> {
+        let node = self.graph.node(self.id);
+        match node.primitive.lowering() {
+            Lowering::Constant(values) => {
+                let first = *values.first()?;
+                values
+                    .iter()
+                    .all(|v| v.to_bits() == first.to_bits())
+                    .then_some(first)
+            }
+            Lowering::Broadcast | Lowering::Reshape => self.input(node.inputs[0]).as_number(),
+            _ => None,
+        }
+    }
+
+    fn input(self, id: Id) -> Self {
+        Self {
+            graph: self.graph,
+            id,
+        }
+    }
+
+    /// What is broadcast to give this array.
+    fn source(self) -> Option<Self> {
+        let node = self.graph.node(self.id);
+        match node.primitive.lowering() {
+            Lowering::Broadcast => Some(self.input(node.inputs[0])),
+            _ => None,
+        }
+    }
+
+    /// An array of the same shape, all elements `value`.
+    #[must_use]
+    pub fn filled(self, value: f64) -> Self {
+        self.graph.number(value).broadcast(&self.shape())
+    }
+
+    /// Zeros of the same shape.
+    #[must_use]
+    pub fn zeros(self) -> Self {
+        self.filled(0.0)
+    }
+
+    /// Ones of the same shape.
+    #[must_use]
+    pub fn ones(self) -> Self {
+        self.filled(1.0)
+    }
+
+    #[track_caller]
+    fn unary(self, function: Unary) -> Self {
+        if let Some(value) = self.as_number() {
+            return self.filled(function.at(value));
+        }
+        // Computed before it is copied.
+        if let Some(source) = self.source() {
+            return source.unary(function).broadcast(&self.shape());
+        }
+        self.make(function, &[self])
+    }
+
+    #[track_caller]
+    fn binary(self, other: Self, function: Binary) -> Self {
+        let (a, b) = (self.shape(), other.shape());
+        let Some(shape) = shape::broadcast(&a, &b) else {
+            panic!("{}: {a} and {b} do not broadcast", function.name());
+        };
+        let numbers = (self.as_number(), other.as_number());
+        let folded = match (function, numbers) {
+            (f, (Some(x), Some(y))) => Some(self.graph.number(f.at(x, y))),
+            (Binary::Add, (None, Some(0.0))) | (Binary::Sub, (None, Some(0.0))) => Some(self),
+            (Binary::Add, (Some(0.0), None)) => Some(other),
+            (Binary::Add, (None, Some(c))) => Some(self.shift(c)),
+            (Binary::Add, (Some(c), None)) => Some(other.shift(c)),
+            (Binary::Sub, (None, Some(c))) => Some(self.shift(-c)),
+            (Binary::Sub, (Some(c), None)) => Some((-other).shift(c)),
+            (Binary::Mul, (None, Some(c))) => Some(self.scale(c)),
+            (Binary::Mul, (Some(c), None)) => Some(other.scale(c)),
+            _ => None,
+        };
+        if let Some(array) = folded {
+            return array.broadcast(&shape);
+        }
+        // Computed before they are copied, where both are copies of one shape.
+        if let (Some(x), Some(y)) = (
+            self.source().or((a != shape).then_some(self)),
+            other.source().or((b != shape).then_some(other)),
+        ) && x.shape() == y.shape()
+        {
+            return x.make(function, &[x, y]).broadcast(&shape);
+        }
+        let (x, y) = (self.broadcast(&shape), other.broadcast(&shape));
+        self.make(function, &[x, y])
+    }
+
+    fn scale(self, c: f64) -> Self {
+        if c == 1.0 {
+            return self;
+        }
+        if c == 0.0 {
+            return self.zeros();
+        }
+        if let Lowering::Unary(Unary::Scale(d)) = self.graph.node(self.id).primitive.lowering() {
+            let inner = self.input(self.graph.node(self.id).inputs[0]);
+            return inner.scale(c * d);
+        }
+        self.unary(Unary::Scale(c))
+    }
+
+    fn shift(self, c: f64) -> Self {
+        if c == 0.0 {
+            return self;
+        }
+        self.unary(Unary::Shift(c))
+    }
+
+    /// 1/x.
+    #[must_use]
+    pub fn recip(self) -> Self {
+        self.unary(Unary::Recip)
+    }
+
+    /// √x.
+    #[must_use]
+    pub fn sqrt(self) -> Self {
+        self.unary(Unary::Sqrt)
+    }
+
+    /// eˣ.
+    #[must_use]
+    pub fn exp(self) -> Self {
+        self.unary(Unary::Exp)
+    }
+
+    /// ln x.
+    #[must_use]
+    pub fn ln(self) -> Self {
+        self.unary(Unary::Ln)
+    }
+
+    /// sin x.
+    #[must_use]
+    pub fn sin(self) -> Self {
+        self.unary(Unary::Sin)
+    }
+
+    /// cos x.
+    #[must_use]
+    pub fn cos(self) -> Self {
+        self.unary(Unary::Cos)
+    }
+
+    /// tanh x.
+    #[must_use]
+    pub fn tanh(self) -> Self {
+        self.unary(Unary::Tanh)
+    }
+
+    /// 1/(1 + e⁻ˣ).
+    #[must_use]
+    pub fn sigmoid(self) -> Self {
+        self.unary(Unary::Sigmoid)
+    }
+
+    /// ln(1 + eˣ).
+    #[must_use]
+    pub fn softplus(self) -> Self {
+        self.unary(Unary::Softplus)
+    }
+
+    /// x/(1 + e⁻ˣ).
+    #[must_use]
+    pub fn silu(self) -> Self {
+        self * self.sigmoid()
+    }
+
+    /// The error function.
+    #[must_use]
+    pub fn erf(self) -> Self {
+        self.unary(Unary::Erf)
+    }
+
+    /// x·Φ(x) with the normal distribution function Φ.
+    #[must_use]
+    pub fn gelu(self) -> Self {
+        let phi = (self * std::f64::consts::FRAC_1_SQRT_2).erf();
+        self * (phi + 1.0) * 0.5
+    }
+
+    /// max(x, 0), with derivative 0 at 0.
+    #[must_use]
+    pub fn relu(self) -> Self {
+        let positive = self.zeros().less(self);
+        positive.select(self, self.zeros())
+    }
+
+    /// |x|, with derivative 0 at 0.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        self.unary(Unary::Abs)
+    }
+
+    /// −1, 0 or 1.
+    #[must_use]
+    pub fn sign(self) -> Self {
+        self.unary(Unary::Sign)
+    }
+
+    /// x².
+    #[must_use]
+    pub fn square(self) -> Self {
+        self * self
+    }
+
+    /// xⁿ.
+    #[must_use]
+    pub fn powi(self, n: i32) -> Self {
+        match n {
+            0 => self.ones(),
+            1 => self,
+            2 => self * self,
+            _ => self.unary(Unary::Powi(n)),
+        }
+    }
+
+    /// xᶜ for x > 0.
+    #[must_use]
+    pub fn powf(self, c: f64) -> Self {
+        self.unary(Unary::Powf(c))
+    }
+
+    /// 1 where it is less than `other`, else 0.
+    #[must_use]
+    #[track_caller]
+    pub fn less(self, other: Self) -> Self {
+        self.compare(other, Comparison::Less)
+    }
+
+    /// A comparison, 1 or 0.
+    #[must_use]
+    #[track_caller]
+    pub fn compare(self, other: Self, comparison: Comparison) -> Self {
+        let (a, b) = self.stretched(other);
+        self.make(Compare(comparison), &[a, b])
+    }
+
+    #[track_caller]
+    fn stretched(self, other: Self) -> (Self, Self) {
+        let (a, b) = (self.shape(), other.shape());
+        let Some(shape) = shape::broadcast(&a, &b) else {
+            panic!("{a} and {b} do not broadcast");
+        };
+        (self.broadcast(&shape), other.broadcast(&shape))
+    }
+
+    /// `a` where this array is not 0, else `b`.
+    #[must_use]
+    #[track_caller]
+    pub fn select(self, a: Self, b: Self) -> Self {
+        let (a, b) = a.stretched(b);
+        let (condition, a) = self.stretched(a);
+        let (condition, b) = condition.stretched(b);
+        self.make(Select, &[condition, a, b])
+    }
+
+    /// The larger of two; the derivative is that of the one taken, of `other` where they are equal.
+    #[must_use]
+    #[track_caller]
+    pub fn max(self, other: Self) -> Self {
+        other.less(self).select(self, other)
+    }
+
+    /// The smaller of two; the derivative is that of the one taken, of `other` where they are equal.
+    #[must_use]
+    #[track_caller]
+    pub fn min(self, other: Self) -> Self {
+        self.less(other).select(self, other)
+    }
+
+    /// Copies along new axes in front and axes of length 1.
+    #[must_use]
+    #[track_caller]
+    pub fn broadcast(self, to: &[usize]) -> Self {
+        if self.shape()[..] == *to {
+            return self;
+        }
+        let source = self.source().unwrap_or(self);
+        let to = Shape::new(to);
+        source.make(Broadcast { to }, &[source])
+    }
+
+    /// The same elements in another shape.
+    #[must_use]
+    #[track_caller]
+    pub fn reshape(self, to: &[usize]) -> Self {
+        if self.shape()[..] == *to {
+            return self;
+        }
+        if let Some(value) = self.as_number() {
+            assert_eq!(self.shape().len(), Shape::new(to).len(), "reshape");
+            return self.graph.number(value).broadcast(to);
+        }
+        let to = Shape::new(to);
+        self.make(Reshape { to }, &[self])
+    }
+
+    /// Axes in another order.
+    #[must_use]
+    #[track_caller]
+    pub fn transpose(self, order: &[usize]) -> Self {
+        if order.iter().copied().eq(0..order.len()) && order.len() == self.shape().rank() {
+            return self;
+        }
+        let order = order.to_vec();
+        self.make(Transpose { order }, &[self])
+    }
+
+    /// A block.
+    #[must_use]
+    #[track_caller]
+    pub fn slice(self, ranges: &[Range]) -> Self {
+        let ranges = ranges.to_vec();
+        self.make(Slice { ranges }, &[self])
+    }
+
+    /// Elements `start..end` along an axis.
+    ///
+    /// # Panics
+    /// When there is no such axis, or no such elements.
+    #[must_use]
+    #[track_caller]
+    pub fn narrow(self, axis: usize, start: usize, end: usize) -> Self {
+        let shape = self.shape();
+        assert!(axis < shape.rank() && start <= end, "narrow of {shape}");
+        let mut ranges: Vec<Range> = shape.iter().map(|n| Range::all(*n)).collect();
+        ranges[axis] = Range {
+            start,
+            length: end - start,
+            step: 1,
+        };
+        self.slice(&ranges)
+    }
+
+    /// A block of zeros with this array at `ranges`.
+    #[must_use]
+    #[track_caller]
+    pub fn pad(self, to: &[usize], ranges: &[Range]) -> Self {
+        let (to, ranges) = (Shape::new(to), ranges.to_vec());
+        self.make(Pad { to, ranges }, &[self])
+    }
+
+    /// Arrays one after the other along an axis.
+    ///
+    /// # Panics
+    /// When there are none, or shapes do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn concatenate(arrays: &[Self], axis: usize) -> Self {
+        match arrays {
+            [] => panic!("concatenate needs an array"),
+            [one] => *one,
+            [first, ..] => first.make(Concatenate { axis }, arrays),
+        }
+    }
+
+    /// The sum of all elements.
+    #[must_use]
+    pub fn sum(self) -> Self {
+        let axes: Vec<usize> = (0..self.shape().rank()).collect();
+        self.sum_axes(&axes)
+    }
+
+    /// Sums along axes, which disappear.
+    #[must_use]
+    #[track_caller]
+    pub fn sum_axes(self, axes: &[usize]) -> Self {
+        if axes.is_empty() {
+            return self;
+        }
+        let shape = self.shape();
+        if let Some(value) = self.as_number() {
+            let count: usize = axes.iter().map(|a| shape[*a]).product();
+            let kept: Vec<usize> = (0..shape.rank())
+                .filter(|i| !axes.contains(i))
+                .map(|i| shape[i])
+                .collect();
+            return self.graph.number(value * count as f64).broadcast(&kept);
+        }
+        let mut axes = axes.to_vec();
+        axes.sort_unstable();
+        axes.dedup();
+        self.make(Sum { axes }, &[self])
+    }
+
+    /// The mean of all elements.
+    #[must_use]
+    pub fn mean(self) -> Self {
+        self.sum() * (1.0 / self.shape().len().max(1) as f64)
+    }
+
+    /// The largest along axes, as a constant of differentiation.
+    #[must_use]
+    #[track_caller]
+    pub fn reduce_max(self, axes: &[usize]) -> Self {
+        let axes = axes.to_vec();
+        self.make(ReduceMax { axes }, &[self])
+    }
+
+    /// The transpose of a sum along `axes` of an array of shape `to`.
+    pub(crate) fn spread(self, axes: &[usize], to: &Shape) -> Self {
+        let lengths: Vec<usize> = (0..to.rank())
+            .map(|i| if axes.contains(&i) { 1 } else { to[i] })
+            .collect();
+        self.reshape(&lengths).broadcast(to)
+    }
+
+    /// ln Σ eˣ along axes, without overflow.
+    #[must_use]
+    #[track_caller]
+    pub fn log_sum_exp(self, axes: &[usize]) -> Self {
+        let largest = self.reduce_max(axes);
+        let spread = largest.spread(axes, &self.shape());
+        (self - spread).exp().sum_axes(axes).ln() + largest
+    }
+
+    /// eˣ/Σ eˣ along axes, without overflow.
+    #[must_use]
+    #[track_caller]
+    pub fn softmax(self, axes: &[usize]) -> Self {
+        let largest = self.reduce_max(axes).spread(axes, &self.shape());
+        let e = (self - largest).exp();
+        e * e.sum_axes(axes).recip().spread(axes, &self.shape())
+    }
+
+    /// The matrix product, for each pair of matrices in the last two axes.
+    #[must_use]
+    #[track_caller]
+    pub fn matmul(self, other: Self) -> Self {
+        self.matmul_by(other, Side::Plain, Side::Plain)
+    }
+
+    /// The matrix product with either factor transposed.
+    #[must_use]
+    #[track_caller]
+    pub fn matmul_by(self, other: Self, left: Side, right: Side) -> Self {
+        let product = MatMul { left, right };
+        let shape = product.shape(&[self.shape(), other.shape()]);
+        if let Ok(shape) = &shape
+            && (self.as_number() == Some(0.0) || other.as_number() == Some(0.0))
+        {
+            return self.graph.number(0.0).broadcast(shape);
+        }
+        // Equal rows have equal products.
+        if let (Some(source), Side::Plain, Ok(shape)) = (self.source(), left, &shape)
+            && let [.., k] = source.shape()[..]
+            && source.shape().len() == k
+            && shape.rank() == 2
+        {
+            return source
+                .reshape(&[1, k])
+                .matmul_by(other, left, right)
+                .broadcast(shape);
+        }
+        self.make(product, &[self, other])
+    }
+}
+
+impl Neg for Array<'_> {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        let node = self.graph.node(self.id);
+        match node.primitive.lowering() {
+            Lowering::Unary(Unary::Neg) => self.input(node.inputs[0]),
+            Lowering::Unary(Unary::Scale(c)) => self.input(node.inputs[0]).scale(-c),
+            _ => self.unary(Unary::Neg),
+        }
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident, $on_arrays:expr, $on_number:expr) => {
+        impl $trait for Array<'_> {
+            type Output = Self;
+
+            #[track_caller]
+            fn $method(self, other: Self) -> Self {
+                $on_arrays(self, other)
+            }
+        }
+
+        impl $trait<f64> for Array<'_> {
+            type Output = Self;
+
+            fn $method(self, other: f64) -> Self {
+                $on_number(self, other)
+            }
+        }
+    };
+}
+
+operator!(Add, add, |a: Self, b| a.binary(b, Binary::Add), Self::shift);
+operator!(
+    Sub,
+    sub,
+    |a: Self, b| a.binary(b, Binary::Sub),
+    |a: Self, c: f64| a.shift(-c)
+);
+operator!(Mul, mul, |a: Self, b| a.binary(b, Binary::Mul), Self::scale);
+operator!(
+    Div,
+    div,
+    |a: Self, b: Self| a * b.recip(),
+    |a: Self, c: f64| a.scale(1.0 / c)
+);

@@ -1,0 +1,117 @@
+//! The two types that programs run in: their arithmetic on tiles and their matrix products.
+
+use ansatz_core::Scalar;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+use crate::op::{Binary, Comparison, Side, Unary};
+
+/// `f32` or `f64`.
+pub trait Element: Scalar + sealed::Element {}
+
+impl Element for f32 {}
+impl Element for f64 {}
+
+pub(crate) mod sealed {
+    use super::Gemm;
+    use crate::op::Unary;
+
+    /// What the executor needs of a type.
+    pub trait Element: Sized + Copy + Send + Sync {
+        /// `out ← f(x)`.
+        fn unary(f: Unary, x: &[Self], out: &mut [Self]);
+
+        /// A matrix product.
+        fn gemm(product: Gemm, a: &[Self], b: &[Self], out: &mut [Self]);
+    }
+}
+
+/// Sizes of a matrix product m×k by k×n.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gemm {
+    pub(crate) sides: (Side, Side),
+    pub(crate) m: usize,
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+    /// Whether to add to what is there.
+    pub(crate) add: bool,
+}
+
+macro_rules! element {
+    ($type:ty) => {
+        impl sealed::Element for $type {
+            #[inline(always)]
+            fn unary(f: Unary, x: &[Self], out: &mut [Self]) {
+                let out = &mut out[..x.len()];
+                macro_rules! each {
+                    ($v:ident => $value:expr) => {
+                        for (o, $v) in out.iter_mut().zip(x) {
+                            let $v = *$v;
+                            *o = $value;
+                        }
+                    };
+                }
+                match f {
+                    Unary::Neg => each!(v => -v),
+                    Unary::Recip => each!(v => 1.0 / v),
+                    Unary::Sqrt => each!(v => v.sqrt()),
+                    Unary::Abs => each!(v => v.abs()),
+                    Unary::Scale(c) => {
+                        let c = c as $type;
+                        each!(v => c * v);
+                    }
+                    Unary::Shift(c) => {
+                        let c = c as $type;
+                        each!(v => v + c);
+                    }
+                    other => each!(v => other.at(f64::from(v)) as $type),
+                }
+            }
+
+            fn gemm(p: Gemm, a: &[Self], b: &[Self], out: &mut [Self]) {
+                let matrix = |x, (side, r, c): (Side, usize, usize)| match side {
+                    Side::Plain => MatRef::from_row_major_slice(x, r, c),
+                    Side::Transposed => MatRef::from_row_major_slice(x, c, r).transpose(),
+                };
+                let left = matrix(a, (p.sides.0, p.m, p.k));
+                let right = matrix(b, (p.sides.1, p.k, p.n));
+                let accum = if p.add { Accum::Add } else { Accum::Replace };
+                let out = MatMut::from_row_major_slice_mut(out, p.m, p.n);
+                matmul(out, accum, left, right, 1.0, Par::Seq);
+            }
+        }
+    };
+}
+
+element!(f32);
+element!(f64);
+
+#[inline(always)]
+pub(crate) fn binary<T: Scalar>(f: Binary, a: &[T], b: &[T], out: &mut [T]) {
+    let n = out.len();
+    let (a, b) = (&a[..n], &b[..n]);
+    match f {
+        Binary::Add => (0..n).for_each(|i| out[i] = a[i] + b[i]),
+        Binary::Sub => (0..n).for_each(|i| out[i] = a[i] - b[i]),
+        Binary::Mul => (0..n).for_each(|i| out[i] = a[i] * b[i]),
+    }
+}
+
+#[inline(always)]
+pub(crate) fn compare<T: Scalar>(f: Comparison, a: &[T], b: &[T], out: &mut [T]) {
+    let n = out.len();
+    let (a, b) = (&a[..n], &b[..n]);
+    let one = |holds: bool| if holds { T::one() } else { T::zero() };
+    match f {
+        Comparison::Less => (0..n).for_each(|i| out[i] = one(a[i] < b[i])),
+        Comparison::LessOrEqual => (0..n).for_each(|i| out[i] = one(a[i] <= b[i])),
+        Comparison::Equal => (0..n).for_each(|i| out[i] = one(a[i] == b[i])),
+    }
+}
+
+#[inline(always)]
+pub(crate) fn select<T: Scalar>(c: &[T], a: &[T], b: &[T], out: &mut [T]) {
+    let n = out.len();
+    let (c, a, b) = (&c[..n], &a[..n], &b[..n]);
+    (0..n).for_each(|i| out[i] = if c[i] == T::zero() { b[i] } else { a[i] });
+}

@@ -1,0 +1,409 @@
+//! From the nodes of a block to instructions.
+//!
+//! Elementwise nodes between two heavy ones (matrix products, sums) form one kernel for each shape. What
+//! a later kernel needs is stored if it was costly or is stored anyway, else computed again from what
+//! is stored: reads cost more than additions.
+
+use std::collections::{HashMap, HashSet};
+
+use super::plan::{Product, Sites, product};
+use super::tile::{Action, Kernel, Pattern, Place, TileOp};
+use crate::graph::{Id, Trace};
+use crate::op::Lowering;
+
+/// What a block computes with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Instruction {
+    Fused {
+        kernel: Kernel,
+        loads: Vec<Id>,
+        stores: Vec<Id>,
+    },
+    Product {
+        kind: Option<Product>,
+        a: Id,
+        b: Id,
+        out: Id,
+    },
+    /// Sums along axes; over the batch if the result is reduced.
+    Sum { x: Id, out: Id },
+    /// Anything else, by the primitive's own evaluation.
+    Evaluate { out: Id },
+}
+
+/// The nodes of a block in the order of their ids, and what else it is made of.
+pub(crate) struct Block<'a> {
+    pub(crate) trace: &'a Trace,
+    pub(crate) sites: &'a Sites,
+    pub(crate) nodes: Vec<Id>,
+    /// Nodes whose values are needed outside.
+    pub(crate) wanted: HashSet<Id>,
+}
+
+/// A node, or what it is another view of.
+pub(crate) fn root(trace: &Trace, mut id: Id) -> Id {
+    while matches!(
+        trace.nodes[id as usize].primitive.lowering(),
+        Lowering::Reshape
+    ) {
+        id = trace.nodes[id as usize].inputs[0];
+    }
+    id
+}
+
+fn light(lowering: &Lowering<'_>) -> bool {
+    use Lowering::{Binary, Compare, Select, Unary};
+    matches!(lowering, Unary(_) | Binary(_) | Compare(_) | Select)
+}
+
+fn costly(lowering: &Lowering<'_>) -> bool {
+    matches!(lowering, Lowering::Unary(f) if f.is_expensive())
+}
+
+impl Block<'_> {
+    fn lowering(&self, id: Id) -> Lowering<'_> {
+        self.trace.nodes[id as usize].primitive.lowering()
+    }
+
+    fn inputs(&self, id: Id) -> &[Id] {
+        &self.trace.nodes[id as usize].inputs
+    }
+
+    /// Rows and columns of a node as a kernel sees it.
+    fn extent(&self, id: Id) -> (usize, usize) {
+        let shape = self.trace.shape(id);
+        match (self.sites.of(id).split, shape.first()) {
+            (true, Some(rows)) => (*rows, shape[1..].iter().product()),
+            (false, Some(rows)) if shape.rank() > 1 => (*rows, shape[1..].iter().product()),
+            _ => (1, shape.len()),
+        }
+    }
+
+    /// How a kernel over `consumer`'s shape reads `id`, and from where; `None` if it cannot.
+    pub(crate) fn view(&self, id: Id, consumer: Id) -> Option<(Id, Pattern)> {
+        let at = root(self.trace, id);
+        if !matches!(self.lowering(at), Lowering::Broadcast) {
+            return Some((at, Pattern::Full));
+        }
+        let source = root(self.trace, self.inputs(at)[0]);
+        let (rows, columns) = self.extent(consumer);
+        let len = self.trace.shape(source).len();
+        if len == 1 {
+            return Some((source, Pattern::Scalar));
+        }
+        let shape = self.trace.shape(self.inputs(at)[0]);
+        let last = shape.last().copied().unwrap_or(1);
+        if self.trace.shape(at).len() == rows * columns && rows > 1 {
+            let width = self.trace.shape(at).last().copied().unwrap_or(1);
+            if len == columns && last == width && shape.iter().product::<usize>() == columns {
+                let stretched_front =
+                    shape.rank() < self.trace.shape(at).rank() || shape.first() == Some(&1);
+                if stretched_front && self.trailing(at, columns) {
+                    return Some((source, Pattern::Row));
+                }
+            }
+            if len == rows && shape.first() == Some(&rows) {
+                return Some((source, Pattern::Column));
+            }
+        }
+        None
+    }
+
+    /// Whether the source of a broadcast has all trailing axes at their full length.
+    fn trailing(&self, broadcast: Id, columns: usize) -> bool {
+        let from = self.trace.shape(self.inputs(broadcast)[0]);
+        let to = self.trace.shape(broadcast);
+        let rest = &to[1..];
+        let skip = from.rank().saturating_sub(rest.len());
+        from[skip..] == rest[rest.len() - (from.rank() - skip)..]
+            && from[skip..].iter().product::<usize>() == columns
+    }
+
+    /// The instructions, in order.
+    pub(crate) fn instructions(&self) -> Vec<Instruction> {
+        let here: HashSet<Id> = self.nodes.iter().copied().collect();
+        let mut stage: HashMap<Id, usize> = HashMap::new();
+        let mut materialised: HashSet<Id> = HashSet::new();
+        for id in &self.nodes {
+            let lowering = self.lowering(*id);
+            let mut at = 0;
+            for input in self.inputs(*id) {
+                let Some(s) = stage.get(input) else { continue };
+                let from_light = light(&self.lowering(root(self.trace, *input)));
+                let barrier = match (light(&lowering), &lowering) {
+                    (true, _) => !from_light,
+                    // A copy of a kernel's result waits for the kernel; views come for free.
+                    (_, Lowering::Broadcast) => from_light,
+                    _ => false,
+                };
+                at = at.max(s + usize::from(barrier));
+            }
+            // A broadcast passes the barrier of what it copies on to its readers.
+            if matches!(lowering, Lowering::Broadcast) {
+                let source = root(self.trace, self.inputs(*id)[0]);
+                if here.contains(&source) && !light(&self.lowering(source)) {
+                    at = at.max(stage.get(&source).copied().unwrap_or(0));
+                }
+            }
+            stage.insert(*id, at);
+        }
+        let stored = self.stored(&here, &stage, &mut materialised);
+        let mut list = Vec::new();
+        let last = stage.values().copied().max().unwrap_or(0);
+        for s in 0..=last {
+            self.kernels(s, &stage, &stored, &here, &mut list);
+            for id in self.nodes.iter().filter(|id| stage[id] == s) {
+                match self.lowering(*id) {
+                    Lowering::MatMul(m) => {
+                        let inputs = self.inputs(*id);
+                        let split: Vec<bool> =
+                            inputs.iter().map(|i| self.sites.of(*i).split).collect();
+                        let shapes: Vec<_> = inputs.iter().map(|i| self.trace.shape(*i)).collect();
+                        list.push(Instruction::Product {
+                            kind: product(m, &split, &shapes),
+                            a: inputs[0],
+                            b: inputs[1],
+                            out: *id,
+                        });
+                    }
+                    Lowering::Sum(_) => list.push(Instruction::Sum {
+                        x: self.inputs(*id)[0],
+                        out: *id,
+                    }),
+                    Lowering::Broadcast if materialised.contains(id) => {
+                        list.push(Instruction::Evaluate { out: *id });
+                    }
+                    Lowering::Other => list.push(Instruction::Evaluate { out: *id }),
+                    _ => {}
+                }
+            }
+        }
+        list
+    }
+
+    /// Light nodes that get an array; broadcasts that must be written out go to `materialised`.
+    fn stored(
+        &self,
+        here: &HashSet<Id>,
+        stage: &HashMap<Id, usize>,
+        materialised: &mut HashSet<Id>,
+    ) -> HashSet<Id> {
+        let mut stored: HashSet<Id> = HashSet::new();
+        let mut need = |id: Id| {
+            let id = root(self.trace, id);
+            match self.lowering(id) {
+                Lowering::Broadcast => {
+                    materialised.insert(id);
+                    stored.insert(root(self.trace, self.inputs(id)[0]));
+                }
+                _ => {
+                    stored.insert(id);
+                }
+            }
+        };
+        for id in self.wanted.iter().filter(|id| here.contains(id)) {
+            need(*id);
+        }
+        for id in &self.nodes {
+            let lowering = self.lowering(*id);
+            if matches!(lowering, Lowering::Reshape | Lowering::Broadcast) {
+                continue;
+            }
+            for input in self.inputs(*id) {
+                if !light(&lowering) {
+                    need(*input);
+                    continue;
+                }
+                match self.view(*input, *id) {
+                    // A copy in another pattern than rows and columns is written out.
+                    None => need(*input),
+                    Some((source, pattern)) if pattern != Pattern::Full => need(source),
+                    Some(_) => {}
+                }
+            }
+        }
+        // Costly results that a later kernel reads, found from the end: what is computed again asks for
+        // its own inputs.
+        let mut again: Vec<(Id, usize)> = Vec::new();
+        for id in &self.nodes {
+            if light(&self.lowering(*id)) {
+                again.push((*id, stage[id]));
+            }
+        }
+        let mut seen: HashSet<(Id, usize)> = HashSet::new();
+        while let Some((id, at)) = again.pop() {
+            for input in self.inputs(id) {
+                let Some((source, Pattern::Full)) = self.view(*input, id) else {
+                    continue;
+                };
+                let inner = light(&self.lowering(source)) && here.contains(&source);
+                if !inner || stage[&source] == at || stored.contains(&source) {
+                    continue;
+                }
+                if costly(&self.lowering(source)) {
+                    stored.insert(source);
+                } else if seen.insert((source, at)) {
+                    again.push((source, at));
+                }
+            }
+        }
+        stored
+    }
+
+    /// The kernels of a stage, one for each shape.
+    fn kernels(
+        &self,
+        s: usize,
+        stage: &HashMap<Id, usize>,
+        stored: &HashSet<Id>,
+        here: &HashSet<Id>,
+        list: &mut Vec<Instruction>,
+    ) {
+        let mut shapes: Vec<(usize, usize)> = Vec::new();
+        let ends: Vec<Id> = self
+            .nodes
+            .iter()
+            .copied()
+            .filter(|id| stage[id] == s && stored.contains(id) && light(&self.lowering(*id)))
+            .collect();
+        for id in &ends {
+            if !shapes.contains(&self.extent(*id)) {
+                shapes.push(self.extent(*id));
+            }
+        }
+        for shape in shapes {
+            let ends: Vec<Id> = ends
+                .iter()
+                .copied()
+                .filter(|id| self.extent(*id) == shape)
+                .collect();
+            let mut builder = KernelBuilder {
+                block: self,
+                stage,
+                stored,
+                here,
+                at: s,
+                order: Vec::new(),
+                placed: HashSet::new(),
+                loads: Vec::new(),
+            };
+            for id in &ends {
+                builder.visit(*id);
+            }
+            list.push(builder.finish(&ends, shape.1));
+        }
+    }
+}
+
+struct KernelBuilder<'a> {
+    block: &'a Block<'a>,
+    stage: &'a HashMap<Id, usize>,
+    stored: &'a HashSet<Id>,
+    here: &'a HashSet<Id>,
+    at: usize,
+    /// Nodes that the kernel computes.
+    order: Vec<Id>,
+    placed: HashSet<Id>,
+    loads: Vec<(Id, Pattern)>,
+}
+
+impl KernelBuilder<'_> {
+    /// Whether the kernel computes the node, rather than read it.
+    fn computes(&self, id: Id) -> bool {
+        light(&self.block.lowering(id))
+            && self.here.contains(&id)
+            && (self.stage[&id] == self.at || !self.stored.contains(&id))
+    }
+
+    fn visit(&mut self, id: Id) {
+        if !self.placed.insert(id) {
+            return;
+        }
+        for input in self.block.inputs(id).to_vec() {
+            // What has no pattern was written out, and is read like any array.
+            let view = self.block.view(input, id);
+            let (source, pattern) = view.unwrap_or((root(self.block.trace, input), Pattern::Full));
+            if pattern == Pattern::Full && self.computes(source) {
+                self.visit(source);
+            } else if !self.loads.contains(&(source, pattern)) {
+                self.loads.push((source, pattern));
+            }
+        }
+        self.order.push(id);
+    }
+
+    fn finish(self, ends: &[Id], width: usize) -> Instruction {
+        let block = self.block;
+        let mut last_use: HashMap<Id, usize> = HashMap::new();
+        let place_of = |input: Id, id: Id| {
+            let view = block.view(input, id);
+            view.unwrap_or((root(block.trace, input), Pattern::Full))
+        };
+        for (i, id) in self.order.iter().enumerate() {
+            for input in block.inputs(*id) {
+                last_use.insert(place_of(*input, *id).0, i);
+            }
+        }
+        let mut free: Vec<usize> = Vec::new();
+        let mut registers = 0;
+        let mut places: HashMap<Id, Place> = HashMap::new();
+        let mut ops = Vec::new();
+        for (i, id) in self.order.iter().enumerate() {
+            let mut inputs = [Place::Register(0); 3];
+            for (slot, input) in inputs.iter_mut().zip(block.inputs(*id)) {
+                let (source, pattern) = place_of(*input, *id);
+                let load = self.loads.iter().position(|l| *l == (source, pattern));
+                *slot = match (places.get(&source), pattern) {
+                    (Some(place), Pattern::Full) => *place,
+                    _ => Place::Load(load.unwrap_or(0)),
+                };
+            }
+            let output = match ends.iter().position(|e| e == id) {
+                Some(k) => Place::Store(k),
+                None => Place::Register(free.pop().unwrap_or_else(|| {
+                    registers += 1;
+                    registers - 1
+                })),
+            };
+            let action = match block.lowering(*id) {
+                Lowering::Unary(f) => Action::Unary(f),
+                Lowering::Binary(f) => Action::Binary(f),
+                Lowering::Compare(f) => Action::Compare(f),
+                Lowering::Select => Action::Select,
+                _ => Action::Copy,
+            };
+            ops.push(TileOp {
+                action,
+                inputs,
+                output,
+            });
+            places.insert(*id, output);
+            // Registers whose value is used here for the last time are free for the next node.
+            let mut ended: Vec<Id> = block
+                .inputs(*id)
+                .iter()
+                .map(|input| place_of(*input, *id).0)
+                .filter(|source| last_use.get(source) == Some(&i))
+                .collect();
+            ended.sort_unstable();
+            ended.dedup();
+            for source in ended {
+                if let Some(Place::Register(r)) = places.get(&source) {
+                    free.push(*r);
+                }
+            }
+        }
+        let (loads, patterns) = self.loads.into_iter().unzip();
+        Instruction::Fused {
+            kernel: Kernel {
+                ops,
+                loads: patterns,
+                stores: ends.len(),
+                registers,
+                width,
+            },
+            loads,
+            stores: ends.to_vec(),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Tangents.
+
+use std::collections::HashMap;
+
+use super::between;
+use crate::Array;
+use crate::graph::Id;
+use crate::op::Rule;
+
+/// Derivatives of `outputs` when each (x, ẋ) of `directions` moves x along ẋ.
+///
+/// # Panics
+/// When a direction has another shape than its array.
+///
+/// ```
+/// use ansatz_autodiff::{Graph, jvp};
+/// let g = Graph::new();
+/// let x = g.input(&[3]);
+/// let dy = jvp(&[x.sin()], &[(x, x.ones())])[0];
+/// assert_eq!(&dy.shape()[..], [3]);
+/// ```
+#[must_use]
+pub fn jvp<'g>(outputs: &[Array<'g>], directions: &[(Array<'g>, Array<'g>)]) -> Vec<Array<'g>> {
+    let mut tangents: HashMap<Id, Array<'g>> = HashMap::new();
+    for (x, dx) in directions {
+        assert_eq!(
+            x.shape(),
+            dx.shape(),
+            "a direction must have its array's shape"
+        );
+        tangents.insert(x.id, *dx);
+    }
+    let inputs: Vec<Array<'g>> = directions.iter().map(|(x, _)| *x).collect();
+    for id in between(outputs, &inputs) {
+        if tangents.contains_key(&id) {
+            continue;
+        }
+        let graph = outputs[0].graph;
+        let node = graph.node(id);
+        let args: Vec<Array<'g>> = node
+            .inputs
+            .iter()
+            .map(|i| Array { graph, id: *i })
+            .collect();
+        let d = |i: usize| tangents.get(&node.inputs[i]).copied();
+        let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
+        let tangent = match node.primitive.rule() {
+            Rule::Constant => None,
+            Rule::Linear => linear(&args, (0..args.len()).map(d), make),
+            Rule::Bilinear => {
+                let left = d(0).map(|da| make(&[da, args[1]]));
+                let right = d(1).map(|db| make(&[args[0], db]));
+                sum(left, right)
+            }
+            Rule::Scalar => d(0).map(|dx| {
+                let y = Array { graph, id };
+                dx * node.primitive.derivative(args[0], y)
+            }),
+            Rule::Chosen => chosen(&args, d(1), d(2)),
+        };
+        if let Some(tangent) = tangent {
+            tangents.insert(id, tangent);
+        }
+    }
+    let tangent = |y: &Array<'g>| tangents.get(&y.id).copied().unwrap_or_else(|| y.zeros());
+    outputs.iter().map(tangent).collect()
+}
+
+/// A linear map of what is there, with zeros for what is not; nothing for nothing.
+pub(super) fn linear<'g>(
+    args: &[Array<'g>],
+    parts: impl Iterator<Item = Option<Array<'g>>>,
+    make: impl Fn(&[Array<'g>]) -> Array<'g>,
+) -> Option<Array<'g>> {
+    let parts: Vec<Option<Array<'g>>> = parts.collect();
+    if parts.iter().all(Option::is_none) {
+        return None;
+    }
+    let filled: Vec<Array<'g>> = parts
+        .iter()
+        .zip(args)
+        .map(|(part, x)| part.unwrap_or_else(|| x.zeros()))
+        .collect();
+    Some(simplified(&filled, make))
+}
+
+/// The map of a sum or difference with a zero is not worth a node.
+fn simplified<'g>(args: &[Array<'g>], make: impl Fn(&[Array<'g>]) -> Array<'g>) -> Array<'g> {
+    use crate::op::{Binary, Lowering, Unary};
+    let made = make(args);
+    let node = made.graph.node(made.id);
+    match (node.primitive.lowering(), args) {
+        (Lowering::Binary(Binary::Add), [a, b]) => *a + *b,
+        (Lowering::Binary(Binary::Sub), [a, b]) => *a - *b,
+        (Lowering::Unary(Unary::Neg), [a]) => -*a,
+        (Lowering::Unary(Unary::Scale(c)), [a]) => *a * c,
+        (Lowering::Broadcast, [a]) => a.broadcast(&made.shape()),
+        (Lowering::Reshape, [a]) => a.reshape(&made.shape()),
+        (Lowering::Sum(axes), [a]) => a.sum_axes(axes),
+        _ => made,
+    }
+}
+
+pub(super) fn sum<'g>(a: Option<Array<'g>>, b: Option<Array<'g>>) -> Option<Array<'g>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
+    }
+}
+
+pub(super) fn chosen<'g>(
+    args: &[Array<'g>],
+    a: Option<Array<'g>>,
+    b: Option<Array<'g>>,
+) -> Option<Array<'g>> {
+    if a.is_none() && b.is_none() {
+        return None;
+    }
+    let or_zero = |x: Option<Array<'g>>| x.unwrap_or_else(|| args[1].zeros());
+    Some(args[0].select(or_zero(a), or_zero(b)))
+}

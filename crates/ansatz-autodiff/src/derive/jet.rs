@@ -1,0 +1,173 @@
+//! Taylor coefficients along a line.
+//!
+//! With x(s) = Σ xₖ sᵏ, each node's yₖ follows from those of its inputs: linear maps act on coefficients,
+//! products convolve them, and for y = f(x) the identity y' = f'(x)·x' gives
+//! k·yₖ = Σ_{j=1..k} j·xⱼ·pₖ₋ⱼ, where p = f'(x) is an array program whose coefficients of lower order
+//! follow in the same way.
+//!
+//! Reference: A. Griewank, A. Walther, *Evaluating derivatives*, 2nd edition, 2008, section 13.2.
+
+use std::collections::{HashMap, HashSet};
+
+use super::between;
+use super::forward::{chosen, linear, sum};
+use crate::Array;
+use crate::graph::{Graph, Id};
+use crate::op::Rule;
+
+/// Taylor coefficients 0 to `order` of each output, when every x of `lines` moves along
+/// x + c₁·s + c₂·s² + …; (x, [c₁, c₂, …]). Coefficient k is the k-th derivative over k!.
+///
+/// # Panics
+/// When a coefficient has another shape than its array.
+///
+/// ```
+/// use ansatz_autodiff::{Graph, Options, Program, jet};
+/// let g = Graph::new();
+/// let x = g.input(&[]);
+/// let y = jet(&[x.exp()], &[(x, &[x.ones()])], 3).remove(0);
+/// let program = Program::<f64>::compile(&g.finish(&[y[3]]), &Options::default())?;
+/// let mut third = [0.0];
+/// program.run(&[&[1.0]], &mut [&mut third])?;
+/// assert!((third[0] - 1.0_f64.exp() / 6.0).abs() < 1e-15);
+/// # Ok::<(), ansatz_autodiff::AutodiffError>(())
+/// ```
+#[must_use]
+pub fn jet<'g>(
+    outputs: &[Array<'g>],
+    lines: &[(Array<'g>, &[Array<'g>])],
+    order: usize,
+) -> Vec<Vec<Array<'g>>> {
+    let Some(first) = outputs.first() else {
+        return Vec::new();
+    };
+    let inputs: Vec<Array<'g>> = lines.iter().map(|(x, _)| *x).collect();
+    let path = between(outputs, &inputs);
+    let mut series = Series {
+        graph: first.graph,
+        known: HashMap::new(),
+        moved: path.iter().copied().collect(),
+        original: first.graph.len() as Id,
+    };
+    for (x, coefficients) in lines {
+        for k in 1..=order {
+            let c = coefficients.get(k - 1).copied();
+            if let Some(c) = c {
+                assert_eq!(
+                    c.shape(),
+                    x.shape(),
+                    "a coefficient must have its array's shape"
+                );
+            }
+            series.known.insert((x.id, k), c);
+        }
+    }
+    // In order, so that recursion stays shallow.
+    for id in path {
+        for k in 1..=order {
+            series.coefficient(id, k);
+        }
+    }
+    outputs
+        .iter()
+        .map(|y| {
+            let rest = (1..=order).map(|k| {
+                let c = series.coefficient(y.id, k);
+                c.unwrap_or_else(|| y.zeros())
+            });
+            std::iter::once(*y).chain(rest).collect()
+        })
+        .collect()
+}
+
+struct Series<'g> {
+    graph: &'g Graph,
+    /// Coefficients worked out; `None` is zero.
+    known: HashMap<(Id, usize), Option<Array<'g>>>,
+    /// Nodes of the original program that the lines move.
+    moved: HashSet<Id>,
+    /// Nodes from here on were made by derivative rules.
+    original: Id,
+}
+
+impl<'g> Series<'g> {
+    fn coefficient(&mut self, id: Id, k: usize) -> Option<Array<'g>> {
+        let graph = self.graph;
+        if k == 0 {
+            return Some(Array { graph, id });
+        }
+        if let Some(known) = self.known.get(&(id, k)) {
+            return *known;
+        }
+        let coefficient = if id < self.original && !self.moved.contains(&id) {
+            None
+        } else {
+            self.work_out(id, k)
+        };
+        self.known.insert((id, k), coefficient);
+        coefficient
+    }
+
+    fn work_out(&mut self, id: Id, k: usize) -> Option<Array<'g>> {
+        let graph = self.graph;
+        let node = graph.node(id);
+        let args: Vec<Array<'g>> = node
+            .inputs
+            .iter()
+            .map(|i| Array { graph, id: *i })
+            .collect();
+        let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
+        match node.primitive.rule() {
+            Rule::Constant => None,
+            Rule::Linear => {
+                let parts: Vec<_> = args.iter().map(|a| self.coefficient(a.id, k)).collect();
+                linear(&args, parts.into_iter(), make)
+            }
+            Rule::Bilinear => {
+                let mut total = None;
+                for i in 0..=k {
+                    let a = self.coefficient(args[0].id, i);
+                    let b = self.coefficient(args[1].id, k - i);
+                    if let (Some(a), Some(b)) = (a, b) {
+                        total = sum(total, Some(product(&node.primitive, a, b)));
+                    }
+                }
+                total
+            }
+            Rule::Scalar => {
+                let y = Array { graph, id };
+                let p = node.primitive.derivative(args[0], y);
+                let mut total = None;
+                for j in 1..=k {
+                    let x = self.coefficient(args[0].id, j);
+                    let p = self.coefficient(p.id, k - j);
+                    if let (Some(x), Some(p)) = (x, p) {
+                        total = sum(total, Some(x * p * (j as f64 / k as f64)));
+                    }
+                }
+                total
+            }
+            Rule::Chosen => {
+                let (a, b) = (
+                    self.coefficient(args[1].id, k),
+                    self.coefficient(args[2].id, k),
+                );
+                chosen(&args, a, b)
+            }
+        }
+    }
+}
+
+/// A bilinear primitive on other factors, by the operators that know how to simplify.
+pub(super) fn product<'g>(
+    primitive: &std::sync::Arc<dyn crate::op::Primitive>,
+    a: Array<'g>,
+    b: Array<'g>,
+) -> Array<'g> {
+    use crate::op::{Binary, Lowering};
+    match primitive.lowering() {
+        Lowering::Binary(Binary::Mul) => a * b,
+        Lowering::MatMul(m) => a.matmul_by(b, m.left, m.right),
+        _ => a.graph.make(primitive.clone(), &[a, b]),
+    }
+}

@@ -1,0 +1,96 @@
+//! Cotangents.
+
+use std::collections::HashMap;
+
+use super::{between, forward};
+use crate::Array;
+use crate::graph::Id;
+use crate::op::Rule;
+
+/// Σ (∂y/∂x)ᵀ·ȳ over all (y, ȳ) of `outputs`, for each x of `inputs`.
+///
+/// # Panics
+/// When a cotangent has another shape than its array.
+#[must_use]
+pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<Array<'g>> {
+    let mut bars: HashMap<Id, Array<'g>> = HashMap::new();
+    let add = |bars: &mut HashMap<Id, Array<'g>>, id: Id, bar: Array<'g>| {
+        let sum = bars.get(&id).map_or(bar, |known| *known + bar);
+        bars.insert(id, sum);
+    };
+    for (y, bar) in outputs {
+        assert_eq!(
+            y.shape(),
+            bar.shape(),
+            "a cotangent must have its array's shape"
+        );
+        add(&mut bars, y.id, *bar);
+    }
+    let ends: Vec<Array<'g>> = outputs.iter().map(|(y, _)| *y).collect();
+    let order = between(&ends, inputs);
+    let on: std::collections::HashSet<Id> = order.iter().copied().collect();
+    for id in order.iter().rev() {
+        let (Some(bar), false) = (bars.get(id).copied(), inputs.iter().any(|x| x.id == *id)) else {
+            continue;
+        };
+        let graph = bar.graph;
+        let node = graph.node(*id);
+        let args: Vec<Array<'g>> = node
+            .inputs
+            .iter()
+            .map(|i| Array { graph, id: *i })
+            .collect();
+        for (i, arg) in args.iter().enumerate() {
+            if !on.contains(&arg.id) {
+                continue;
+            }
+            let part = match node.primitive.rule() {
+                Rule::Constant => continue,
+                Rule::Chosen if i == 0 => continue,
+                Rule::Scalar => {
+                    let y = Array { graph, id: *id };
+                    bar * node.primitive.derivative(*arg, y)
+                }
+                Rule::Linear | Rule::Bilinear | Rule::Chosen => {
+                    node.primitive.transpose(i, bar, &args)
+                }
+            };
+            add(&mut bars, arg.id, part);
+        }
+    }
+    let bar = |x: &Array<'g>| bars.get(&x.id).copied().unwrap_or_else(|| x.zeros());
+    inputs.iter().map(bar).collect()
+}
+
+/// The gradient of a number with respect to each of `inputs`.
+///
+/// # Panics
+/// When `y` has more than one element.
+///
+/// ```
+/// use ansatz_autodiff::{Graph, Options, Program, gradient};
+/// let g = Graph::new();
+/// let x = g.input(&[2]);
+/// let y = (x * x * x).sum();
+/// let dy = gradient(y, &[x])[0];
+/// let program = Program::<f64>::compile(&g.finish(&[y, dy]), &Options::default())?;
+/// let (mut value, mut slope) = ([0.0], [0.0; 2]);
+/// program.run(&[&[1.0, 2.0]], &mut [&mut value, &mut slope])?;
+/// assert_eq!((value, slope), ([9.0], [3.0, 12.0]));
+/// # Ok::<(), ansatz_autodiff::AutodiffError>(())
+/// ```
+#[must_use]
+pub fn gradient<'g>(y: Array<'g>, inputs: &[Array<'g>]) -> Vec<Array<'g>> {
+    assert_eq!(y.shape().len(), 1, "the gradient of a number");
+    vjp(&[(y, y.ones())], inputs)
+}
+
+/// H·v, H being the Hessian of the number `y` with respect to `x`: forward over reverse.
+///
+/// # Panics
+/// When `y` has more than one element, or `v` another shape than `x`.
+#[must_use]
+pub fn hessian_product<'g>(y: Array<'g>, x: Array<'g>, v: Array<'g>) -> Array<'g> {
+    let slope = gradient(y, &[x]);
+    forward::jvp(&slope, &[(x, v)])[0]
+}

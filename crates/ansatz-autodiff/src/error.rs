@@ -1,0 +1,44 @@
+//! What building and running a program can fail with.
+
+use thiserror::Error;
+
+/// A program could not be compiled or run.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum AutodiffError {
+    /// As many slices as inputs (or outputs) are needed.
+    #[error("{what}: {got} given, {expected} needed")]
+    Count {
+        /// What was counted.
+        what: &'static str,
+        /// Number needed.
+        expected: usize,
+        /// Number given.
+        got: usize,
+    },
+    /// A slice of the wrong length.
+    #[error("{what} {index} has {got} elements, its shape {shape} has {expected}")]
+    Length {
+        /// Input or output.
+        what: &'static str,
+        /// Which one.
+        index: usize,
+        /// Its shape in the program.
+        shape: String,
+        /// Elements needed.
+        expected: usize,
+        /// Elements given.
+        got: usize,
+    },
+    /// The program needs more memory than it may take.
+    #[error(
+        "the program needs {needed} bytes, {limit} are allowed: raise Options::memory, take smaller \
+         batches or a smaller Options::chunk"
+    )]
+    Memory {
+        /// Bytes needed.
+        needed: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+}

@@ -1,0 +1,128 @@
+//! Primitives: what array programs are made of.
+//!
+//! A primitive says what shape it gives, how it is evaluated, and how it is differentiated. Derivatives
+//! are written as array programs again, so they can be differentiated to any order. One statement
+//! serves all modes:
+//!
+//! | [`Rule`] | what the primitive states | follows |
+//! |---|---|---|
+//! | `Linear` | its transpose | tangents and Taylor coefficients by itself, cotangents by the transpose |
+//! | `Bilinear` | both transposes | product rules; Cauchy products for Taylor coefficients |
+//! | `Scalar` | f'(x), as an expression of x and y | chain rules; k·yₖ = Σ j·xⱼ·f'ₖ₋ⱼ for Taylor coefficients |
+//! | `Chosen` | nothing | derivatives pass along the branch taken |
+//! | `Constant` | nothing | zero |
+//!
+//! Reference: A. Griewank, A. Walther, *Evaluating derivatives*, 2nd edition, 2008, chapter 13.
+
+mod choice;
+mod leaf;
+mod matmul;
+mod movement;
+mod scalar;
+mod sum;
+
+use std::any::Any;
+use std::fmt::Debug;
+
+pub use choice::{Compare, Comparison, Select};
+pub use leaf::{Constant, Input};
+pub use matmul::{MatMul, Side};
+pub use movement::{Broadcast, Concatenate, Pad, Range, Reshape, Slice, Transpose};
+pub use scalar::{Binary, Unary};
+pub use sum::{ReduceMax, Sum};
+
+use crate::{Array, Shape};
+
+/// How a primitive is differentiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Linear in all inputs together; [`Primitive::transpose`] is needed.
+    Linear,
+    /// Linear in each of two inputs; [`Primitive::transpose`] is needed.
+    Bilinear,
+    /// A function of each element of one input; [`Primitive::derivative`] is needed.
+    Scalar,
+    /// The first input chooses between the second and the third.
+    Chosen,
+    /// The derivative is zero wherever it exists.
+    Constant,
+}
+
+/// What the compiler knows how to make fast.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Lowering<'a> {
+    /// A program's input.
+    Input {
+        /// Which one.
+        index: usize,
+        /// Whether the first axis may be split.
+        batched: bool,
+    },
+    /// Known elements.
+    Constant(&'a [f64]),
+    /// A function of each element.
+    Unary(Unary),
+    /// A function of each two elements of arrays of the same shape.
+    Binary(Binary),
+    /// A comparison of each two elements.
+    Compare(Comparison),
+    /// One of two elements.
+    Select,
+    /// Copies along new or stretched axes.
+    Broadcast,
+    /// The same elements in another shape.
+    Reshape,
+    /// Sums along axes.
+    Sum(&'a [usize]),
+    /// A matrix product, with either factor transposed.
+    MatMul(MatMul),
+    /// Nothing in particular: [`Primitive::evaluate`] does it.
+    Other,
+}
+
+/// An operation on arrays.
+pub trait Primitive: Any + Debug + Send + Sync {
+    /// Its name in printed programs.
+    fn name(&self) -> &'static str;
+
+    /// Its parameters as numbers: two primitives of one type with the same parameters do the same.
+    /// `None` if that cannot be said; such a primitive is never shared.
+    fn parameters(&self) -> Option<Vec<u64>>;
+
+    /// Shape of the result.
+    ///
+    /// # Errors
+    /// What is wrong with the inputs' shapes.
+    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String>;
+
+    /// How it is differentiated.
+    fn rule(&self) -> Rule;
+
+    /// For [`Rule::Scalar`]: f'(x), given x and y = f(x).
+    fn derivative<'g>(&self, x: Array<'g>, y: Array<'g>) -> Array<'g> {
+        let _ = x;
+        y
+    }
+
+    /// For linear and bilinear primitives: the cotangent of input `i` from that of the result.
+    fn transpose<'g>(&self, i: usize, bar: Array<'g>, inputs: &[Array<'g>]) -> Array<'g> {
+        let _ = (i, inputs);
+        bar
+    }
+
+    /// What the compiler may make of it.
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Other
+    }
+
+    /// Writes the result, row by row, in double precision.
+    fn evaluate(&self, inputs: &[(&[f64], &Shape)], out: (&mut [f64], &Shape));
+
+    /// Floating-point operations.
+    fn flops(&self, inputs: &[&Shape], out: &Shape) -> u64 {
+        let _ = inputs;
+        out.len() as u64
+    }
+}

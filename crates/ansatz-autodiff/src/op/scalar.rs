@@ -1,0 +1,240 @@
+//! Functions of single elements.
+//!
+//! A function is one line in each of three matches: its name, its value, its derivative.
+
+use super::{Lowering, Primitive, Rule};
+use crate::{Array, Shape};
+
+/// Functions of one number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Unary {
+    /// −x.
+    Neg,
+    /// 1/x.
+    Recip,
+    /// √x.
+    Sqrt,
+    /// eˣ.
+    Exp,
+    /// ln x.
+    Ln,
+    /// sin x.
+    Sin,
+    /// cos x.
+    Cos,
+    /// tanh x.
+    Tanh,
+    /// 1/(1 + e⁻ˣ).
+    Sigmoid,
+    /// ln(1 + eˣ).
+    Softplus,
+    /// 2/√π ∫₀ˣ e^{−t²} dt.
+    Erf,
+    /// |x|.
+    Abs,
+    /// −1, 0 or 1.
+    Sign,
+    /// c·x for a number c.
+    Scale(f64),
+    /// x + c for a number c.
+    Shift(f64),
+    /// xⁿ for a whole number n.
+    Powi(i32),
+    /// xᶜ for a number c, x > 0.
+    Powf(f64),
+}
+
+impl Unary {
+    /// The value at `x`.
+    #[must_use]
+    pub fn at(self, x: f64) -> f64 {
+        match self {
+            Self::Neg => -x,
+            Self::Recip => 1.0 / x,
+            Self::Sqrt => x.sqrt(),
+            Self::Exp => x.exp(),
+            Self::Ln => x.ln(),
+            Self::Sin => x.sin(),
+            Self::Cos => x.cos(),
+            Self::Tanh => x.tanh(),
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+            Self::Erf => libm::erf(x),
+            Self::Abs => x.abs(),
+            Self::Sign if x > 0.0 => 1.0,
+            Self::Sign if x < 0.0 => -1.0,
+            Self::Sign => x * 0.0,
+            Self::Scale(c) => c * x,
+            Self::Shift(c) => x + c,
+            Self::Powi(n) => x.powi(n),
+            Self::Powf(c) => x.powf(c),
+        }
+    }
+
+    /// Whether it costs some ten times a multiplication.
+    pub(crate) fn is_expensive(self) -> bool {
+        use Unary::{Abs, Neg, Powi, Scale, Shift, Sign};
+        !matches!(self, Neg | Abs | Sign | Scale(_) | Shift(_) | Powi(-4..=4))
+    }
+}
+
+impl Primitive for Unary {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Neg => "neg",
+            Self::Recip => "recip",
+            Self::Sqrt => "sqrt",
+            Self::Exp => "exp",
+            Self::Ln => "ln",
+            Self::Sin => "sin",
+            Self::Cos => "cos",
+            Self::Tanh => "tanh",
+            Self::Sigmoid => "sigmoid",
+            Self::Softplus => "softplus",
+            Self::Erf => "erf",
+            Self::Abs => "abs",
+            Self::Sign => "sign",
+            Self::Scale(_) => "scale",
+            Self::Shift(_) => "shift",
+            Self::Powi(_) => "powi",
+            Self::Powf(_) => "powf",
+        }
+    }
+
+    fn parameters(&self) -> Option<Vec<u64>> {
+        let name = self.name().bytes().fold(0, |h: u64, b| {
+            h.wrapping_mul(0x0100_0000_01b3).wrapping_add(b.into())
+        });
+        let parameter = match self {
+            Self::Scale(c) | Self::Shift(c) | Self::Powf(c) => c.to_bits(),
+            Self::Powi(n) => *n as u64,
+            _ => 0,
+        };
+        Some(vec![name, parameter])
+    }
+
+    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        match inputs {
+            [x] => Ok(x.clone()),
+            _ => Err("one input is needed".into()),
+        }
+    }
+
+    fn rule(&self) -> Rule {
+        match self {
+            Self::Neg | Self::Scale(_) => Rule::Linear,
+            Self::Sign => Rule::Constant,
+            _ => Rule::Scalar,
+        }
+    }
+
+    fn derivative<'g>(&self, x: Array<'g>, y: Array<'g>) -> Array<'g> {
+        match *self {
+            Self::Recip => -(y * y),
+            Self::Sqrt => y.recip() * 0.5,
+            Self::Exp => y,
+            Self::Ln => x.recip(),
+            Self::Sin => x.cos(),
+            Self::Cos => -x.sin(),
+            Self::Tanh => (-(y * y)) + 1.0,
+            Self::Sigmoid => y * ((-y) + 1.0),
+            Self::Softplus => x.sigmoid(),
+            Self::Erf => (-(x * x)).exp() * std::f64::consts::FRAC_2_SQRT_PI,
+            Self::Abs => x.sign(),
+            Self::Shift(_) => x.ones(),
+            Self::Powi(0) => x.zeros(),
+            Self::Powi(n) => x.powi(n - 1) * f64::from(n),
+            Self::Powf(c) => x.powf(c - 1.0) * c,
+            Self::Neg | Self::Sign | Self::Scale(_) => x.zeros(),
+        }
+    }
+
+    fn transpose<'g>(&self, _: usize, bar: Array<'g>, _: &[Array<'g>]) -> Array<'g> {
+        match self {
+            Self::Scale(c) => bar * *c,
+            _ => -bar,
+        }
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Unary(*self)
+    }
+
+    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, _): (&mut [f64], &Shape)) {
+        for (o, x) in out.iter_mut().zip(inputs[0].0) {
+            *o = self.at(*x);
+        }
+    }
+}
+
+/// Functions of two numbers, element by element on arrays of one shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Binary {
+    /// a + b.
+    Add,
+    /// a − b.
+    Sub,
+    /// a·b.
+    Mul,
+}
+
+impl Binary {
+    /// The value at (`a`, `b`).
+    #[must_use]
+    pub fn at(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Add => a + b,
+            Self::Sub => a - b,
+            Self::Mul => a * b,
+        }
+    }
+}
+
+impl Primitive for Binary {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Sub => "sub",
+            Self::Mul => "mul",
+        }
+    }
+
+    fn parameters(&self) -> Option<Vec<u64>> {
+        Some(vec![*self as u64])
+    }
+
+    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        match inputs {
+            [a, b] if a == b => Ok(a.clone()),
+            [_, _] => Err("the shapes differ".into()),
+            _ => Err("two inputs are needed".into()),
+        }
+    }
+
+    fn rule(&self) -> Rule {
+        match self {
+            Self::Mul => Rule::Bilinear,
+            _ => Rule::Linear,
+        }
+    }
+
+    fn transpose<'g>(&self, i: usize, bar: Array<'g>, inputs: &[Array<'g>]) -> Array<'g> {
+        match (self, i) {
+            (Self::Mul, i) => bar * inputs[1 - i],
+            (Self::Sub, 1) => -bar,
+            _ => bar,
+        }
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Binary(*self)
+    }
+
+    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, _): (&mut [f64], &Shape)) {
+        for ((o, a), b) in out.iter_mut().zip(inputs[0].0).zip(inputs[1].0) {
+            *o = self.at(*a, *b);
+        }
+    }
+}
