@@ -200,6 +200,24 @@ impl<'g> Array<'g> {
         self.unary(Unary::Ln)
     }
 
+    /// eˣ − 1, exact near 0.
+    #[must_use]
+    pub fn expm1(self) -> Self {
+        self.unary(Unary::Expm1)
+    }
+
+    /// ln(1 + x), exact near 0.
+    #[must_use]
+    pub fn ln1p(self) -> Self {
+        self.unary(Unary::Ln1p)
+    }
+
+    /// 1/√x.
+    #[must_use]
+    pub fn rsqrt(self) -> Self {
+        self.unary(Unary::Rsqrt)
+    }
+
     /// sin x.
     #[must_use]
     pub fn sin(self) -> Self {
@@ -233,7 +251,7 @@ impl<'g> Array<'g> {
     /// x/(1 + e⁻ˣ).
     #[must_use]
     pub fn silu(self) -> Self {
-        self * self.sigmoid()
+        self.unary(Unary::Silu)
     }
 
     /// The error function.
@@ -245,8 +263,7 @@ impl<'g> Array<'g> {
     /// x·Φ(x) with the normal distribution function Φ.
     #[must_use]
     pub fn gelu(self) -> Self {
-        let phi = (self * std::f64::consts::FRAC_1_SQRT_2).erf();
-        self * (phi + 1.0) * 0.5
+        self.unary(Unary::Gelu)
     }
 
     /// max(x, 0), with derivative 0 at 0.

@@ -221,6 +221,12 @@ fn level_of(trace: &Trace, sites: &Sites, level: usize, globals: &mut Globals) -
             on && !leaf(*id)
         })
         .collect();
+    let views = Block {
+        trace,
+        sites,
+        nodes: Vec::new(),
+        wanted: HashSet::new(),
+    };
     let wanted = |members: &[Id]| -> HashSet<Id> {
         let inside: HashSet<Id> = members.iter().copied().collect();
         let mut wanted: HashSet<Id> = HashSet::new();
@@ -234,16 +240,20 @@ fn level_of(trace: &Trace, sites: &Sites, level: usize, globals: &mut Globals) -
             want(*id);
         }
         for (id, node) in trace.nodes.iter().enumerate() {
-            // A view is as good as what it shows: its readers decide.
-            if !inside.contains(&(id as Id)) {
-                for input in &node.inputs {
-                    let lowering = trace.nodes[*input as usize].primitive.lowering();
-                    match lowering {
-                        Lowering::Broadcast => {
-                            want(*input);
-                            want(trace.nodes[*input as usize].inputs[0]);
+            if inside.contains(&(id as Id)) {
+                continue;
+            }
+            // What a kernel reads as rows, columns or numbers need not be written out.
+            for input in &node.inputs {
+                match views.view(*input, id as Id) {
+                    Some((source, _)) if fuse::light(&node.primitive.lowering()) => want(source),
+                    _ => {
+                        want(*input);
+                        let at = root(trace, *input);
+                        let lowering = trace.nodes[at as usize].primitive.lowering();
+                        if matches!(lowering, Lowering::Broadcast) {
+                            want(trace.nodes[at as usize].inputs[0]);
                         }
-                        _ => want(*input),
                     }
                 }
             }

@@ -6,7 +6,6 @@ mod compile;
 mod derive;
 mod error;
 mod graph;
-#[allow(dead_code)]
 mod math;
 pub mod op;
 mod shape;

@@ -44,7 +44,7 @@ mod trigonometric;
 
 use pulp::Arch;
 
-use block::{BLOCK, Block, Kernel, Run, each};
+use block::{Block, Kernel, Run, each};
 use exponential::Exponential;
 use power::Power;
 use trigonometric::{Angle, Turn};
@@ -100,19 +100,6 @@ impl Function {
             Self::Rsqrt => run(Rsqrt, x, out),
         }
     }
-
-    /// `x[i]` = f(`x[i]`).
-    pub(crate) fn apply_in_place<T: Elementary>(self, x: &mut [T]) {
-        in_place(x, |x, out| self.apply(x, out));
-    }
-}
-
-/// `out[i]` = `x[i]` to the power `y[i]`.
-///
-/// # Panics
-/// If the lengths differ.
-pub(crate) fn pow<T: Elementary>(x: &[T], y: &[T], out: &mut [T]) {
-    run(power::Pow, [x, y], out);
 }
 
 /// `out[i]` = `x[i]` to the power `y`. The powers 1, 2, −1 and ½ take a few instructions.
@@ -131,20 +118,6 @@ pub(crate) fn pow_constant<T: Elementary>(x: &[T], y: T, out: &mut [T]) {
         run(PowHalf, [x], out);
     } else {
         run(power::PowConstant(y), [x], out);
-    }
-}
-
-/// [`pow_constant`] with `x` for `out`.
-pub(crate) fn pow_constant_in_place<T: Elementary>(x: &mut [T], y: T) {
-    in_place(x, |x, out| pow_constant(x, y, out));
-}
-
-fn in_place<T: Elementary>(x: &mut [T], f: impl Fn(&[T], &mut [T])) {
-    let mut copy = [T::zero(); 4 * BLOCK];
-    for x in x.chunks_mut(copy.len()) {
-        let copy = &mut copy[..x.len()];
-        copy.copy_from_slice(x);
-        f(copy, x);
     }
 }
 

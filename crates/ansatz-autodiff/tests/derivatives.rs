@@ -6,7 +6,10 @@ use ansatz_autodiff::{Array, Graph, Options, Program, gradient, jet, jvp, laplac
 fn run(g: &Graph, outputs: &[Array<'_>], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
     let trace = g.finish(outputs);
     let program = Program::<f64>::compile(&trace, &Options::default()).unwrap();
-    let mut results: Vec<Vec<f64>> = outputs.iter().map(|o| vec![f64::NAN; o.shape().len()]).collect();
+    let mut results: Vec<Vec<f64>> = outputs
+        .iter()
+        .map(|o| vec![f64::NAN; o.shape().len()])
+        .collect();
     let mut views: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
     program.run(inputs, &mut views).unwrap();
     results
@@ -26,7 +29,11 @@ fn a_small_network() {
     let ws: Vec<f64> = (0..10).map(|i| (f64::from(i) * 0.7).cos()).collect();
     let bs: Vec<f64> = (0..5).map(|i| 0.1 * f64::from(i)).collect();
     let vs: Vec<f64> = (0..5).map(|i| (f64::from(i) * 1.3).sin()).collect();
-    let out = run(&g, &[loss, grads[0], grads[1], grads[2]], &[&xs, &ws, &bs, &vs]);
+    let out = run(
+        &g,
+        &[loss, grads[0], grads[1], grads[2]],
+        &[&xs, &ws, &bs, &vs],
+    );
     let value = |ws: &[f64], bs: &[f64], vs: &[f64]| {
         let mut sum = 0.0;
         for p in xs.chunks(2) {

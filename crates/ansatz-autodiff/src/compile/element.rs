@@ -4,6 +4,7 @@ use ansatz_core::Scalar;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
+use crate::math::{self, Function};
 use crate::op::{Binary, Comparison, Side, Unary};
 
 /// `f32` or `f64`.
@@ -51,10 +52,11 @@ macro_rules! element {
                         }
                     };
                 }
+                if let Some(function) = vectorised(f) {
+                    return function.apply(x, out);
+                }
                 match f {
                     Unary::Neg => each!(v => -v),
-                    Unary::Recip => each!(v => 1.0 / v),
-                    Unary::Sqrt => each!(v => v.sqrt()),
                     Unary::Abs => each!(v => v.abs()),
                     Unary::Scale(c) => {
                         let c = c as $type;
@@ -64,6 +66,7 @@ macro_rules! element {
                         let c = c as $type;
                         each!(v => v + c);
                     }
+                    Unary::Powf(c) => math::pow_constant(x, c as $type, out),
                     other => each!(v => other.at(f64::from(v)) as $type),
                 }
             }
@@ -85,6 +88,28 @@ macro_rules! element {
 
 element!(f32);
 element!(f64);
+
+/// The function of [`math`] that does the same.
+fn vectorised(f: Unary) -> Option<Function> {
+    Some(match f {
+        Unary::Recip => Function::Recip,
+        Unary::Sqrt => Function::Sqrt,
+        Unary::Exp => Function::Exp,
+        Unary::Ln => Function::Ln,
+        Unary::Sin => Function::Sin,
+        Unary::Cos => Function::Cos,
+        Unary::Tanh => Function::Tanh,
+        Unary::Sigmoid => Function::Sigmoid,
+        Unary::Softplus => Function::Softplus,
+        Unary::Erf => Function::Erf,
+        Unary::Silu => Function::Silu,
+        Unary::Gelu => Function::Gelu,
+        Unary::Expm1 => Function::Expm1,
+        Unary::Ln1p => Function::Ln1p,
+        Unary::Rsqrt => Function::Rsqrt,
+        _ => return None,
+    })
+}
 
 #[inline(always)]
 pub(crate) fn binary<T: Scalar>(f: Binary, a: &[T], b: &[T], out: &mut [T]) {

@@ -51,7 +51,8 @@ pub(crate) fn root(trace: &Trace, mut id: Id) -> Id {
     id
 }
 
-fn light(lowering: &Lowering<'_>) -> bool {
+/// Whether a node is a function of single elements.
+pub(crate) fn light(lowering: &Lowering<'_>) -> bool {
     use Lowering::{Binary, Compare, Select, Unary};
     matches!(lowering, Unary(_) | Binary(_) | Compare(_) | Select)
 }

@@ -164,7 +164,9 @@ impl<T: Element> Frame<T> {
                 } else {
                     shape.first().copied().unwrap_or(1)
                 };
-                reduce(input, (first, shape), axes, add, *width, &mut result);
+                let per_row = x.split && axes.first() != Some(&0);
+                let kept = if per_row { width * rows } else { *width };
+                reduce(input, (first, shape), axes, add, &mut result[..kept]);
                 self.put(*out, result);
             }
             Step::Evaluate {
@@ -239,14 +241,11 @@ fn reduce<T: Scalar>(
     (first, shape): (usize, &Shape),
     axes: &[usize],
     add: bool,
-    width: usize,
     out: &mut [T],
 ) {
     let rank = shape.rank();
     let inner: usize = shape.iter().skip(1).product();
     let over_first = axes.first() == Some(&0);
-    let kept = if over_first { width } else { width * first };
-    let out = &mut out[..kept.max(1)];
     if !add {
         out.fill(T::zero());
     }

@@ -2,6 +2,8 @@
 //!
 //! A function is one line in each of three matches: its name, its value, its derivative.
 
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
 use super::{Lowering, Primitive, Rule};
 use crate::{Array, Shape};
 
@@ -29,6 +31,16 @@ pub enum Unary {
     Sigmoid,
     /// ln(1 + eˣ).
     Softplus,
+    /// x/(1 + e⁻ˣ).
+    Silu,
+    /// x·Φ(x) with the normal distribution function Φ.
+    Gelu,
+    /// eˣ − 1.
+    Expm1,
+    /// ln(1 + x).
+    Ln1p,
+    /// 1/√x.
+    Rsqrt,
     /// 2/√π ∫₀ˣ e^{−t²} dt.
     Erf,
     /// |x|.
@@ -60,6 +72,11 @@ impl Unary {
             Self::Tanh => x.tanh(),
             Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+            Self::Silu => x / (1.0 + (-x).exp()),
+            Self::Gelu => 0.5 * x * libm::erfc(-x * FRAC_1_SQRT_2),
+            Self::Expm1 => x.exp_m1(),
+            Self::Ln1p => x.ln_1p(),
+            Self::Rsqrt => 1.0 / x.sqrt(),
             Self::Erf => libm::erf(x),
             Self::Abs => x.abs(),
             Self::Sign if x > 0.0 => 1.0,
@@ -92,6 +109,11 @@ impl Primitive for Unary {
             Self::Tanh => "tanh",
             Self::Sigmoid => "sigmoid",
             Self::Softplus => "softplus",
+            Self::Silu => "silu",
+            Self::Gelu => "gelu",
+            Self::Expm1 => "expm1",
+            Self::Ln1p => "ln1p",
+            Self::Rsqrt => "rsqrt",
             Self::Erf => "erf",
             Self::Abs => "abs",
             Self::Sign => "sign",
@@ -140,7 +162,19 @@ impl Primitive for Unary {
             Self::Tanh => (-(y * y)) + 1.0,
             Self::Sigmoid => y * ((-y) + 1.0),
             Self::Softplus => x.sigmoid(),
-            Self::Erf => (-(x * x)).exp() * std::f64::consts::FRAC_2_SQRT_PI,
+            Self::Silu => {
+                let s = x.sigmoid();
+                s + y * ((-s) + 1.0)
+            }
+            // Φ(x) + x·φ(x).
+            Self::Gelu => {
+                let phi = (x * x * -0.5).exp() * (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
+                ((x * FRAC_1_SQRT_2).erf() + 1.0) * 0.5 + x * phi
+            }
+            Self::Expm1 => y + 1.0,
+            Self::Ln1p => (x + 1.0).recip(),
+            Self::Rsqrt => y.powi(3) * -0.5,
+            Self::Erf => (-(x * x)).exp() * FRAC_2_SQRT_PI,
             Self::Abs => x.sign(),
             Self::Shift(_) => x.ones(),
             Self::Powi(0) => x.zeros(),

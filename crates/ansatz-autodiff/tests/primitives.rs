@@ -1,0 +1,273 @@
+//! Laws of primitives: compiled as evaluated, derivatives as finite differences, every mode alike.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use ansatz_autodiff::op::Range;
+use ansatz_autodiff::{Array, Element, Graph, Options, Program, jet, jvp, vjp};
+use ansatz_core::Key;
+
+type Function = for<'g> fn(Array<'g>) -> Array<'g>;
+
+/// Functions of a 4×6 array, with the interval that their elements are drawn from.
+const FUNCTIONS: [(&str, f64, f64, Function); 34] = [
+    ("neg", -2.0, 2.0, |x| -x),
+    ("recip", 0.5, 2.0, |x| x.recip()),
+    ("sqrt", 0.5, 2.0, |x| x.sqrt()),
+    ("rsqrt", 0.5, 2.0, |x| x.rsqrt()),
+    ("exp", -2.0, 2.0, |x| x.exp()),
+    ("expm1", -2.0, 2.0, |x| x.expm1()),
+    ("ln", 0.5, 2.0, |x| x.ln()),
+    ("ln1p", -0.5, 2.0, |x| x.ln1p()),
+    ("sin", -2.0, 2.0, |x| x.sin()),
+    ("cos", -2.0, 2.0, |x| x.cos()),
+    ("tanh", -2.0, 2.0, |x| x.tanh()),
+    ("sigmoid", -2.0, 2.0, |x| x.sigmoid()),
+    ("softplus", -2.0, 2.0, |x| x.softplus()),
+    ("silu", -2.0, 2.0, |x| x.silu()),
+    ("gelu", -2.0, 2.0, |x| x.gelu()),
+    ("erf", -2.0, 2.0, |x| x.erf()),
+    ("abs", 0.5, 2.0, |x| (x * -1.5).abs()),
+    ("powi", 0.5, 2.0, |x| x.powi(5) + x.powi(-2)),
+    ("powf", 0.5, 2.0, |x| x.powf(1.7)),
+    ("add, sub, mul, div", 0.5, 2.0, |x| {
+        (x + 2.0) * x / (x * x + 1.0) - x * 0.3
+    }),
+    ("relu", 0.5, 2.0, |x| {
+        (x - 0.1).relu() + (x * -1.0).relu() + (x * x).relu()
+    }),
+    ("max, min", 0.5, 2.0, |x| x.max(x * x).min(x + 0.7)),
+    ("rows", -2.0, 2.0, |x| {
+        x * x.sum_axes(&[0]) + x.sum_axes(&[0]).tanh()
+    }),
+    ("columns", -2.0, 2.0, |x| {
+        x * x.sum_axes(&[1]).reshape(&[4, 1])
+    }),
+    ("sums", -2.0, 2.0, |x| (x * x).sum().broadcast(&[4, 6]) * x),
+    ("mean", -2.0, 2.0, |x| x - x.sin().mean()),
+    ("softmax", -2.0, 2.0, |x| x.softmax(&[1]) * x),
+    ("log_sum_exp", -2.0, 2.0, |x| x.log_sum_exp(&[0]) * x),
+    ("transpose", -2.0, 2.0, |x| x.transpose(&[1, 0]).sin()),
+    ("slice, pad", -2.0, 2.0, |x| {
+        let part = x.narrow(1, 1, 4).square();
+        let all = Range {
+            start: 0,
+            length: 4,
+            step: 1,
+        };
+        let at = Range {
+            start: 0,
+            length: 3,
+            step: 2,
+        };
+        part.pad(&[4, 6], &[all, at]) * x
+    }),
+    ("concatenate", -2.0, 2.0, |x| {
+        Array::concatenate(&[x.sin(), x.narrow(1, 2, 3), x * x], 1)
+    }),
+    ("matmul", -2.0, 2.0, |x| {
+        x.matmul(x.transpose(&[1, 0])).tanh().matmul(x)
+    }),
+    ("matmul of stacks", -2.0, 2.0, |x| {
+        let (a, b) = (x.reshape(&[2, 2, 6]), x.reshape(&[2, 6, 2]));
+        a.matmul(b).sin()
+    }),
+    ("network", -2.0, 2.0, |x| {
+        let w = x.narrow(0, 0, 2).transpose(&[1, 0]);
+        ((x.matmul(w) * 0.3).silu() + 0.1).square()
+    }),
+];
+
+fn draws(n: usize, low: f64, high: f64, stream: u64) -> Vec<f64> {
+    let u = (0..n).map(|i| Key::new(9).uniform(stream, i as u64)[0]);
+    u.map(|u| low + (high - low) * u).collect()
+}
+
+fn run<T: Element>(g: &Graph, outputs: &[Array<'_>], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
+    let program = Program::<T>::compile(&g.finish(outputs), &Options::default()).unwrap();
+    let narrow: Vec<Vec<T>> = inputs
+        .iter()
+        .map(|x| x.iter().map(|v| T::of(*v)).collect())
+        .collect();
+    let inputs: Vec<&[T]> = narrow.iter().map(Vec::as_slice).collect();
+    let mut results: Vec<Vec<T>> = outputs
+        .iter()
+        .map(|o| vec![T::of(f64::NAN); o.shape().len()])
+        .collect();
+    let mut views: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
+    program.run(&inputs, &mut views).unwrap();
+    let wide = results.iter().map(|r| r.iter().map(|v| v.f64()).collect());
+    wide.collect()
+}
+
+fn close(name: &str, what: &str, a: &[f64], b: &[f64], tolerance: f64) {
+    assert_eq!(a.len(), b.len(), "{name}: {what}");
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        let scale = 1.0 + b.abs();
+        assert!(
+            (a - b).abs() < tolerance * scale,
+            "{name}, {what} {i}: {a} and {b}"
+        );
+    }
+}
+
+/// Values, tangents and cotangents against central differences; the two products agree; derivatives to
+/// order 3 by nested tangents, nested cotangents and one series.
+#[test]
+fn every_function_to_third_order() {
+    for (name, low, high, f) in FUNCTIONS {
+        let x0 = draws(24, low, high, 0);
+        let v0 = draws(24, -1.0, 1.0, 1);
+        let value = |x: &[f64]| {
+            let g = Graph::new();
+            let y = f(g.input(&[4, 6]));
+            run::<f64>(&g, &[y], &[x]).remove(0)
+        };
+        let g = Graph::new();
+        let (x, v) = (g.input(&[4, 6]), g.input(&[4, 6]));
+        let y = f(x);
+        let w0 = draws(y.shape().len(), -1.0, 1.0, 2);
+        let w = g.input(&y.shape());
+        let d1 = jvp(&[y], &[(x, v)])[0];
+        let back = vjp(&[(y, w)], &[x])[0];
+        // wᵀy along v, three times: forwards, backwards, and as a series.
+        let number = (y * w).sum();
+        let (mut nested, mut reverse) = (number, number);
+        let mut orders = Vec::new();
+        for _ in 0..3 {
+            nested = jvp(&[nested], &[(x, v)])[0];
+            reverse = (vjp(&[(reverse, reverse.ones())], &[x])[0] * v).sum();
+            orders.extend([nested, reverse]);
+        }
+        let series = jet(&[number], &[(x, &[v])], 3).remove(0);
+        let mut outputs = vec![d1, back];
+        outputs.extend(&orders);
+        outputs.extend(&series[1..]);
+        let inputs: [&[f64]; 3] = [&x0, &v0, &w0];
+        let got = run::<f64>(&g, &outputs, &inputs);
+        let h = 1e-5;
+        let moved = |h: f64| -> Vec<f64> { x0.iter().zip(&v0).map(|(x, v)| x + h * v).collect() };
+        let (up, down) = (value(&moved(h)), value(&moved(-h)));
+        let differences: Vec<f64> = up
+            .iter()
+            .zip(&down)
+            .map(|(a, b)| (a - b) / (2.0 * h))
+            .collect();
+        close(name, "tangent", &got[0], &differences, 1e-8);
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        close(
+            name,
+            "products",
+            &[dot(&got[1], &v0)],
+            &[dot(&got[0], &w0)],
+            1e-12,
+        );
+        let mut factorial = 1.0;
+        for k in 0..3 {
+            factorial *= (k + 1) as f64;
+            let (forward, backward) = (&got[2 + 2 * k], &got[3 + 2 * k]);
+            close(name, "order", forward, backward, 1e-10);
+            close(name, "series", &[factorial * got[8 + k][0]], forward, 1e-10);
+        }
+        // In single precision the same to its rounding, times the cancellation of third derivatives.
+        let single = run::<f32>(&g, &outputs, &inputs);
+        for (a, b) in single.iter().zip(&got) {
+            close(name, "f32", a, b, 3e-4);
+        }
+    }
+}
+
+/// Splitting a batch changes nothing beyond the order of sums; threads change no bit.
+#[test]
+fn chunks_and_threads() {
+    let points = 101;
+    let build = |g: &Graph, split: bool| {
+        let shape = [points, 3];
+        let x = if split {
+            g.batch(&shape)
+        } else {
+            g.input(&shape)
+        };
+        let (w, b) = (g.input(&[3, 5]), g.input(&[5]));
+        let h = (x.matmul(w) + b).tanh();
+        let mean = h.mean();
+        // A second pass that needs the first one's sum.
+        let y = ((h - mean).square().sum_axes(&[1]).reshape(&[points, 1]) * h).exp();
+        let loss = y.sum();
+        let slopes = vjp(&[(loss, loss.ones())], &[w, b]);
+        g.finish(&[loss, slopes[0], slopes[1], y])
+    };
+    let inputs = [
+        draws(points * 3, -1.0, 1.0, 3),
+        draws(15, -1.0, 1.0, 4),
+        draws(5, -1.0, 1.0, 5),
+    ];
+    let run = |split: bool, chunk: Option<usize>, threads: usize| {
+        let g = Graph::new();
+        let options = Options {
+            chunk,
+            ..Options::default()
+        };
+        let program = Program::<f64>::compile(&build(&g, split), &options).unwrap();
+        let views: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
+        let mut out = [
+            vec![0.0; 1],
+            vec![0.0; 15],
+            vec![0.0; 5],
+            vec![0.0; points * 5],
+        ];
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        for _ in 0..2 {
+            let mut slices: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+            pool.install(|| program.run(&views, &mut slices)).unwrap();
+        }
+        out
+    };
+    let whole = run(false, None, 1);
+    for chunk in [None, Some(1), Some(3), Some(50)] {
+        let one = run(true, chunk, 1);
+        for (a, b) in one.iter().zip(&whole) {
+            close("network", "chunks", a, b, 1e-12);
+        }
+        for threads in [2, 3] {
+            assert_eq!(run(true, chunk, threads), one);
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit() {
+    use ansatz_autodiff::AutodiffError;
+    let g = Graph::new();
+    let x = g.batch(&[10, 3]);
+    let trace = g.finish(&[(x * 2.0).sum()]);
+    let options = Options {
+        memory: 16,
+        ..Options::default()
+    };
+    let error = Program::<f32>::compile(&trace, &options).unwrap_err();
+    assert!(matches!(error, AutodiffError::Memory { limit: 16, needed } if needed > 16));
+    let program = Program::<f32>::compile(&trace, &Options::default()).unwrap();
+    let mut out = [0.0];
+    let error = program.run(&[&[1.0; 29]], &mut [&mut out]).unwrap_err();
+    assert!(matches!(
+        error,
+        AutodiffError::Length {
+            expected: 30,
+            got: 29,
+            ..
+        }
+    ));
+    let error = program.run(&[], &mut [&mut out]).unwrap_err();
+    assert!(matches!(
+        error,
+        AutodiffError::Count {
+            expected: 1,
+            got: 0,
+            ..
+        }
+    ));
+    program.run(&[&[1.0; 30]], &mut [&mut out]).unwrap();
+    assert_eq!(out, [60.0]);
+}
