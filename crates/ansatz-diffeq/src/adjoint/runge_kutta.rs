@@ -78,6 +78,10 @@ impl<S: State, D: VjpDrive<S>> RungeKutta<'_, S, D> {
         for i in 0..stages {
             let row = tableau.coefficients[i];
             combine(&mut arguments[i], y, h, row, &self.slopes);
+            if seed.is_none() && i + 1 == stages {
+                // No argument is made of the last slope.
+                break;
+            }
             let at = t + tableau.nodes[i] * h;
             evaluate(&mut self.drive, at, &arguments[i], &mut self.slopes[i])?;
             self.nfe += 1;
