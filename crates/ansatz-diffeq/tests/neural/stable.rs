@@ -73,9 +73,10 @@ impl Model {
             Kind::Langevin => Net::new(inputs),
             Kind::LinearNoise | Kind::Geometric => Net::with_time(inputs),
         };
+        let act=[Activation::LipSwish,Activation::Relu,Activation::Tanh,Activation::Softplus][std::env::var("ACT").unwrap().parse::<usize>().unwrap()];
+        let mut timed=timed;
+        for _ in 0..std::env::var("LAYERS").unwrap().parse::<usize>().unwrap() { timed=timed.layer(WIDTH, act);}
         let drift = timed
-            .layer(WIDTH, Activation::LipSwish)
-            .layer(WIDTH, Activation::LipSwish)
             .layer(WIDTH, Activation::Tanh)
             .scaled(5.0);
         let noise = Net::new(2)
@@ -98,7 +99,7 @@ impl Model {
             head,
             params,
         };
-        if kind != Kind::Langevin {
+        if kind != Kind::Langevin && std::env::var("BIAS").is_ok() {
             // Where noise is proportional to the state, start away from 0.
             let end = model.cuts()[2];
             model.params[end - WIDTH..end].fill(1.0);
