@@ -8,7 +8,9 @@ mod dense;
 mod error;
 mod event;
 pub mod heuristics;
+mod increments;
 mod integrate;
+pub mod latent;
 pub mod path;
 pub mod sde;
 pub mod signature;
@@ -21,6 +23,7 @@ pub use control::{Adaptive, Control, Gains, OnStiff, StepSize};
 pub use dense::{Dense, keep, solve_dense};
 pub use error::StepError;
 pub use event::{Action, AtStart, Crossing, Direction, Hit, Outcome, solve_events};
+pub use increments::Increments;
 pub use integrate::{Accepted, Visitor, integrate};
 pub use solve::{Options, solve, solve_at};
 pub use stepper::{

@@ -3,7 +3,7 @@
 //! A layer is y = φ(x·W + t·w + b) with weights W `[inputs, outputs]`, and a network is a chain of them.
 //! Methods know networks only through the traits of `ansatz-core`; the ones here are an independent
 //! implementation of these traits, made of slices and loops, for tests, experiments and as an oracle for
-//! networks from elsewhere. [`NetField`] is f(t, x), [`NetControl`] is G(t, x)·u; larger models chain
+//! networks from elsewhere. [`NetField`] is f(t, x), [`NetControl`] is G(t, x)·u, [`NetSde`] both; larger models chain
 //! [`Net::forward`] and [`Net::backward`] over parts of one vector of parameters.
 //!
 //! States are `[batch, width]`, flat and row-major; parameters one flat vector, layer by layer W, w (if the
@@ -34,7 +34,7 @@ use std::ops::Range;
 use ansatz_core::Key;
 
 pub use activation::Activation;
-pub use field::{NetControl, NetField};
+pub use field::{NetControl, NetField, NetSde};
 pub use loss::{accuracy, cross_entropy};
 pub use optimiser::{Adadelta, Adam};
 

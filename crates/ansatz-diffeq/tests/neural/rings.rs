@@ -66,7 +66,12 @@ impl Rings {
     }
 
     /// Full-batch steps of Adam, as many as asked for.
-    pub(crate) fn train(&mut self, seed: u64, steps: u64, training: Training) -> Result<(), StepError> {
+    pub(crate) fn train(
+        &mut self,
+        seed: u64,
+        steps: u64,
+        training: Training,
+    ) -> Result<(), StepError> {
         let x = points();
         let mut adam = Adam::new(self.field.params.len(), 1e-2);
         let mut head_adam = Adam::new(self.head.len(), 1e-2);

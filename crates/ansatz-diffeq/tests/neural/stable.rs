@@ -73,12 +73,17 @@ impl Model {
             Kind::Langevin => Net::new(inputs),
             Kind::LinearNoise | Kind::Geometric => Net::with_time(inputs),
         };
-        let act=[Activation::LipSwish,Activation::Relu,Activation::Tanh,Activation::Softplus][std::env::var("ACT").unwrap().parse::<usize>().unwrap()];
-        let mut timed=timed;
-        for _ in 0..std::env::var("LAYERS").unwrap().parse::<usize>().unwrap() { timed=timed.layer(WIDTH, act);}
-        let drift = timed
-            .layer(WIDTH, Activation::Tanh)
-            .scaled(5.0);
+        let act = [
+            Activation::LipSwish,
+            Activation::Relu,
+            Activation::Tanh,
+            Activation::Softplus,
+        ][std::env::var("ACT").unwrap().parse::<usize>().unwrap()];
+        let mut timed = timed;
+        for _ in 0..std::env::var("LAYERS").unwrap().parse::<usize>().unwrap() {
+            timed = timed.layer(WIDTH, act);
+        }
+        let drift = timed.layer(WIDTH, Activation::Tanh).scaled(5.0);
         let noise = Net::new(2)
             .layer(WIDTH, Activation::LipSwish)
             .layer(WIDTH, Activation::Tanh)
@@ -157,11 +162,25 @@ impl Model {
             out.resize(self.params.len(), 0.0);
             let mut bars = [vec![0.0; z0.len()], vec![0.0; z0.len()]];
             let net = &self.head;
-            net.backward(&self.params[c..], 0.0, &bar, &mut head, &mut bars[1], &mut out[c..]);
+            net.backward(
+                &self.params[c..],
+                0.0,
+                &bar,
+                &mut head,
+                &mut bars[1],
+                &mut out[c..],
+            );
             let solve = tape.pull(&mut method, &bars)?;
             out[..b].copy_from_slice(&solve.params);
             let (net, params) = (&self.start, &self.params[b..c]);
-            net.backward(params, 0.0, &solve.state, &mut start, &mut x0, &mut out[b..c]);
+            net.backward(
+                params,
+                0.0,
+                &solve.state,
+                &mut start,
+                &mut x0,
+                &mut out[b..c],
+            );
         }
         debug_assert_eq!(a, self.drift.params());
         Ok(logits)
@@ -244,11 +263,18 @@ impl VjpField<V> for Equation<'_> {
         self.drift(t, z, work);
         let geometric = self.model.kind == Kind::Geometric;
         let Work {
-            trace, bars, joined, ..
+            trace,
+            bars,
+            joined,
+            ..
         } = work;
         let [bar, joined_bar] = bars;
         bar.clear();
-        bar.extend(w.iter().zip(z).map(|(w, z)| if geometric { w * z } else { *w }));
+        bar.extend(
+            w.iter()
+                .zip(z)
+                .map(|(w, z)| if geometric { w * z } else { *w }),
+        );
         z_bar.fill(0.0);
         if geometric {
             for ((b, w), y) in z_bar.iter_mut().zip(w).zip(trace.output()) {

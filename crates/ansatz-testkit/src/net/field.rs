@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use ansatz_core::{ControlField, EvalError, VectorField, VjpControlField, VjpField};
+use ansatz_core::{
+    ControlField, EvalError, NoiseKind, Sde, VectorField, VjpControlField, VjpField,
+};
 
 use super::{Net, Trace};
 
@@ -207,5 +209,77 @@ impl VjpControlField<Vec<f64>> for NetControl {
                 .backward(&self.params, t, bars, trace, x_bar, p_bar);
         });
         Ok(())
+    }
+}
+
+/// A stochastic equation of two networks, with general noise. Its parameters are those of the drift, then those of
+/// the diffusion.
+#[derive(Debug)]
+pub struct NetSde {
+    /// f(t, x).
+    pub drift: NetField,
+    /// G(t, x).
+    pub diffusion: NetControl,
+}
+
+impl VectorField<Vec<f64>> for NetSde {
+    fn eval(&self, t: f64, x: &Vec<f64>, dx: &mut Vec<f64>) -> Result<(), EvalError> {
+        self.drift.eval(t, x, dx)
+    }
+}
+
+impl VjpField<Vec<f64>> for NetSde {
+    fn params(&self) -> usize {
+        self.drift.params.len() + self.diffusion.params.len()
+    }
+
+    fn vjp(
+        &self,
+        t: f64,
+        x: &Vec<f64>,
+        w: &Vec<f64>,
+        x_bar: &mut Vec<f64>,
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError> {
+        let mine = &mut p_bar[..self.drift.params.len()];
+        self.drift.vjp(t, x, w, x_bar, mine)
+    }
+}
+
+impl ControlField<Vec<f64>> for NetSde {
+    fn apply(
+        &self,
+        t: f64,
+        x: &Vec<f64>,
+        u: &Vec<f64>,
+        out: &mut Vec<f64>,
+    ) -> Result<(), EvalError> {
+        self.diffusion.apply(t, x, u, out)
+    }
+}
+
+impl VjpControlField<Vec<f64>> for NetSde {
+    fn control_params(&self) -> usize {
+        VjpField::params(self)
+    }
+
+    fn control_vjp(
+        &self,
+        t: f64,
+        x: &Vec<f64>,
+        u: &Vec<f64>,
+        w: &Vec<f64>,
+        x_bar: &mut Vec<f64>,
+        u_bar: &mut Vec<f64>,
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError> {
+        let mine = &mut p_bar[self.drift.params.len()..];
+        self.diffusion.control_vjp(t, x, u, w, x_bar, u_bar, mine)
+    }
+}
+
+impl Sde<Vec<f64>> for NetSde {
+    fn noise(&self) -> NoiseKind {
+        NoiseKind::General
     }
 }
