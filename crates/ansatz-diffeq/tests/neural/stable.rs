@@ -73,19 +73,12 @@ impl Model {
             Kind::Langevin => Net::new(inputs),
             Kind::LinearNoise | Kind::Geometric => Net::with_time(inputs),
         };
-        let act = [
-            Activation::LipSwish,
-            Activation::Relu,
-            Activation::Tanh,
-            Activation::Softplus,
-        ][std::env::var("ACT").unwrap().parse::<usize>().unwrap()];
-        let mut timed = timed;
-        for _ in 0..std::env::var("LAYERS").unwrap().parse::<usize>().unwrap() {
-            timed = timed.layer(WIDTH, act);
-        }
-        let drift = timed.layer(WIDTH, Activation::Tanh).scaled(5.0);
+        let drift = timed
+            .layer(WIDTH, Activation::Relu)
+            .layer(WIDTH, Activation::Tanh)
+            .scaled(5.0);
         let noise = Net::new(2)
-            .layer(WIDTH, Activation::LipSwish)
+            .layer(WIDTH, Activation::Relu)
             .layer(WIDTH, Activation::Tanh)
             .scaled(0.5);
         let start = Net::new(CHANNELS).layer(WIDTH, Activation::Identity);
@@ -104,8 +97,8 @@ impl Model {
             head,
             params,
         };
-        if kind != Kind::Langevin && std::env::var("BIAS").is_ok() {
-            // Where noise is proportional to the state, start away from 0.
+        if kind == Kind::Geometric {
+            // Nothing leaves 0: start away from it.
             let end = model.cuts()[2];
             model.params[end - WIDTH..end].fill(1.0);
         }
@@ -131,7 +124,7 @@ impl Model {
         let path = series::path(numbers, missing)?;
         let mut x0 = vec![0.0; path.width()];
         path.value(0.0, &mut x0);
-        let [a, b, c] = self.cuts();
+        let [_, b, c] = self.cuts();
         let [mut start, mut head] = [Trace::default(), Trace::default()];
         let z0 = self.start.forward(&self.params[b..c], 0.0, &x0, &mut start);
         let z0 = z0.to_vec();
@@ -182,7 +175,6 @@ impl Model {
                 &mut out[b..c],
             );
         }
-        debug_assert_eq!(a, self.drift.params());
         Ok(logits)
     }
 
