@@ -11,7 +11,7 @@ use ansatz_diffeq::adjoint::{Memory, Tape};
 use ansatz_diffeq::brownian::{BrownianInterval, IntervalOptions, LevyArea};
 use ansatz_diffeq::path::Path;
 use ansatz_diffeq::sde::NoisyField;
-use ansatz_diffeq::{Control, RungeKutta, StepError, tableau};
+use ansatz_diffeq::{Control, RungeKutta, tableau};
 use ansatz_testkit::net::{Activation, Adam, Net, Trace, accuracy, cross_entropy};
 
 use super::series;
