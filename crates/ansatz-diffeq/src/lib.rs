@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod brownian;
+pub mod cde;
 mod control;
 mod dense;
 mod error;
