@@ -16,6 +16,7 @@
 //! | [`SRA1`] | both | additive | 1.5 | 2, 3 |
 //! | [`SHARK`] | both | additive | 1.5 | 2, 2 |
 //! | [`SRID2`] | Itô | diagonal, scalar | 1.5 | 3, 4 |
+//! | [`LOG_EULER`] | Itô | geometric equations ([`Stable`]) | ½; keeps signs | 1, 1 |
 //!
 //! Three families of tables and two methods by themselves: any explicit Runge-Kutta table runs on the slope
 //! f + G·ΔW/h ([`NoisyField`]) and converges to the Stratonovich solution (Euler's to the Itô one);
@@ -38,6 +39,7 @@ mod diagonal;
 mod milstein;
 mod noisy;
 mod srk;
+mod stable;
 
 use ansatz_core::{HostState, NoiseKind, Observer, Report, Sde, State, VjpControlField};
 
@@ -50,6 +52,9 @@ pub use diagonal::{
 };
 pub use milstein::{Milstein, MilsteinStepper};
 pub use noisy::{NoisyField, Unpaired};
+pub use stable::{
+    Form, LOG_EULER, LogEuler, LogEulerStepper, Stable, VjpVolatility, Volatility,
+};
 pub use srk::{At, Call, EULER_HEUN, SHARK, SRA1, SrkTableau, StochasticRungeKutta, Term};
 
 #[cfg(doc)]

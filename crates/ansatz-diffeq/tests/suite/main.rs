@@ -16,5 +16,6 @@ mod errors;
 mod orders;
 mod paths;
 mod problems;
+mod stable;
 mod statistics;
 mod stochastic;
