@@ -274,6 +274,11 @@ fn check<S>(
     }
 }
 
+/// Times closer than this are the same: t + h and the next time differ by that in a solve.
+fn rounding((start, end): (f64, f64)) -> f64 {
+    4.0 * f64::EPSILON * start.abs().max(end.abs())
+}
+
 fn check_span(start: f64, end: f64) -> Result<(), BrownianError> {
     if start.is_finite() && end.is_finite() && start < end {
         Ok(())

@@ -92,14 +92,7 @@ impl<S: State, U: HostState, G: VjpControlField<S, U> + ?Sized> VjpField<S> for 
         self.field.control_params()
     }
 
-    fn vjp(
-        &self,
-        t: f64,
-        z: &S,
-        w: &S,
-        z_bar: &mut S,
-        p_bar: &mut [f64],
-    ) -> Result<(), EvalError> {
+    fn vjp(&self, t: f64, z: &S, w: &S, z_bar: &mut S, p_bar: &mut [f64]) -> Result<(), EvalError> {
         self.pool.with(&self.like, |control| {
             self.path.derivative(t, control.as_mut_slice());
             self.pool.with(&self.like, |unused| {

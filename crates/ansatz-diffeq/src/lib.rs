@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod adjoint;
 pub mod brownian;
 pub mod cde;
 mod control;
 mod dense;
 mod error;
 mod event;
+pub mod heuristics;
 mod integrate;
 pub mod path;
 pub mod sde;

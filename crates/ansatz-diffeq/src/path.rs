@@ -217,7 +217,10 @@ impl Path {
         assert_eq!(length, w, "room for one number per channel");
         let c = &self.coefficients[segment * 4 * w..][..4 * w];
         let part = |k: usize| &c[k * w..(k + 1) * w];
-        (t - self.knots[segment], [part(0), part(1), part(2), part(3)])
+        (
+            t - self.knots[segment],
+            [part(0), part(1), part(2), part(3)],
+        )
     }
 }
 

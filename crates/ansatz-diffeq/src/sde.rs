@@ -52,10 +52,8 @@ pub use diagonal::{
 };
 pub use milstein::{Milstein, MilsteinStepper};
 pub use noisy::{NoisyField, Unpaired};
-pub use stable::{
-    Form, LOG_EULER, LogEuler, LogEulerStepper, Stable, VjpVolatility, Volatility,
-};
 pub use srk::{At, Call, EULER_HEUN, SHARK, SRA1, SrkTableau, StochasticRungeKutta, Term};
+pub use stable::{Form, LOG_EULER, LogEuler, LogEulerStepper, Stable, VjpVolatility, Volatility};
 
 #[cfg(doc)]
 use crate::Gains;

@@ -202,7 +202,10 @@ impl Signature {
             return Err(PathError::Knots { got: rows });
         }
         let mut piece = vec![0.0; channels];
-        for (x, next) in points.chunks(channels).zip(points[channels..].chunks(channels)) {
+        for (x, next) in points
+            .chunks(channels)
+            .zip(points[channels..].chunks(channels))
+        {
             for ((d, x), next) in piece.iter_mut().zip(x).zip(next) {
                 *d = next - x;
             }

@@ -53,14 +53,18 @@ impl AreaApproximation {
         h: &[T],
         out: &mut [T],
     ) -> Result<(), BrownianError> {
-        let batch = if m == 0 { 0 } else { w.len() / m };
+        let batch = w.len().checked_div(m).unwrap_or(0);
         for (what, expected, got) in [
             ("w", batch * m, w.len()),
             ("h", w.len(), h.len()),
             ("out", batch * m * m, out.len()),
         ] {
             if expected != got {
-                return Err(BrownianError::Length { what, expected, got });
+                return Err(BrownianError::Length {
+                    what,
+                    expected,
+                    got,
+                });
             }
         }
         if batch == 0 {
@@ -78,9 +82,7 @@ impl AreaApproximation {
                     let ([wi, wj], [hi, hj]) = ([w[i].f64(), w[j].f64()], [h[i].f64(), h[j].f64()]);
                     let variance = match self {
                         Self::Davie => length * length / 12.0,
-                        Self::Foster => {
-                            length * length / 20.0 + 0.2 * length * (hi * hi + hj * hj)
-                        }
+                        Self::Foster => length * length / 20.0 + 0.2 * length * (hi * hi + hj * hj),
                     };
                     let a = hi * wj - wi * hj + variance.sqrt() * z;
                     out[i * m + j] = T::of(a);

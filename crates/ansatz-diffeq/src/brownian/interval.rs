@@ -3,7 +3,7 @@
 use ansatz_core::{Key, State};
 
 use super::split::{self, Split};
-use super::{Brownian, BrownianError, Increment, LevyArea, check, check_span};
+use super::{Brownian, BrownianError, Increment, LevyArea, check, check_span, rounding};
 
 /// How a [`BrownianInterval`] spends memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,17 +169,25 @@ impl<S: State> BrownianInterval<S> {
         left
     }
 
-    /// Makes `x` an end of nodes, for a query of length h.
-    fn cut(&mut self, x: f64, h: f64) {
+    /// Makes `x` an end of nodes, for a query of length h; an end that differs by rounding will do, and is returned.
+    fn cut(&mut self, x: f64, h: f64) -> f64 {
+        let near = rounding(self.span());
         let mut k = self.leaf_at(x);
         loop {
             self.last = k;
             let Node { start, end, .. } = self.nodes[k as usize];
-            if x <= start || x >= end {
-                return;
+            if x - start <= near {
+                return start;
+            }
+            if end - x <= near {
+                return end;
             }
             let middle = start + 0.5 * (end - start);
-            let at = if end - start > LONGEST_LEAF * h { middle } else { x };
+            let at = if end - start > LONGEST_LEAF * h {
+                middle
+            } else {
+                x
+            };
             let left = self.split(k, at);
             k = left + u32::from(x > at);
         }
@@ -203,7 +211,9 @@ impl<S: State> BrownianInterval<S> {
         // And down again.
         while self.way.len() > mark {
             let Some(down) = self.way.pop() else { break };
-            let Node { start, end, left, .. } = self.nodes[up as usize];
+            let Node {
+                start, end, left, ..
+            } = self.nodes[up as usize];
             let at = self.nodes[left as usize].end;
             split::draw(self.key, u64::from(up) + 1, &mut self.noise);
             let parts = Split::at(at - start, end - at, self.root.len());
@@ -295,15 +305,21 @@ impl<S: State> Brownian<S> for BrownianInterval<S> {
             out.clear();
             return Ok(());
         }
-        self.cut(a, b - a);
-        self.cut(b, b - a);
+        let h = b - a;
+        let (a, b) = (self.cut(a, h), self.cut(b, h));
+        if a >= b {
+            out.clear();
+            return Ok(());
+        }
         let around = self.around(a, b);
         // Nodes inside [a, b], from left to right.
         self.way.clear();
         self.way.push(around);
         let mut reached = a;
         while let Some(k) = self.way.pop() {
-            let Node { start, end, left, .. } = self.nodes[k as usize];
+            let Node {
+                start, end, left, ..
+            } = self.nodes[k as usize];
             if end <= a || start >= b {
                 continue;
             }

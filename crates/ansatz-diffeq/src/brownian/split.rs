@@ -254,9 +254,8 @@ mod tests {
             let v = 0.5 * (l * r / (l.powi(3) + r.powi(3))).sqrt();
             let (a, b, c) = (v * l * l / h, v * r * r / h, v / 3.0_f64.sqrt());
             let x = 2.0 * (a * l + b * r) / h;
-            let cov = |i: usize, j: usize, p: &Square, q: &Square| {
-                p[i][0] * q[j][0] + p[i][1] * q[j][1]
-            };
+            let cov =
+                |i: usize, j: usize, p: &Square, q: &Square| p[i][0] * q[j][0] + p[i][1] * q[j][1];
             let (n_l, n_r) = (&s.noise_left, &s.noise_right);
             let hr = unit(1.0 / 12.0, r);
             assert!((wl * wl * cov(0, 0, n_l, n_l) - x * x).abs() < 1e-14);

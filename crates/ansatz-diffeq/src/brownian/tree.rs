@@ -3,7 +3,7 @@
 use ansatz_core::{Key, State};
 
 use super::split::{self, Split};
-use super::{Brownian, BrownianError, Increment, LevyArea, check, check_span};
+use super::{Brownian, BrownianError, Increment, LevyArea, check, check_span, rounding};
 
 /// A path that is a pure function of (key, interval): nothing is stored, so the order of queries
 /// changes no bit.
@@ -54,7 +54,7 @@ pub struct VirtualBrownianTree<S> {
 }
 
 /// Depth beyond which ends of pieces are no longer different numbers.
-const MAX_DEPTH: i32 = 50;
+const MAX_DEPTH: i32 = 48;
 
 /// A piece of the tree.
 #[derive(Clone, Copy)]
@@ -94,7 +94,7 @@ impl<S: State> VirtualBrownianTree<S> {
     /// A path over `span` with values like `like`.
     ///
     /// # Errors
-    /// [`BrownianError::Span`]; [`BrownianError::Tolerance`] when it is not positive or below 2⁻⁵⁰ of the span.
+    /// [`BrownianError::Span`]; [`BrownianError::Tolerance`] when it is not positive or near the rounding of times.
     pub fn new(
         key: Key,
         span: (f64, f64),
@@ -103,7 +103,7 @@ impl<S: State> VirtualBrownianTree<S> {
         tolerance: f64,
     ) -> Result<Self, BrownianError> {
         check_span(span.0, span.1)?;
-        let least = (span.1 - span.0) * 2.0_f64.powi(-MAX_DEPTH);
+        let least = ((span.1 - span.0) * 2.0_f64.powi(-MAX_DEPTH)).max(4.0 * rounding(span));
         if !(tolerance >= least && tolerance.is_finite()) {
             return Err(BrownianError::Tolerance { tolerance, least });
         }
@@ -156,13 +156,14 @@ impl<S: State> VirtualBrownianTree<S> {
             start: self.span.0,
             end: self.span.1,
         };
+        let near = rounding(self.span);
         while !self.is_leaf(piece) {
             let middle = piece.middle();
-            if b <= middle {
+            if b <= middle + near {
                 self.draw(piece);
                 self.go_left();
                 piece = piece.left();
-            } else if a >= middle {
+            } else if a >= middle - near {
                 self.draw(piece);
                 self.go_right();
                 piece = piece.right();
@@ -178,8 +179,9 @@ impl<S: State> VirtualBrownianTree<S> {
         let end = piece.end;
         // Beginning of what is covered.
         let mut reached = end;
+        let near = rounding(self.span);
         loop {
-            let whole = a <= piece.start;
+            let whole = a <= piece.start + near;
             if whole || self.is_leaf(piece) {
                 if !whole {
                     self.draw(piece);
@@ -198,14 +200,19 @@ impl<S: State> VirtualBrownianTree<S> {
             }
             self.draw(piece);
             let middle = piece.middle();
-            if a >= middle {
+            if a >= middle - near {
                 self.go_right();
                 piece = piece.right();
                 continue;
             }
             self.middle.right(&self.node, &self.noise, &mut self.aside);
             if reached < end {
-                split::prepend(&mut self.covered, &self.aside, reached - middle, end - reached);
+                split::prepend(
+                    &mut self.covered,
+                    &self.aside,
+                    reached - middle,
+                    end - reached,
+                );
             } else {
                 std::mem::swap(&mut self.covered, &mut self.aside);
             }
@@ -217,8 +224,9 @@ impl<S: State> VirtualBrownianTree<S> {
 
     /// Appends [start of the piece, b] to what is covered, which begins at a.
     fn prefix(&mut self, mut piece: Piece, a: f64, b: f64) {
+        let near = rounding(self.span);
         loop {
-            let whole = b >= piece.end;
+            let whole = b >= piece.end - near;
             if whole || self.is_leaf(piece) {
                 if !whole {
                     self.draw(piece);
@@ -227,18 +235,28 @@ impl<S: State> VirtualBrownianTree<S> {
                     std::mem::swap(&mut self.node, &mut self.aside);
                 }
                 let to = if whole { piece.end } else { b };
-                split::append(&mut self.covered, &self.node, piece.start - a, to - piece.start);
+                split::append(
+                    &mut self.covered,
+                    &self.node,
+                    piece.start - a,
+                    to - piece.start,
+                );
                 return;
             }
             self.draw(piece);
             let middle = piece.middle();
-            if b <= middle {
+            if b <= middle + near {
                 self.go_left();
                 piece = piece.left();
                 continue;
             }
             self.middle.left(&self.node, &self.noise, &mut self.aside);
-            split::append(&mut self.covered, &self.aside, piece.start - a, middle - piece.start);
+            split::append(
+                &mut self.covered,
+                &self.aside,
+                piece.start - a,
+                middle - piece.start,
+            );
             self.go_right();
             piece = piece.right();
         }
@@ -248,7 +266,8 @@ impl<S: State> VirtualBrownianTree<S> {
     fn inside(&mut self, piece: Piece, a: f64, b: f64) {
         let n = self.root.len();
         self.draw(piece);
-        if b < piece.end {
+        let near = rounding(self.span);
+        if b < piece.end - near {
             let part = Split::at(b - piece.start, piece.end - b, n);
             part.left(&self.node, &self.noise, &mut self.covered);
         } else {
@@ -256,7 +275,7 @@ impl<S: State> VirtualBrownianTree<S> {
                 x.assign(node);
             }
         }
-        if a > piece.start {
+        if a > piece.start + near {
             let part = Split::at(a - piece.start, piece.end - a, n);
             part.left(&self.node, &self.noise, &mut self.aside);
             split::remove_first(&mut self.covered, &self.aside, a - piece.start, b - a);
@@ -279,12 +298,13 @@ impl<S: State> Brownian<S> for VirtualBrownianTree<S> {
 
     fn query(&mut self, a: f64, b: f64, out: &mut Increment<S>) -> Result<(), BrownianError> {
         check(self.span, self.levels, (a, b), out)?;
-        if a >= b {
+        if b - a <= rounding(self.span) {
             out.clear();
             return Ok(());
         }
         let piece = self.descend(a, b);
-        if a <= piece.start && b >= piece.end {
+        let near = rounding(self.span);
+        if a <= piece.start + near && b >= piece.end - near {
             out.scale(b - a, &self.node);
             return Ok(());
         }

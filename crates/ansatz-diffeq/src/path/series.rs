@@ -276,7 +276,9 @@ pub enum PathError {
         channel: usize,
     },
     /// Nothing was ever observed.
-    #[error("channel {channel} has no observation: leave it out, or put a value into the first row")]
+    #[error(
+        "channel {channel} has no observation: leave it out, or put a value into the first row"
+    )]
     Unobserved {
         /// Position in the rows.
         channel: usize,

@@ -321,7 +321,13 @@ where
                 let time = t + tableau.c0[i] * h;
                 linear(&mut self.next, Some(y), h, tableau.a0[i], &self.drifts);
                 if tableau.b0[i].iter().any(|b| *b != 0.0) {
-                    linear(&mut self.scratch, None, 1.0, tableau.b0[i], &self.diffusions);
+                    linear(
+                        &mut self.scratch,
+                        None,
+                        1.0,
+                        tableau.b0[i],
+                        &self.diffusions,
+                    );
                     let w = self.step.increment.w().as_slice();
                     let area = self.step.increment.h().map(HostState::as_slice);
                     let one = w.len() == 1;

@@ -2,8 +2,9 @@
 
 use std::marker::PhantomData;
 
-use ansatz_core::{EvalError, Sde, State, Tolerance};
+use ansatz_core::{EvalError, Sde, State, Tolerance, VjpControlField, VjpField};
 
+use crate::adjoint::VjpDrive;
 use crate::brownian::{Brownian, Increment};
 use crate::stepper::Drive;
 use crate::{ReversibleHeun, StepError, Stepper};
@@ -17,6 +18,8 @@ pub struct NoisyField<'a, S, W, E: ?Sized, B: ?Sized> {
     path: &'a mut B,
     step: Step<W>,
     drift: S,
+    /// Cotangents of the increment, of the state through G, and of G·ΔW, once there is a gradient.
+    bars: Option<(W, S, S)>,
 }
 
 impl<'a, S, W, E, B> NoisyField<'a, S, W, E, B>
@@ -34,6 +37,7 @@ where
             path,
             step,
             drift: like.zeros_like(),
+            bars: None,
         }
     }
 
@@ -54,8 +58,7 @@ where
 
     fn begin(&mut self, t: f64, h: f64) -> Result<(), StepError> {
         // Backwards, −W/h and W/|h| are the same.
-        self.step
-            .query(self.path, t.min(t + h), h.abs())
+        self.step.query(self.path, t.min(t + h), h.abs())
     }
 
     #[inline]
@@ -73,6 +76,41 @@ where
             }
         }
         out.lincomb(1.0 / self.step.h, &[(1.0, &self.drift)]);
+        Ok(())
+    }
+}
+
+/// Gradients on a fixed path: the discrete ones of a [`Tape`](crate::adjoint::Tape), and
+/// [`reversible`](crate::adjoint::reversible).
+impl<S, W, E, B> VjpDrive<S> for NoisyField<'_, S, W, E, B>
+where
+    S: State,
+    W: State,
+    E: Sde<S, W> + VjpField<S> + VjpControlField<S, W> + ?Sized,
+    B: Brownian<W> + ?Sized,
+{
+    fn params(&self) -> usize {
+        VjpField::params(self.equation)
+    }
+
+    fn vjp(
+        &mut self,
+        t: f64,
+        x: &S,
+        w: &S,
+        x_bar: &mut S,
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError> {
+        let increment = self.step.increment.w();
+        let (u_bar, through, scaled) = self
+            .bars
+            .get_or_insert_with(|| (increment.zeros_like(), x.zeros_like(), x.zeros_like()));
+        VjpField::vjp(self.equation, t, x, w, x_bar, p_bar)?;
+        // The slope has G·ΔW/h.
+        scaled.lincomb(0.0, &[(1.0 / self.step.h, w)]);
+        self.equation
+            .control_vjp(t, x, increment, scaled, through, u_bar, p_bar)?;
+        x_bar.lincomb(1.0, &[(1.0, through)]);
         Ok(())
     }
 }

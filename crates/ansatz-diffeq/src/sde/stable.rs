@@ -98,7 +98,7 @@ fn product<S: HostState>(a: &S, b: &S, out: &mut S) {
 /// `x ← x∘y`.
 fn multiply<S: HostState>(x: &mut S, y: &S) {
     for (x, y) in x.as_mut_slice().iter_mut().zip(y.as_slice()) {
-        *x = *x * *y;
+        *x *= *y;
     }
 }
 

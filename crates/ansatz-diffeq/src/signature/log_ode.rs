@@ -34,7 +34,9 @@ pub fn windows(series: &Series, length: f64, depth: usize) -> Result<Series, Pat
     let mut signatures = vec![Signature::new(channels, depth)?; samples];
     let size = lyndon_count(channels, depth);
     // A window shorter than rounding is none.
-    let count = (((end - start) / length) * (1.0 - 4.0 * f64::EPSILON)).ceil().max(1.0) as usize;
+    let count = (((end - start) / length) * (1.0 - 4.0 * f64::EPSILON))
+        .ceil()
+        .max(1.0) as usize;
 
     let width = samples * size;
     let mut values = vec![0.0; (count + 1) * width];
@@ -46,7 +48,11 @@ pub fn windows(series: &Series, length: f64, depth: usize) -> Result<Series, Pat
     let mut piece = vec![0.0; channels];
     let mut knot = 1;
     for j in 0..count {
-        let until = if j + 1 == count { end } else { start + (j + 1) as f64 * length };
+        let until = if j + 1 == count {
+            end
+        } else {
+            start + (j + 1) as f64 * length
+        };
         signatures.iter_mut().for_each(Signature::reset);
         loop {
             let at = series.times()[knot].min(until);
@@ -98,9 +104,10 @@ pub fn linear_flow(log: &Tensor, matrices: &[f64], z: &mut [f64]) -> Result<(), 
     let norm = sum
         .chunks(d)
         .map(|row| row.iter().map(|x| x.abs()).sum::<f64>())
-        .fold(0.0, f64::max);
-    // NaN fails as well. Beyond this the exponential leaves the numbers in one direction or another.
-    if !(norm <= 1e4) {
+        // Unlike `max`, this keeps NaN.
+        .fold(0.0, |m: f64, x| if x > m || x.is_nan() { x } else { m });
+    // Beyond this the exponential leaves the numbers in one direction or another.
+    if norm > 1e4 || norm.is_nan() {
         return Err(PathError::Option {
             name: "norm of the generator",
             value: norm,

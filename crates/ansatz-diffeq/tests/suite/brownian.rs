@@ -117,6 +117,28 @@ fn parts_join_to_the_whole() {
     }
 }
 
+/// Steps of a solve end where the next begin only up to rounding: nothing of the path is lost there.
+#[test]
+fn steps_that_meet_up_to_rounding() {
+    let like = [0.0; 4];
+    for path in &mut paths(&like, LevyArea::None) {
+        let (start, end) = SPAN;
+        let whole = ask(path.as_mut(), start, end);
+        for n in [7, 10, 22, 300] {
+            let h = (end - start) / f64::from(n);
+            let mut sum = [0.0_f64; 4];
+            for i in 0..n {
+                let t = start + f64::from(i) * h;
+                let x = ask(path.as_mut(), t, (t + h).min(end));
+                sum.lincomb(1.0, &[(1.0, x.w())]);
+            }
+            for (x, y) in sum.iter().zip(whole.w()) {
+                assert!((x - y).abs() < 1e-11, "{n}: {x} {y}");
+            }
+        }
+    }
+}
+
 /// Times of steps that do not fit any grid.
 fn steps(n: usize) -> Vec<(f64, f64)> {
     let (start, end) = SPAN;
@@ -153,7 +175,10 @@ fn every_answer_can_be_had_again() {
         assert_eq!(*want, bits(&ask(&mut other, a, b)), "[{a}, {b}]");
     }
     let mut another = VirtualBrownianTree::new(Key::new(4), SPAN, &like, ALL, 1e-6).unwrap();
-    assert_ne!(bits(&ask(&mut another, 0.0, 1.0)), bits(&ask(&mut one, 0.0, 1.0)));
+    assert_ne!(
+        bits(&ask(&mut another, 0.0, 1.0)),
+        bits(&ask(&mut one, 0.0, 1.0))
+    );
     // And of the interval for another with the same past.
     let run = || {
         let options = IntervalOptions::default();
@@ -207,7 +232,8 @@ fn sweeping_back_is_as_cheap() {
             let mut out = Increment::new(&[0.0], LevyArea::None);
             let mut sweep = |path: &mut BrownianInterval<[f64; 1]>, i: usize| {
                 let h = 1.0 / n as f64;
-                path.query(i as f64 * h, (i + 1) as f64 * h, &mut out).unwrap();
+                path.query(i as f64 * h, (i + 1) as f64 * h, &mut out)
+                    .unwrap();
             };
             let clock = Instant::now();
             (0..n).for_each(|i| sweep(&mut path, i));
@@ -297,7 +323,10 @@ fn bad_input() {
         let mut small = Increment::new(&like, LevyArea::None);
         assert_eq!(
             path.query(0.0, 0.4, &mut small),
-            Err(BrownianError::Levels { expected: 2, got: 1 })
+            Err(BrownianError::Levels {
+                expected: 2,
+                got: 1
+            })
         );
     }
     let key = Key::new(1);
@@ -317,5 +346,8 @@ fn bad_input() {
     assert_eq!(interval.unwrap_err(), BrownianError::Cache { cache: 0 });
     let mut out = [0.0; 4];
     let short = AreaApproximation::Davie.draw(key, 0, 1.0, 2, &[0.0; 2], &[0.0; 1], &mut out);
-    assert!(matches!(short, Err(BrownianError::Length { what: "h", .. })));
+    assert!(matches!(
+        short,
+        Err(BrownianError::Length { what: "h", .. })
+    ));
 }

@@ -12,10 +12,15 @@
 
 mod accuracy;
 mod brownian;
+mod dense;
 mod errors;
+mod events;
+mod gradients;
+mod noisy_gradients;
 mod orders;
 mod paths;
 mod problems;
 mod stable;
 mod statistics;
+mod steppers;
 mod stochastic;

@@ -67,7 +67,11 @@ fn paths_keep_their_promises() {
     let linear = Path::linear(&data).unwrap();
     assert_eq!(linear.jumps(), [1.0, 1.5, 3.0]);
     assert_eq!((linear.width(), linear.segments()), (1, 4));
-    for path in [&linear, &Path::hermite(&data).unwrap(), &Path::natural(&data).unwrap()] {
+    for path in [
+        &linear,
+        &Path::hermite(&data).unwrap(),
+        &Path::natural(&data).unwrap(),
+    ] {
         for (i, t) in data.times().iter().enumerate() {
             assert!((at(path, *t).0 - data.row(i)[0]).abs() < 1e-14);
         }
@@ -83,25 +87,23 @@ fn paths_keep_their_promises() {
         assert_eq!(path.segment(1.5), 2);
         assert_eq!((path.segment(-1.0), path.segment(9.0)), (0, 3));
     }
-    let changed = Series::new(
-        data.times().to_vec(),
-        vec![1.0, 2.0, 0.5, 7.0, -9.0],
-        1,
-        1,
-    )
-    .unwrap();
-    let (a, b) = (Path::hermite(&data).unwrap(), Path::hermite(&changed).unwrap());
+    let changed = Series::new(data.times().to_vec(), vec![1.0, 2.0, 0.5, 7.0, -9.0], 1, 1).unwrap();
+    let (a, b) = (
+        Path::hermite(&data).unwrap(),
+        Path::hermite(&changed).unwrap(),
+    );
     assert_eq!(at(&a, 1.4), at(&b, 1.4));
-    let (a, b) = (Path::natural(&data).unwrap(), Path::natural(&changed).unwrap());
+    let (a, b) = (
+        Path::natural(&data).unwrap(),
+        Path::natural(&changed).unwrap(),
+    );
     assert!((at(&a, 0.5).0 - at(&b, 0.5).0).abs() > 1e-3);
 }
 
 #[test]
 fn holes_are_filled_by_rule() {
     let times = vec![0.0, 1.0, 3.0, 4.0, 6.0];
-    let holes = vec![
-        HOLE, 5.0, 2.0, HOLE, HOLE, HOLE, 8.0, 7.0, HOLE, HOLE,
-    ];
+    let holes = vec![HOLE, 5.0, 2.0, HOLE, HOLE, HOLE, 8.0, 7.0, HOLE, HOLE];
     let series = || Series::new(times.clone(), holes.clone(), 1, 2).unwrap();
     let column = |s: &Series, c: usize| (0..5).map(|i| s.row(i)[c]).collect::<Vec<_>>();
     let linear = series().fill(Fill::default()).unwrap();
@@ -143,7 +145,10 @@ fn bad_series() {
     assert!(new(&[0.0, HOLE], &[1.0; 2], 1).is_err());
     assert_eq!(
         new(&[0.0, 1.0], &[1.0; 3], 2),
-        Err(PathError::Length { expected: 4, got: 3 })
+        Err(PathError::Length {
+            expected: 4,
+            got: 3
+        })
     );
     assert!(new(&[0.0, 1.0], &[], 0).is_err());
     let infinite = new(&[0.0, 1.0], &[1.0, f64::INFINITY], 1);
@@ -158,7 +163,10 @@ fn bad_series() {
         Err(PathError::Unobserved { channel: 1 })
     );
     for (c, depth) in [(0, 2), (2, 0), (10, 9)] {
-        assert!(matches!(Signature::new(c, depth), Err(PathError::Option { .. })));
+        assert!(matches!(
+            Signature::new(c, depth),
+            Err(PathError::Option { .. })
+        ));
     }
     assert!(Signature::of_points(&[0.0, 1.0], 2, 2).is_err());
     assert!(windows(&example(), 0.0, 2).is_err());
@@ -249,7 +257,11 @@ fn signatures_obey_their_algebra() {
     joined.reset();
     joined.join(&whole);
     joined.join(&Signature::of_points(&back, c, depth).unwrap());
-    let rest = joined.tensor().values().iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    let rest = joined
+        .tensor()
+        .values()
+        .iter()
+        .fold(0.0, |m: f64, x| m.max(x.abs()));
     assert!(rest < 1e-12 * size(depth), "{rest}");
     // A log-signature is a Lie element: no symmetric part on level 2.
     let log = whole.log();
@@ -273,14 +285,20 @@ fn log_ode_of_a_linear_equation() {
         let piece = Signature::of_points(&POINTS[2 * k..2 * k + 4], 2, 1).unwrap();
         linear_flow(&piece.log(), &TURN_AND_SHEAR, &mut z).unwrap();
     }
-    assert!((z[0] - exact[0]).abs() < 1e-14 && (z[1] - exact[1]).abs() < 1e-14, "{z:?}");
+    assert!(
+        (z[0] - exact[0]).abs() < 1e-14 && (z[1] - exact[1]).abs() < 1e-14,
+        "{z:?}"
+    );
     for (depth, want) in (1..).zip([3.83e-1, 3.42e-1, 7.99e-2, 2.75e-2, 5.87e-3]) {
         let s = Signature::of_points(&POINTS, 2, depth).unwrap();
         let mut z = [1.0, 0.5];
         linear_flow(&s.log(), &TURN_AND_SHEAR, &mut z).unwrap();
         let error = (z[0] - exact[0]).abs().max((z[1] - exact[1]).abs());
         println!("depth {depth}: error {error:.3e}");
-        assert!((error - want).abs() < 0.005 * want, "depth {depth}: {error}");
+        assert!(
+            (error - want).abs() < 0.005 * want,
+            "depth {depth}: {error}"
+        );
     }
 }
 
@@ -288,9 +306,17 @@ fn log_ode_of_a_linear_equation() {
 #[test]
 fn windows_of_log_signatures() {
     let (n, c, depth) = (11, 2, 3);
-    let times: Vec<f64> = (0..n).map(|i| 0.3 * i as f64 + 0.02 * (i * i) as f64).collect();
+    let times: Vec<f64> = (0..n)
+        .map(|i| 0.3 * i as f64 + 0.02 * (i * i) as f64)
+        .collect();
     let one = Series::new(times.clone(), random_points(n, c), 1, c).unwrap();
-    let other = Series::new(times.clone(), random_points(2 * n, c)[n * c..].to_vec(), 1, c).unwrap();
+    let other = Series::new(
+        times.clone(),
+        random_points(2 * n, c)[n * c..].to_vec(),
+        1,
+        c,
+    )
+    .unwrap();
     let end = times[n - 1];
     let w = windows(&one, 0.7, depth).unwrap();
     assert_eq!(w.channels(), lyndon_count(c, depth));
@@ -311,7 +337,10 @@ fn windows_of_log_signatures() {
         path.value(t, &mut x);
         points.extend(x);
     }
-    let want = Signature::of_points(&points, c, depth).unwrap().log().lyndon();
+    let want = Signature::of_points(&points, c, depth)
+        .unwrap()
+        .log()
+        .lyndon();
     for (k, want) in want.iter().enumerate() {
         assert!((w.row(2)[k] - w.row(1)[k] - want).abs() < 1e-13);
     }
@@ -326,11 +355,17 @@ fn windows_of_log_signatures() {
         assert_eq!(both.row(i), [w.row(i), other.row(i)].concat());
     }
     // A length that fits exactly leaves no empty window.
-    let regular = Series::new((0..11).map(|i| f64::from(i) * 0.1).collect(), random_points(11, 2), 1, 2);
+    let regular = Series::new(
+        (0..11).map(|i| f64::from(i) * 0.1).collect(),
+        random_points(11, 2),
+        1,
+        2,
+    );
     assert_eq!(windows(&regular.unwrap(), 0.2, 2).unwrap().times().len(), 6);
 }
 
 /// The linear equation of [`log_ode_of_a_linear_equation`].
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a field")]
 fn linear_field(_: f64, z: &[f64; 2], x: &[f64; 2], out: &mut [f64; 2]) -> Result<(), EvalError> {
     let a = |i: usize| TURN_AND_SHEAR[i] * x[0] + TURN_AND_SHEAR[4 + i] * x[1];
     *out = [a(0) * z[0] + a(1) * z[1], a(2) * z[0] + a(3) * z[1]];
@@ -358,7 +393,11 @@ fn controlled_equations_do_not_see_the_speed() {
     let options = Options::tolerance(1e-11, 1e-11);
     for times in [[0.0, 1.0, 2.0, 3.0], [-2.0, -1.9, 5.0, 5.3]] {
         let (z, report) = driven(&times, Stops::AtJumps, &options);
-        println!("error {:.1e} in {} steps", distance(z, LINEAR_END), report.steps);
+        println!(
+            "error {:.1e} in {} steps",
+            distance(z, LINEAR_END),
+            report.steps
+        );
         assert!(distance(z, LINEAR_END) < 1e-8);
     }
     // Smooth paths: X(t) and X(t²/2 + t) on [0, 1.5].
@@ -396,7 +435,15 @@ fn jumps_do_not_cost_the_order() {
     let options = Options::tolerance(1e-11, 1e-11);
     let mut z = [1.0, 0.5];
     let mut run = |from, to| {
-        cde::solve(&equation, (from, to), &mut z, Stops::AtJumps, &options, &mut ()).unwrap()
+        cde::solve(
+            &equation,
+            (from, to),
+            &mut z,
+            Stops::AtJumps,
+            &options,
+            &mut (),
+        )
+        .unwrap()
     };
     run(0.0, 1.1);
     run(1.1, 2.0);
@@ -415,8 +462,7 @@ fn smooth_paths_and_outputs() {
     let tight = Options::tolerance(1e-11, 1e-11);
     let end = |stops, options: &Options| {
         let mut z = [1.0, 0.5];
-        let report =
-            cde::solve(&equation, (0.0, 2.0), &mut z, stops, options, &mut ()).unwrap();
+        let report = cde::solve(&equation, (0.0, 2.0), &mut z, stops, options, &mut ()).unwrap();
         (z, report)
     };
     let (exact, _) = end(Stops::AtKnots, &tight);
@@ -435,14 +481,29 @@ fn smooth_paths_and_outputs() {
         cde::solve_at(&equation, &at, &z0, Stops::AtJumps, &tight, &mut out).unwrap();
         for (t, got) in at.iter().zip(out) {
             let mut z = z0;
-            cde::solve(&equation, (0.0, *t), &mut z, Stops::AtJumps, &tight, &mut ()).unwrap();
+            cde::solve(
+                &equation,
+                (0.0, *t),
+                &mut z,
+                Stops::AtJumps,
+                &tight,
+                &mut (),
+            )
+            .unwrap();
             assert!(distance(z, got) < 1e-8, "{t}: {z:?} {got:?}");
         }
         let short = cde::solve_at(&equation, &at, &z0, Stops::AtJumps, &tight, &mut out[..2]);
         assert!(matches!(short, Err(StepError::Count { .. })));
     }
     let wide = Cde::new(&linear_field, &path, &[0.0; 3]);
-    assert!(matches!(wide.err(), Some(StepError::Count { expected: 2, got: 3, .. })));
+    assert!(matches!(
+        wide.err(),
+        Some(StepError::Count {
+            expected: 2,
+            got: 3,
+            ..
+        })
+    ));
 }
 
 /// A long series through windows of log-signatures: the field of a linear equation on Lyndon words, one step a window.
@@ -468,7 +529,10 @@ fn log_ode_over_windows() {
     let n = 401;
     let values = (0..n).flat_map(|i| {
         let t = f64::from(i) * 0.01;
-        [(3.0 * t).sin() + 0.1 * (5.0 * t).cos(), t - 0.3 * (2.0 * t).sin()]
+        [
+            (3.0 * t).sin() + 0.1 * (5.0 * t).cos(),
+            t - 0.3 * (2.0 * t).sin(),
+        ]
     });
     let times: Vec<f64> = (0..n).map(|i| f64::from(i) * 0.01).collect();
     let series = Series::new(times, values.collect(), 1, 2).unwrap();
@@ -476,14 +540,29 @@ fn log_ode_over_windows() {
     let equation = Cde::new(&linear_field, &fine, &[0.0; 2]).unwrap();
     let options = Options::tolerance(1e-9, 1e-9);
     let mut exact = [1.0, 0.5];
-    cde::solve(&equation, (0.0, 4.0), &mut exact, Stops::AtJumps, &options, &mut ()).unwrap();
+    cde::solve(
+        &equation,
+        (0.0, 4.0),
+        &mut exact,
+        Stops::AtJumps,
+        &options,
+        &mut (),
+    )
+    .unwrap();
     let errors = [0.4, 0.2, 0.1].map(|length| {
         let path = Path::linear(&windows(&series, length, 2).unwrap()).unwrap();
         let equation = Cde::new(&field, &path, &[0.0; 3]).unwrap();
         let mut z = [1.0, 0.5];
         let rk4 = Options::fixed(&tableau::RK4, 1);
-        let report =
-            cde::solve(&equation, path.span(), &mut z, Stops::AtJumps, &rk4, &mut ()).unwrap();
+        let report = cde::solve(
+            &equation,
+            path.span(),
+            &mut z,
+            Stops::AtJumps,
+            &rk4,
+            &mut (),
+        )
+        .unwrap();
         assert_eq!(report.steps, (4.0 / length).round() as usize);
         distance(z, exact)
     });

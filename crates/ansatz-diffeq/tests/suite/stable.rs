@@ -1,9 +1,9 @@
 //! Stable forms of stochastic equations: their laws, and the derivatives that training needs.
 
 use ansatz_core::{
-    EvalError, Key, NoiseKind, Sde, VectorField, VjpControlField, VjpField, ControlField,
+    ControlField, EvalError, Key, NoiseKind, Sde, VectorField, VjpControlField, VjpField,
 };
-use ansatz_diffeq::brownian::{BrownianInterval, Increment, IntervalOptions, LevyArea, Brownian};
+use ansatz_diffeq::brownian::{Brownian, BrownianInterval, Increment, IntervalOptions, LevyArea};
 use ansatz_diffeq::sde::{
     self, EULER_MARUYAMA, Form, LOG_EULER, MILSTEIN_ITO, SHARK, Stable, VjpVolatility, Volatility,
 };
@@ -38,10 +38,21 @@ fn langevin_form_reaches_its_stationary_law() {
     let n = 100_000;
     let equation = Stable::new(Form::Langevin, each(|z| z - z * z * z), constant(0.7));
     assert_eq!(equation.noise(), NoiseKind::Additive);
-    let mut z: States = (0..n).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    let mut z: States = (0..n)
+        .map(|i| if i % 2 == 0 { 1.0 } else { -1.0 })
+        .collect();
     let mut path = path(n, 8.0, LevyArea::None);
     let (times, control) = ((0.0, 8.0), Control::fixed(800));
-    sde::solve(&equation, &mut path, times, &mut z, &EULER_MARUYAMA, &control, &mut ()).unwrap();
+    sde::solve(
+        &equation,
+        &mut path,
+        times,
+        &mut z,
+        &EULER_MARUYAMA,
+        &control,
+        &mut (),
+    )
+    .unwrap();
     let square = z.iter().map(|z| z * z).sum::<f64>() / n as f64;
     let fourth = z.iter().map(|z| z.powi(4)).sum::<f64>() / n as f64;
     println!("E z² = {square:.4}, E z⁴ = {fourth:.4}");
@@ -58,7 +69,16 @@ fn linear_noise_form_reaches_its_stationary_law() {
     let mut z = vec![1.0; n];
     let mut path = path(n, 6.0, LevyArea::None);
     let (times, control) = ((0.0, 6.0), Control::fixed(200));
-    sde::solve(&equation, &mut path, times, &mut z, &MILSTEIN_ITO, &control, &mut ()).unwrap();
+    sde::solve(
+        &equation,
+        &mut path,
+        times,
+        &mut z,
+        &MILSTEIN_ITO,
+        &control,
+        &mut (),
+    )
+    .unwrap();
     println!("mean {:.4}, variance {:.5}", mean(&z), variance(&z));
     assert!((mean(&z) - 1.0).abs() < 4.0 * (1.0 / 7.0 / n as f64).sqrt());
     assert!((variance(&z) * 7.0 - 1.0).abs() < 0.03);
@@ -76,7 +96,16 @@ fn geometric_form() {
     for steps in [1, 7, 40] {
         let mut z = start.clone();
         let control = Control::fixed(steps);
-        sde::solve(&equation, &mut path, (0.0, 2.0), &mut z, &LOG_EULER, &control, &mut ()).unwrap();
+        sde::solve(
+            &equation,
+            &mut path,
+            (0.0, 2.0),
+            &mut z,
+            &LOG_EULER,
+            &control,
+            &mut (),
+        )
+        .unwrap();
         for ((z, start), w) in z.iter().zip(&start).zip(w.w()) {
             let exact = start * (2.0 * (0.1 - 0.18) + 0.6 * w).exp();
             assert!((z - exact).abs() <= 1e-13 * exact.abs(), "{z} {exact}");
@@ -89,8 +118,15 @@ fn geometric_form() {
     let additive = Stable::new(Form::Langevin, each(|_| 0.1), constant(0.6));
     let mut z = start.clone();
     let control = Control::fixed(1);
-    let error =
-        sde::solve(&additive, &mut path, (0.0, 2.0), &mut z, &LOG_EULER, &control, &mut ());
+    let error = sde::solve(
+        &additive,
+        &mut path,
+        (0.0, 2.0),
+        &mut z,
+        &LOG_EULER,
+        &control,
+        &mut (),
+    );
     assert!(matches!(error.unwrap_err(), StepError::Noise { .. }));
     assert_eq!(z, start);
 }
@@ -108,7 +144,16 @@ fn euler_steps_cross_zero() {
         let mut step = |method: &dyn sde::Method<States, States, _, BrownianInterval<States>>| {
             let mut z = vec![1.0; n];
             let control = Control::fixed(1);
-            sde::solve(&equation, &mut path, (0.0, h), &mut z, method, &control, &mut ()).unwrap();
+            sde::solve(
+                &equation,
+                &mut path,
+                (0.0, h),
+                &mut z,
+                method,
+                &control,
+                &mut (),
+            )
+            .unwrap();
             z.iter().filter(|z| **z < 0.0).count() as f64 / n as f64
         };
         let crossed = step(&EULER_MARUYAMA);
@@ -124,7 +169,10 @@ struct Learned([f64; 3]);
 impl VectorField<[f64; 2]> for Learned {
     fn eval(&self, t: f64, z: &[f64; 2], dz: &mut [f64; 2]) -> Result<(), EvalError> {
         let [p, q, _] = self.0;
-        *dz = [p * (z[0] + z[1]).tanh() + q * t, p * (2.0 * z[1]).tanh() + q * t];
+        *dz = [
+            p * (z[0] + z[1]).tanh() + q * t,
+            p * (2.0 * z[1]).tanh() + q * t,
+        ];
         Ok(())
     }
 }
@@ -194,7 +242,10 @@ fn derivatives_of_the_forms() {
         let (mut x_bar, mut u_bar, mut p_bar) = ([0.0; 2], [0.0; 2], [0.0; 3]);
         equation.vjp(t, &x, &w, &mut x_bar, &mut p_bar).unwrap();
         let near = |got: f64, up: f64, down: f64| {
-            assert!((got - (up - down) / (2.0 * e)).abs() < 1e-9, "{form:?}: {got}");
+            assert!(
+                (got - (up - down) / (2.0 * e)).abs() < 1e-9,
+                "{form:?}: {got}"
+            );
         };
         let shifted = |mut v: [f64; 2], i: usize, e: f64| {
             v[i] += e;
@@ -206,7 +257,11 @@ fn derivatives_of_the_forms() {
             p
         };
         for i in 0..2 {
-            near(x_bar[i], drift(p, shifted(x, i, e)), drift(p, shifted(x, i, -e)));
+            near(
+                x_bar[i],
+                drift(p, shifted(x, i, e)),
+                drift(p, shifted(x, i, -e)),
+            );
         }
         for i in 0..3 {
             near(p_bar[i], drift(other(i, e), x), drift(other(i, -e), x));
@@ -216,11 +271,23 @@ fn derivatives_of_the_forms() {
             .control_vjp(t, &x, &u, &w, &mut x_bar, &mut u_bar, &mut p_bar)
             .unwrap();
         for i in 0..2 {
-            near(x_bar[i], noise(p, shifted(x, i, e), u), noise(p, shifted(x, i, -e), u));
-            near(u_bar[i], noise(p, x, shifted(u, i, e)), noise(p, x, shifted(u, i, -e)));
+            near(
+                x_bar[i],
+                noise(p, shifted(x, i, e), u),
+                noise(p, shifted(x, i, -e), u),
+            );
+            near(
+                u_bar[i],
+                noise(p, x, shifted(u, i, e)),
+                noise(p, x, shifted(u, i, -e)),
+            );
         }
         for i in 0..3 {
-            near(p_bar[i], noise(other(i, e), x, u), noise(other(i, -e), x, u));
+            near(
+                p_bar[i],
+                noise(other(i, e), x, u),
+                noise(other(i, -e), x, u),
+            );
         }
         let short = equation.vjp(t, &x, &w, &mut x_bar, &mut []);
         assert!(matches!(short, Err(EvalError::Length { .. })));
@@ -235,7 +302,16 @@ fn langevin_form_with_a_strong_method() {
     let mut z = vec![1.0; n];
     let mut path = path(n, 4.0, LevyArea::SpaceTime);
     let control = Control::fixed(20);
-    sde::solve(&equation, &mut path, (0.0, 4.0), &mut z, &SHARK, &control, &mut ()).unwrap();
+    sde::solve(
+        &equation,
+        &mut path,
+        (0.0, 4.0),
+        &mut z,
+        &SHARK,
+        &control,
+        &mut (),
+    )
+    .unwrap();
     let exact = 0.125 * (1.0 - (-8.0_f64).exp());
     let sigma = 4.0 / (n as f64).sqrt();
     assert!((mean(&z) - (-4.0_f64).exp()).abs() < sigma * 0.125_f64.sqrt());
