@@ -20,6 +20,7 @@ mod noisy_gradients;
 mod orders;
 mod paths;
 mod problems;
+mod spectral;
 mod stable;
 mod statistics;
 mod steppers;
