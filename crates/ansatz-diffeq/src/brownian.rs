@@ -13,7 +13,7 @@
 //!
 //! | path | memory | a query costs | depends on earlier queries |
 //! |---|---|---|---|
-//! | [`VirtualBrownianTree`] | none | O(log(span/tolerance)) draws | no |
+//! | [`VirtualBrownianTree`] | none of the path | O(log(span/tolerance)) draws, O(log(step/tolerance)) in a sweep | no |
 //! | [`BrownianInterval`] | a node per query, 45 sets of values | O(1) draws in a sweep, either way | yes |
 //!
 //! Take the tree for adaptive steps and wherever runs must be comparable, the interval for long solves
