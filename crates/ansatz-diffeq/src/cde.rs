@@ -21,7 +21,7 @@ use ansatz_core::{
     VjpField,
 };
 
-use crate::integrate::{Accepted, integrate};
+use crate::integrate::{Accepted, first_output, integrate, outputs_at_stops};
 use crate::path::Path;
 use crate::stepper::Drive;
 use crate::{Options, RungeKutta, StepError, StepSize};
@@ -237,18 +237,10 @@ where
     G: ControlField<S, U> + ?Sized,
 {
     options.validate()?;
-    if out.len() != times.len() {
-        return Err(StepError::Count {
-            what: "output states",
-            expected: times.len(),
-            got: out.len(),
-        });
-    }
-    let (Some(first), Some(start), Some(end)) = (out.first_mut(), times.first(), times.last())
-    else {
+    first_output(times, z, out)?;
+    let (Some(start), Some(end)) = (times.first(), times.last()) else {
         return Ok(Report::default());
     };
-    first.assign(z);
     let hit = stopping(equation.path, stops, times);
     let drive = Sided {
         cde: equation,
@@ -257,19 +249,13 @@ where
     };
     let mut solution = z.clone();
     let mut method = RungeKutta::new(options.tableau, drive, z);
-    let mut next = 1;
-    integrate(
+    outputs_at_stops(
         &mut method,
         &hit,
+        times,
         &mut solution,
         &options.control(),
-        &mut |step: &mut Accepted<'_, S, _>| {
-            if next < times.len() && (step.end - times[next]) * step.h >= 0.0 {
-                out[next].assign(step.next());
-                next += 1;
-            }
-            Ok(None)
-        },
+        out,
     )
 }
 
