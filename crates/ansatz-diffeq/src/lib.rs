@@ -3,6 +3,7 @@
 
 pub mod adjoint;
 pub mod brownian;
+pub mod cde;
 mod control;
 mod dense;
 mod error;
