@@ -12,22 +12,23 @@ mod series;
 mod stable;
 
 use ansatz_core::Key;
-use stable::{Kind, Model, Sees};
+use ansatz_diffeq::sde::Form;
+use stable::{Model, Sees};
 
 const SEEDS: u64 = 3;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let models = [
-        ("Langevin", Kind::Langevin, Sees::Data),
-        ("linear noise", Kind::LinearNoise, Sees::Data),
-        ("geometric", Kind::Geometric, Sees::Data),
-        ("Langevin without data", Kind::Langevin, Sees::Nothing),
+        ("Langevin", Form::Langevin, Sees::Data),
+        ("linear noise", Form::LinearNoise, Sees::Data),
+        ("geometric", Form::Geometric, Sees::Data),
+        ("Langevin without data", Form::Langevin, Sees::Nothing),
     ];
-    for (name, kind, sees) in models {
+    for (name, form, sees) in models {
         for missing in [0.0, 0.5] {
             let mut sum = 0.0;
             for seed in 0..SEEDS {
-                let mut model = Model::new(kind, sees, seed);
+                let mut model = Model::new(form, sees, seed);
                 model.train(600, missing, Key::new(seed))?;
                 sum += model.test(missing, Key::new(seed))?;
             }

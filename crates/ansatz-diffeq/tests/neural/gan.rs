@@ -6,24 +6,12 @@ use ansatz_diffeq::adjoint::{Gradient, Memory, Tape, VjpDrive, reversible};
 use ansatz_diffeq::brownian::{BrownianInterval, IntervalOptions, LevyArea, VirtualBrownianTree};
 use ansatz_diffeq::sde::{self, NoisyField};
 use ansatz_diffeq::{Control, Increments, ReversibleHeun, StepError};
-use ansatz_testkit::net::{Activation, Adam, Net, NetControl, NetField, NetSde, Trace};
+use ansatz_testkit::net::{Activation, Net, NetControl, NetField, NetSde, Trace};
 
 const WIDTH: usize = 16;
 const NOISES: usize = 3;
 const INITIAL: usize = 5;
 type V = Vec<f64>;
-
-/// Times of the paths, a step apart.
-pub(crate) const TIMES: usize = 16;
-
-/// How training goes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Recipe {
-    pub(crate) steps: u64,
-    pub(crate) batch: usize,
-    /// Step sizes of Adam for generator and judge.
-    pub(crate) rates: [f64; 2],
-}
 
 /// How gradients are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +75,7 @@ impl Generator {
         };
         Ok(Self {
             equation,
-            start: with_params(start(INITIAL), key(2), 3.0),
+            start: with_params(start(INITIAL), key(2), 1.3),
             head: with_params(Net::new(WIDTH).layer(1, Activation::Identity), key(3), 1.0),
         })
     }
@@ -382,83 +370,4 @@ pub(crate) fn data(times: &[f64], samples: usize, key: Key) -> Result<Vec<V>, St
         rows.push(y.clone());
     }
     Ok(rows)
-}
-
-/// Divides by the standard deviation of the start, 1/√3.
-const SCALE: f64 = 1.7320508075688772;
-
-/// Trains a generator on the data; the result is the mean of its parameters over the second half.
-pub(crate) fn train(recipe: &Recipe, key: Key) -> Result<Generator, StepError> {
-    let times: V = (0..TIMES).map(|i| i as f64).collect();
-    let mut rows = data(&times, 8192, key.fold_in(0))?;
-    rows.iter_mut().flatten().for_each(|y| *y *= SCALE);
-    let failed = |source| StepError::Eval { t: 0.0, source };
-    let mut generator = Generator::new(key.fold_in(1)).map_err(failed)?;
-    let mut judge = Judge::new(key.fold_in(2)).map_err(failed)?;
-    judge.clip();
-    let [up, down] = recipe.rates;
-    let mut ascent = generator.parts().map(|p| adam(p.len(), up));
-    let mut descent = judge.parts().map(|p| adam(p.len(), down));
-    let mut mean: Vec<V> = generator
-        .parts()
-        .iter()
-        .map(|p| vec![0.0; p.len()])
-        .collect();
-    let kept = recipe.steps / 2;
-    for step in 0..recipe.steps {
-        let draw = key.fold_in(10 + step);
-        let pick = |i: usize| (8192.0 * draw.uniform(2, i as u64)[0]) as usize;
-        let picks: Vec<usize> = (0..recipe.batch).map(pick).collect();
-        let real: Vec<V> = rows
-            .iter()
-            .map(|row| picks.iter().map(|i| row[*i]).collect())
-            .collect();
-        let way = Way::Reversible;
-        let (_, real, _) = judge.score(&times, &real, way)?;
-        let fake = generator.judged(&judge, &times, recipe.batch, draw, way)?;
-        // The judge descends E[D(fake)] − E[D(real)], the generator ascends it.
-        let bars = fake.judge.iter().zip(&real);
-        for ((adam, p), (fake, real)) in descent.iter_mut().zip(judge.parts()).zip(bars) {
-            let bar: V = fake.iter().zip(real).map(|(f, r)| f - r).collect();
-            adam.step(p, &bar);
-        }
-        judge.clip();
-        for ((adam, p), bar) in ascent
-            .iter_mut()
-            .zip(generator.parts())
-            .zip(&fake.generator)
-        {
-            let bar: V = bar.iter().map(|b| -b).collect();
-            adam.step(p, &bar);
-        }
-        if step >= kept {
-            let share = 1.0 / (step - kept + 1) as f64;
-            for (mean, p) in mean.iter_mut().zip(generator.parts()) {
-                for (m, p) in mean.iter_mut().zip(p.iter()) {
-                    *m += share * (p - *m);
-                }
-            }
-        }
-        if std::env::var("SHOW").is_ok() && step % 100 == 99 {
-            let out = generator.sample(&times, 1024, draw)?;
-            let m = |x: &V| {
-                let m = x.iter().sum::<f64>() / x.len() as f64;
-                let v = x.iter().map(|a| (a - m).powi(2)).sum::<f64>() / x.len() as f64;
-                (m / SCALE, v.sqrt() / SCALE)
-            };
-            eprintln!("{step} {:?} {:?} {:?}", m(&out[0]), m(&out[8]), m(&out[15]));
-        }
-    }
-    for (p, mean) in generator.parts().into_iter().zip(&mean) {
-        p.copy_from_slice(mean);
-    }
-    generator.head.0 = generator.head.0.scaled(1.0 / SCALE);
-    Ok(generator)
-}
-
-/// Adam without memory of directions, as adversaries need it.
-fn adam(params: usize, rate: f64) -> Adam {
-    let mut adam = Adam::new(params, rate);
-    adam.beta1 = 0.0;
-    adam
 }

@@ -1,37 +1,24 @@
 //! Stochastic equations that stay stable under training, as classifiers of series: Langevin's, the one with
 //! linear noise, the geometric one (Y. Oh, D. Lim, S. Kim, *Stable neural stochastic differential equations in
-//! analyzing irregular time series data*, 2024, eq. 8 to 10), driven by data through their drift.
+//! analyzing irregular time series data*, 2024), driven by data through their drift.
 
 use std::sync::Mutex;
 
-use ansatz_core::{
-    ControlField, EvalError, Key, NoiseKind, Sde, VectorField, VjpControlField, VjpField,
-};
+use ansatz_core::{EvalError, Key, VectorField, VjpField};
 use ansatz_diffeq::adjoint::{Memory, Tape};
 use ansatz_diffeq::brownian::{BrownianInterval, IntervalOptions, LevyArea};
 use ansatz_diffeq::path::Path;
-use ansatz_diffeq::sde::NoisyField;
+use ansatz_diffeq::sde::{Form, NoisyField, Stable, VjpVolatility, Volatility};
 use ansatz_diffeq::{Control, RungeKutta, tableau};
 use ansatz_testkit::net::{Activation, Adam, Net, Trace, accuracy, cross_entropy};
 
 use super::series;
 
-pub(crate) const WIDTH: usize = 16;
+const WIDTH: usize = 16;
 const CHANNELS: usize = 3;
 const BATCH: usize = 64;
 const STEPS: usize = 40;
 type V = Vec<f64>;
-
-/// Which equation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// dz = γ(z, X) dt + σ(t) dW.
-    Langevin,
-    /// dz = γ(t, z, X) dt + σ(t)·z dW.
-    LinearNoise,
-    /// dz = z·γ(t, z, X) dt + z·σ(t) dW.
-    Geometric,
-}
 
 /// Whether the drift sees the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,24 +27,9 @@ pub(crate) enum Sees {
     Nothing,
 }
 
-/// One of the equations for a batch of series.
-struct Equation<'a> {
-    model: &'a Model,
-    path: &'a Path,
-    work: Mutex<Work>,
-}
-
-#[derive(Default)]
-struct Work {
-    trace: Trace,
-    control: V,
-    joined: V,
-    bars: [V; 2],
-}
-
 /// An equation with its networks: drift, noise, start and read-out share one vector of parameters.
 pub(crate) struct Model {
-    kind: Kind,
+    form: Form,
     sees: Sees,
     drift: Net,
     noise: Net,
@@ -67,11 +39,11 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(kind: Kind, sees: Sees, seed: u64) -> Self {
+    pub(crate) fn new(form: Form, sees: Sees, seed: u64) -> Self {
         let inputs = WIDTH + CHANNELS;
-        let timed = match kind {
-            Kind::Langevin => Net::new(inputs),
-            Kind::LinearNoise | Kind::Geometric => Net::with_time(inputs),
+        let timed = match form {
+            Form::Langevin => Net::new(inputs),
+            _ => Net::with_time(inputs),
         };
         let drift = timed
             .layer(WIDTH, Activation::Relu)
@@ -89,7 +61,7 @@ impl Model {
             .flat_map(|(i, net)| net.init(Key::new(seed).fold_in(i)))
             .collect();
         let mut model = Self {
-            kind,
+            form,
             sees,
             drift,
             noise,
@@ -97,7 +69,7 @@ impl Model {
             head,
             params,
         };
-        if kind == Kind::Geometric {
+        if form == Form::Geometric {
             // Nothing leaves 0: start away from it.
             let end = model.cuts()[2];
             model.params[end - WIDTH..end].fill(1.0);
@@ -124,15 +96,23 @@ impl Model {
         let path = series::path(numbers, missing)?;
         let mut x0 = vec![0.0; path.width()];
         path.value(0.0, &mut x0);
-        let [_, b, c] = self.cuts();
+        let [a, b, c] = self.cuts();
         let [mut start, mut head] = [Trace::default(), Trace::default()];
         let z0 = self.start.forward(&self.params[b..c], 0.0, &x0, &mut start);
         let z0 = z0.to_vec();
-        let equation = Equation {
-            model: self,
+        let (drift, volatility) = self.params[..b].split_at(a);
+        let drift = Drift {
+            net: &self.drift,
+            params: drift,
             path: &path,
+            sees: self.sees,
             work: Mutex::default(),
         };
+        let volatility = Noise {
+            net: &self.noise,
+            params: volatility,
+        };
+        let equation = Stable::new(self.form, drift, volatility);
         let options = IntervalOptions::default();
         let mut noise = BrownianInterval::new(key, (0.0, 1.0), &z0, LevyArea::None, options)?;
         let drive = NoisyField::new(&equation, &mut noise, &z0);
@@ -206,11 +186,28 @@ impl Model {
     }
 }
 
-impl Equation<'_> {
+/// γ(t, z, X(t)): a network of the state and the data, row by row.
+struct Drift<'a> {
+    net: &'a Net,
+    params: &'a [f64],
+    path: &'a Path,
+    sees: Sees,
+    work: Mutex<Work>,
+}
+
+#[derive(Default)]
+struct Work {
+    trace: Trace,
+    control: V,
+    joined: V,
+    bars: V,
+}
+
+impl Drift<'_> {
     /// γ for every row, in the trace.
-    fn drift(&self, t: f64, z: &[f64], work: &mut Work) {
+    fn forward(&self, t: f64, z: &[f64], work: &mut Work) {
         work.control.resize(self.path.width(), 0.0);
-        match self.model.sees {
+        match self.sees {
             Sees::Data => self.path.value(t, &mut work.control),
             Sees::Nothing => work.control.fill(0.0),
         }
@@ -219,134 +216,74 @@ impl Equation<'_> {
             work.joined.extend_from_slice(z);
             work.joined.extend_from_slice(x);
         }
-        let params = &self.model.params[..self.model.cuts()[0]];
-        let net = &self.model.drift;
-        net.forward(params, t, &work.joined, &mut work.trace);
-    }
-
-    /// σ(t), in the trace.
-    fn noise(&self, t: f64, work: &mut Work) {
-        let [a, b, _] = self.model.cuts();
-        let params = &self.model.params[a..b];
-        let clock = [t.sin(), t.cos()];
-        self.model.noise.forward(params, t, &clock, &mut work.trace);
+        self.net
+            .forward(self.params, t, &work.joined, &mut work.trace);
     }
 }
 
-impl VectorField<V> for Equation<'_> {
+impl VectorField<V> for Drift<'_> {
     fn eval(&self, t: f64, z: &V, dz: &mut V) -> Result<(), EvalError> {
         let work = &mut *self.work.lock().unwrap();
-        self.drift(t, z, work);
+        self.forward(t, z, work);
         dz.copy_from_slice(work.trace.output());
-        if self.model.kind == Kind::Geometric {
-            dz.iter_mut().zip(z).for_each(|(d, z)| *d *= z);
-        }
         Ok(())
     }
 }
 
-impl VjpField<V> for Equation<'_> {
+impl VjpField<V> for Drift<'_> {
     fn params(&self) -> usize {
-        self.model.cuts()[1]
+        self.params.len()
     }
 
     fn vjp(&self, t: f64, z: &V, w: &V, z_bar: &mut V, p_bar: &mut [f64]) -> Result<(), EvalError> {
         let work = &mut *self.work.lock().unwrap();
-        self.drift(t, z, work);
-        let geometric = self.model.kind == Kind::Geometric;
+        self.forward(t, z, work);
         let Work {
             trace,
-            bars,
             joined,
+            bars,
             ..
         } = work;
-        let [bar, joined_bar] = bars;
-        bar.clear();
-        bar.extend(
-            w.iter()
-                .zip(z)
-                .map(|(w, z)| if geometric { w * z } else { *w }),
-        );
-        z_bar.fill(0.0);
-        if geometric {
-            for ((b, w), y) in z_bar.iter_mut().zip(w).zip(trace.output()) {
-                *b = w * y;
-            }
-        }
-        joined_bar.resize(joined.len(), 0.0);
-        let a = self.model.cuts()[0];
-        let params = &self.model.params[..a];
-        let net = &self.model.drift;
-        net.backward(params, t, bar, trace, joined_bar, &mut p_bar[..a]);
-        for (b, j) in z_bar
-            .chunks_mut(WIDTH)
-            .zip(joined_bar.chunks(WIDTH + CHANNELS))
-        {
-            b.iter_mut().zip(j).for_each(|(b, j)| *b += j);
-        }
+        bars.resize(joined.len(), 0.0);
+        self.net.backward(self.params, t, w, trace, bars, p_bar);
+        let rows = z_bar.chunks_mut(WIDTH).zip(bars.chunks(WIDTH + CHANNELS));
+        rows.for_each(|(z, joined)| z.copy_from_slice(&joined[..WIDTH]));
         Ok(())
     }
 }
 
-impl ControlField<V> for Equation<'_> {
-    fn apply(&self, t: f64, z: &V, u: &V, out: &mut V) -> Result<(), EvalError> {
-        let work = &mut *self.work.lock().unwrap();
-        self.noise(t, work);
-        for (out, u) in out.chunks_mut(WIDTH).zip(u.chunks(WIDTH)) {
-            for ((o, u), s) in out.iter_mut().zip(u).zip(work.trace.output()) {
-                *o = s * u;
-            }
-        }
-        if self.model.kind != Kind::Langevin {
-            out.iter_mut().zip(z).for_each(|(o, z)| *o *= z);
-        }
+/// σ(t): a network of sine and cosine of the time, the same for every row.
+struct Noise<'a> {
+    net: &'a Net,
+    params: &'a [f64],
+}
+
+impl Volatility<V> for Noise<'_> {
+    fn eval(&self, t: f64, out: &mut V) -> Result<(), EvalError> {
+        let mut trace = Trace::default();
+        let sigma = self
+            .net
+            .forward(self.params, t, &[t.sin(), t.cos()], &mut trace);
+        out.chunks_mut(WIDTH)
+            .for_each(|row| row.copy_from_slice(sigma));
         Ok(())
     }
 }
 
-impl VjpControlField<V> for Equation<'_> {
-    fn control_params(&self) -> usize {
-        self.model.cuts()[1]
+impl VjpVolatility<V> for Noise<'_> {
+    fn params(&self) -> usize {
+        self.params.len()
     }
 
-    fn control_vjp(
-        &self,
-        t: f64,
-        z: &V,
-        u: &V,
-        w: &V,
-        z_bar: &mut V,
-        u_bar: &mut V,
-        p_bar: &mut [f64],
-    ) -> Result<(), EvalError> {
-        let work = &mut *self.work.lock().unwrap();
-        self.noise(t, work);
-        let additive = self.model.kind == Kind::Langevin;
-        let Work { trace, bars, .. } = work;
-        let [sigma_bar, clock_bar] = bars;
-        sigma_bar.clear();
-        sigma_bar.resize(WIDTH, 0.0);
-        let sigma = trace.output();
-        for (i, (w, z)) in w.iter().zip(z).enumerate() {
-            let (s, factor) = (sigma[i % WIDTH], if additive { 1.0 } else { *z });
-            sigma_bar[i % WIDTH] += w * u[i] * factor;
-            u_bar[i] = w * s * factor;
-            z_bar[i] = if additive { 0.0 } else { w * u[i] * s };
+    fn vjp(&self, t: f64, w: &V, p_bar: &mut [f64]) -> Result<(), EvalError> {
+        let (mut trace, mut sum) = (Trace::default(), vec![0.0; WIDTH]);
+        for row in w.chunks(WIDTH) {
+            sum.iter_mut().zip(row).for_each(|(s, w)| *s += w);
         }
-        clock_bar.resize(2, 0.0);
-        let [a, b, _] = self.model.cuts();
-        let params = &self.model.params[a..b];
-        let net = &self.model.noise;
-        net.backward(params, t, sigma_bar, trace, clock_bar, &mut p_bar[a..b]);
+        self.net
+            .forward(self.params, t, &[t.sin(), t.cos()], &mut trace);
+        self.net
+            .backward(self.params, t, &sum, &mut trace, &mut [0.0; 2], p_bar);
         Ok(())
-    }
-}
-
-impl Sde<V> for Equation<'_> {
-    fn noise(&self) -> NoiseKind {
-        match self.model.kind {
-            Kind::Langevin => NoiseKind::Additive,
-            Kind::LinearNoise | Kind::Geometric => NoiseKind::Diagonal,
-        }
     }
 }
