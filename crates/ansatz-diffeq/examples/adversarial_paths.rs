@@ -12,6 +12,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/neural/gan.rs"]
 mod gan;
 
