@@ -63,27 +63,14 @@ impl<'a, U: HostState, G: ?Sized> Cde<'a, U, G> {
     pub fn path(&self) -> &'a Path {
         self.path
     }
-
-    fn slope_in<S: State>(
-        &self,
-        segment: usize,
-        t: f64,
-        z: &S,
-        out: &mut S,
-    ) -> Result<(), EvalError>
-    where
-        G: ControlField<S, U>,
-    {
-        self.pool.with(&self.like, |control| {
-            self.path.derivative_in(segment, t, control.as_mut_slice());
-            self.field.apply(t, z, control, out)
-        })
-    }
 }
 
 impl<S: State, U: HostState, G: ControlField<S, U> + ?Sized> VectorField<S> for Cde<'_, U, G> {
     fn eval(&self, t: f64, z: &S, dz: &mut S) -> Result<(), EvalError> {
-        self.slope_in(self.path.segment(t), t, z, dz)
+        self.pool.with(&self.like, |control| {
+            self.path.derivative(t, control.as_mut_slice());
+            self.field.apply(t, z, control, dz)
+        })
     }
 }
 
@@ -106,6 +93,7 @@ impl<S: State, U: HostState, G: VjpControlField<S, U> + ?Sized> VjpField<S> for 
 /// A [`Cde`] that knows in which segment a step lies, and so on which side of a knot it is.
 struct Sided<'a, 'b, U, G: ?Sized> {
     cde: &'b Cde<'a, U, G>,
+    control: U,
     /// The segment, if the step stays in one.
     pinned: Option<usize>,
     backward: bool,
@@ -141,7 +129,9 @@ impl<S: State, U: HostState, G: ControlField<S, U> + ?Sized> Drive<S> for Sided<
 
     fn slope(&mut self, t: f64, z: &S, out: &mut S) -> Result<(), EvalError> {
         let segment = self.pinned.unwrap_or_else(|| self.segment(t));
-        self.cde.slope_in(segment, t, z, out)
+        let path = self.cde.path;
+        path.derivative_in(segment, t, self.control.as_mut_slice());
+        self.cde.field.apply(t, z, &self.control, out)
     }
 }
 
@@ -203,6 +193,7 @@ where
     let mut solution = z.clone();
     let drive = Sided {
         cde: equation,
+        control: equation.like.zeros_like(),
         pinned: None,
         backward: times.1 < times.0,
     };
@@ -244,6 +235,7 @@ where
     let hit = stopping(equation.path, stops, times);
     let drive = Sided {
         cde: equation,
+        control: equation.like.zeros_like(),
         pinned: None,
         backward: end < start,
     };
