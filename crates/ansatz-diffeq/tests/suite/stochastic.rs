@@ -850,3 +850,43 @@ fn outputs_at_many_times() {
     );
     assert!(matches!(wrong, Err(StepError::Times { .. })));
 }
+
+/// Step doubling gives estimates to methods without: Euler-Maruyama with additive noise, the midpoint rule.
+#[test]
+fn doubled_steps() {
+    let doubled = sde::Doubled {
+        method: EULER_MARUYAMA,
+        error_order: 1.5,
+    };
+    let mut path = sheet(500, 5, LevyArea::SpaceTime);
+    let x = vec![1.0; 500];
+    let mut solve = |method: Any<'_>, control: &Control| {
+        let mut z = x.clone();
+        let times = (0.0, 1.0);
+        let report = sde::solve(
+            &ADDITIVE,
+            &mut path,
+            times,
+            &mut z,
+            method,
+            control,
+            &mut (),
+        )
+        .unwrap();
+        (z, report)
+    };
+    let (fine, _) = solve(&SRA1, &Control::fixed(1024));
+    let errors = [1e-2, 1e-4].map(|tol| {
+        let (z, report) = solve(&doubled, &controlled(tol));
+        (measure::rms(&z, &fine, 1), report.steps)
+    });
+    println!("Euler-Maruyama, doubled: {errors:?}");
+    assert!(errors[1].0 < 0.1 * errors[0].0 && errors[1].1 > 5 * errors[0].1);
+    let doubled = sde::Doubled {
+        method: MIDPOINT,
+        error_order: 1.5,
+    };
+    let errors = [3e-2, 1e-3].map(|tol| spiral_error(&doubled, &controlled(tol)).0);
+    println!("midpoint, doubled: {errors:?}");
+    assert!(errors[1] < 0.3 * errors[0] && errors[1] < 5e-3);
+}
