@@ -13,7 +13,7 @@ use ansatz_diffeq::sde::{
     MILSTEIN_STRATONOVICH, Method, Milstein, NoisyField, REVERSIBLE_HEUN, SHARK, SRA1, SRID2,
 };
 use ansatz_diffeq::{Adaptive, Control, Gains, ReversibleHeun, StepError, integrate};
-use ansatz_testkit::measure;
+use ansatz_testkit::{laws, measure};
 
 use crate::statistics::mean;
 
@@ -575,6 +575,21 @@ fn runs_repeat_bit_by_bit() {
         let one = run(&TANH, method, 13, &mut path, START);
         run(&TANH, method, 7, &mut path, START);
         assert_eq!(one, run(&TANH, method, 13, &mut path, START));
+    }
+}
+
+/// Long states are shared among threads; no bit depends on how many.
+#[test]
+fn threads_change_no_bit() {
+    let methods: [Any<'_>; 3] = [&HEUN, &SRID2, &REVERSIBLE_HEUN];
+    for method in methods {
+        laws::same_for_threads(|| {
+            let mut path = sheet(70_000, 7, LevyArea::SpaceTime);
+            let mut x = vec![START; 70_000];
+            let (times, control) = ((0.0, 1.0), Control::fixed(5));
+            sde::solve(&TANH, &mut path, times, &mut x, method, &control, &mut ()).unwrap();
+            x
+        });
     }
 }
 
