@@ -84,7 +84,7 @@ impl Calculus {
 }
 
 /// A method for stochastic equations: binds itself to an equation and a path.
-pub trait Method<S: State, W: State, E: ?Sized, B: ?Sized> {
+pub trait Method<S: State, W: State, E: ?Sized, B: ?Sized>: Sync {
     /// Its name.
     fn name(&self) -> &'static str;
 
