@@ -16,7 +16,7 @@
 //! | [`SRA1`] | both | additive | 1.5 | 2, 3 |
 //! | [`SHARK`] | both | additive | 1.5 | 2, 2 |
 //! | [`SRID2`] | Itô | diagonal, scalar | 1.5 | 3, 4 |
-//! | [`LOG_EULER`] | Itô | geometric equations ([`Stable`]) | ½; keeps signs | 1, 1 |
+//! | [`LOG_EULER`] | Itô | geometric equations ([`Stable`]) | 1; keeps signs | 1, 1 |
 //!
 //! Three families of tables and two methods by themselves: any explicit Runge-Kutta table runs on the slope
 //! f + G·ΔW/h ([`NoisyField`]) and converges to the Stratonovich solution (Euler's to the Itô one);

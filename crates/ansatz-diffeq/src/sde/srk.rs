@@ -106,7 +106,7 @@ pub const EULER_HEUN: SrkTableau = SrkTableau {
     error: &[0.0, -0.5, 0.5],
 };
 
-/// Rößler's SRA1 for additive noise (2010, table 6.3), with I₁₀/h = W/2 + H.
+/// Rößler's SRA1 for additive noise (2010), with I₁₀/h = W/2 + H.
 pub const SRA1: SrkTableau = SrkTableau {
     name: "SRA1",
     calculus: Calculus::Ito,

@@ -60,8 +60,8 @@ fn cubic_paths_agree_with_printed_values() {
     }
 }
 
-/// All paths go through the data; derivatives are continuous where they say so, and Hermite paths and rectilinear
-/// ones do not know the future.
+/// All paths go through the data; derivatives are continuous where they say so, and Hermite paths
+/// do not look beyond the next knot.
 #[test]
 fn paths_keep_their_promises() {
     let data = example();

@@ -11,6 +11,7 @@ use ansatz_diffeq::sde::{
     self, EULER_MARUYAMA, Form, LOG_EULER, MILSTEIN_ITO, SHARK, Stable, VjpVolatility, Volatility,
 };
 use ansatz_diffeq::{Control, StepError};
+use ansatz_testkit::measure;
 
 use crate::statistics::{mean, normal_below, variance};
 
@@ -132,6 +133,32 @@ fn geometric_form() {
     );
     assert!(matches!(error.unwrap_err(), StepError::Noise { .. }));
     assert_eq!(z, start);
+}
+
+/// In ln z the noise is additive: the logarithmic step has strong order 1 for rates that depend on the state.
+#[test]
+fn logarithmic_steps_have_order_one() {
+    let n = 2000;
+    let equation = Stable::new(Form::Geometric, each(|z| 1.0 - z), constant(0.6));
+    let mut path = path(n, 1.0, LevyArea::None);
+    let mut run = |steps| {
+        let (mut z, control) = (vec![1.5; n], Control::fixed(steps));
+        sde::solve(
+            &equation,
+            &mut path,
+            (0.0, 1.0),
+            &mut z,
+            &LOG_EULER,
+            &control,
+            &mut (),
+        )
+        .unwrap();
+        z
+    };
+    let fine = run(1024);
+    let errors = [8, 16, 32].map(|steps| measure::rms(&run(steps), &fine, 1));
+    let slope = (errors[0] / errors[2]).log2() / 2.0;
+    assert!((slope - 1.0).abs() < 0.15, "{errors:?}");
 }
 
 /// How often one Euler step of the geometric form turns negative, against Φ(−(1 + γh)/(σ√h)); the logarithmic step never
