@@ -7,10 +7,11 @@ pub mod langevin;
 pub mod resample;
 pub mod smc;
 mod target;
+pub mod transport;
 pub mod weights;
 
 pub use ansatz_core as core;
-pub use error::{ChainError, WeightError};
+pub use error::{ChainError, TransportError, WeightError};
 pub use hmc::{Adaptation, ChainReport, Hmc, leapfrog};
 pub use langevin::{Mala, Ula};
 pub use resample::{Resampler, categorical};

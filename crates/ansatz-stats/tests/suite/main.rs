@@ -13,5 +13,7 @@ mod chains;
 mod errors;
 mod langevin;
 mod resample;
+mod semidiscrete;
+mod sinkhorn;
 mod smc;
 mod targets;
