@@ -179,3 +179,41 @@ pub enum TransportError {
         tolerance: f64,
     },
 }
+
+/// Draws that cannot be diagnosed.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum DiagnosticError {
+    /// Values that do not fill whole draws of all chains.
+    #[error("{values} values are not whole draws of {chains} chains")]
+    Chains {
+        /// Values given.
+        values: usize,
+        /// Chains asked for.
+        chains: usize,
+    },
+    /// Too few draws for halves to have variances and autocorrelations.
+    #[error("each chain has {got} draws, at least {needed} are needed")]
+    TooFew {
+        /// Fewest that there may be.
+        needed: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// NaN or infinity among the draws.
+    #[error("draw {draw} of chain {chain} is {value}")]
+    NonFinite {
+        /// Draw, from 0.
+        draw: usize,
+        /// Chain, from 0.
+        chain: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// Nothing moved: variances and correlations have no meaning.
+    #[error("all draws are {value}: the chains do not move, or the quantity does not change")]
+    Constant {
+        /// Their value.
+        value: f64,
+    },
+}

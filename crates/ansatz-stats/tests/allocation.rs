@@ -19,6 +19,7 @@ fn a_step_allocates_nothing() {
             step: 0.5,
             leaps: 3,
             steps,
+            ..Hmc::default()
         };
         allocation_counter::measure(|| {
             hmc.run(&normal, &mut x, 1000, Key::new(1), &mut ())

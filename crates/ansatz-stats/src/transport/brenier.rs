@@ -170,14 +170,18 @@ impl BrenierMap {
         for cell in cells {
             counts[cell as usize] += 1.0;
         }
-        counts.iter_mut().for_each(|c| *c /= n.max(1) as f64);
+        for c in &mut counts {
+            *c /= n.max(1) as f64;
+        }
         Ok(counts)
     }
 }
 
 pub(super) fn center(heights: &mut [f64]) {
     let mean = heights.iter().sum::<f64>() / heights.len() as f64;
-    heights.iter_mut().for_each(|h| *h -= mean);
+    for h in heights {
+        *h -= mean;
+    }
 }
 
 pub(super) fn check_points<T: Scalar>(x: &[T]) -> Result<(), TransportError> {

@@ -146,10 +146,13 @@ fn tile<T: Scalar, const R: usize>(
     // Lane by lane: the largest value, and its block as a number of the same width.
     let mut top = [[f64::NEG_INFINITY; LANES]; R];
     let mut block = [[0.0_f64; LANES]; R];
-    let blocks = targets.chunks_exact(dim * LANES);
-    for (b, (y, h)) in blocks.zip(heights.chunks_exact(LANES)).enumerate() {
-        let mut sums: [[f64; LANES]; R] = std::array::from_fn(|_| std::array::from_fn(|l| h[l]));
-        for (i, y) in y.chunks_exact(LANES).enumerate() {
+    let mut number = 0.0;
+    let (targets, _) = targets.as_chunks::<LANES>();
+    let (heights, _) = heights.as_chunks::<LANES>();
+    for (y, h) in targets.chunks_exact(dim).zip(heights) {
+        let mut sums = [*h; R];
+        for i in 0..dim {
+            let y = &y[i];
             for r in 0..R {
                 let v = x[r][i].f64();
                 for l in 0..LANES {
@@ -157,7 +160,6 @@ fn tile<T: Scalar, const R: usize>(
                 }
             }
         }
-        let number = b as f64;
         for r in 0..R {
             for l in 0..LANES {
                 let above = sums[r][l] > top[r][l];
@@ -165,6 +167,7 @@ fn tile<T: Scalar, const R: usize>(
                 block[r][l] = if above { number } else { block[r][l] };
             }
         }
+        number += 1.0;
     }
     for r in 0..R {
         let (mut value, mut cell) = (f64::NEG_INFINITY, u32::MAX);

@@ -126,7 +126,9 @@ impl<'a> Coupling<'a> {
                     *o += p * y;
                 }
             });
-            out.iter_mut().for_each(|o| *o /= sum);
+            for o in out {
+                *o /= sum;
+            }
         });
         Ok(())
     }

@@ -82,7 +82,7 @@ impl Descent {
 impl Default for Descent {
     fn default() -> Self {
         Self::Decay {
-            first: 0.1,
+            first: 0.02,
             last: 1e-4,
             iterations: 1000,
         }
@@ -374,7 +374,9 @@ impl<'a> Points<'a> {
             out[*cell as usize] += 1.0;
         }
         let count = self.cells.len() as f64;
-        out.iter_mut().for_each(|o| *o /= count);
+        for o in out {
+            *o /= count;
+        }
     }
 
     fn double(&mut self) {
