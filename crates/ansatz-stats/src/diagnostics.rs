@@ -132,7 +132,8 @@ impl Halves {
         let mut out = Vec::with_capacity(2 * half * chains);
         for chain in 0..chains {
             for first in [0, draws - half] {
-                out.extend((first..first + half).map(|i| values[i * chains + chain]));
+                // Adding 0 makes one zero of two, so that they rank as equals.
+                out.extend((first..first + half).map(|i| values[i * chains + chain] + 0.0));
             }
         }
         Ok(Self {
@@ -203,15 +204,18 @@ impl Halves {
         (within, between / (means.len() - 1) as f64)
     }
 
-    /// √((n − 1 + B/W)/n); 1 for values that are all the same.
+    /// √((n − 1 + B/W)/n)
     fn r_hat(&self) -> f64 {
         let (within, between) = self.variances(&self.means());
         let n = self.draws as f64;
-        match (within > 0.0, between > 0.0) {
-            (false, false) => 1.0,
-            (false, true) => f64::INFINITY,
-            _ => ((n - 1.0 + n * between / within) / n).sqrt(),
+        if between <= 0.0 {
+            return ((n - 1.0) / n).sqrt();
         }
+        // What rounding of the mean leaves of a half that stands still.
+        if within < between * f64::EPSILON * f64::EPSILON * n {
+            return f64::INFINITY;
+        }
+        ((n - 1.0 + n * between / within) / n).sqrt()
     }
 
     /// Effective sample size; the number of values when they are all the same.
@@ -227,18 +231,14 @@ impl Halves {
         // Sums of pairs ρ₂ₖ + ρ₂ₖ₊₁ while positive, each no larger than the one before.
         let (mut even, mut pair) = (1.0, 1.0 + rho(1));
         let (mut sum, mut lag, mut last) = (0.0, 0, f64::INFINITY);
-        while pair > 0.0 {
+        while pair > 0.0 && lag + 4 < n {
             last = pair.min(last);
             sum += last;
             lag += 2;
-            even = 0.0;
-            if lag >= n - 2 {
-                break;
-            }
             even = rho(lag);
             pair = even + rho(lag + 1);
         }
-        // Of the first pair that is not positive its first number still counts, if it is.
+        // Of the pair that ends the sum its first number still counts, if it is positive.
         let tau = -1.0 + 2.0 * sum + even.max(0.0);
         // Antithetic chains may have fewer than one draw's worth of correlation, but not without limit.
         count / tau.max(1.0 / count.log10())

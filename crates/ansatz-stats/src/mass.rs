@@ -63,17 +63,20 @@ impl Mass {
         }
     }
 
-    /// ½pᵀM⁻¹p of one row.
-    pub(crate) fn kinetic<T: Scalar>(&self, row: &[T]) -> f64 {
-        0.5 * self.dot(row.iter().map(|p| p.f64()), row)
+    /// Element i of the diagonal of M⁻¹.
+    pub(crate) fn inverse(&self, i: usize) -> f64 {
+        match self {
+            Self::Identity => 1.0,
+            Self::Diagonal(inverse) => inverse[i],
+        }
     }
 
-    /// aᵀM⁻¹b.
-    pub(crate) fn dot<T: Scalar>(&self, a: impl Iterator<Item = f64>, b: &[T]) -> f64 {
-        let pairs = a.zip(b);
-        match self {
-            Self::Identity => pairs.map(|(a, b)| a * b.f64()).sum(),
-            Self::Diagonal(inverse) => pairs.zip(inverse).map(|((a, b), v)| a * v * b.f64()).sum(),
+    /// ½pᵀM⁻¹p of one row.
+    pub(crate) fn kinetic<T: Scalar>(&self, row: &[T]) -> f64 {
+        let squares = row.iter().map(|p| p.f64() * p.f64());
+        0.5 * match self {
+            Self::Identity => squares.sum::<f64>(),
+            Self::Diagonal(inverse) => squares.zip(inverse).map(|(s, v)| s * v).sum::<f64>(),
         }
     }
 }

@@ -6,19 +6,21 @@
 //!
 //! `p₋ᵀM⁻¹ρ ≤ 0` or `p₊ᵀM⁻¹ρ ≤ 0`,
 //!
-//! for the whole or for any of the halves, quarters, … that it is made of. A doubling that contains a turn is
-//! dropped. Points of a new half are drawn by their weights `exp(−H)`; the half's draw replaces that of the
+//! for the whole, for any of the halves, quarters, … that it is made of, or for a half with the nearest point of
+//! the other. (Without the last, a trajectory that has gone a whole period, and a step further, passes for a
+//! short one.) A doubling that contains a turn is dropped. Points of a new half are drawn by their weights `exp(−H)`; the half's draw replaces that of the
 //! trajectory with probability min(1, weight of the half / weight of the rest), which favours far points and
 //! leaves the target exactly invariant.
 //!
 //! A new half is integrated leaf by leaf, without recursion: leaf n, counted from 0, ends one sub-trajectory for
 //! each of the ones at the end of n in binary. The first leaf of each was stored with the sum of momenta up to it
-//! in a slot numbered by the ones of ⌊n/2⌋, so that a chain needs as many slots as it may double.
+//! and the leaf before it in a slot numbered by the ones of ⌊n/2⌋, so that a chain needs as many slots as it may
+//! double.
 //!
 //! Chains are rows, each with its own tree. All leaves that are due are evaluated as one batch, from which a
 //! chain that has ended is taken out: a batch call costs what the chains still under way cost.
 //!
-//! Cost: 2^depth − 1 evaluations of a row a step; (12 + 2·max_depth) numbers for each element of a chain, nothing
+//! Cost: 2^depth − 1 evaluations of a row a step; (20 + 3·max_depth) numbers for each element of a chain, nothing
 //! allocated in a step.
 //!
 //! Use it as the default for smooth densities in up to thousands of dimensions, after [`Nuts::warm_up`]. Look at
@@ -27,7 +29,8 @@
 //! References: M. Hoffman, A. Gelman, *The No-U-Turn sampler: adaptively setting path lengths in Hamiltonian Monte
 //! Carlo*, 2014; M. Betancourt, *A conceptual introduction to Hamiltonian Monte Carlo*, 2017, appendix A
 //! (multinomial draws, the criterion by ρ); D. Phan, N. Pradhan, M. Jankowiak, *Composable effects for flexible and
-//! accelerated probabilistic programming in NumPyro*, 2019, section 3.1 (iteration, slots).
+//! accelerated probabilistic programming in NumPyro*, 2019 (iteration, slots); Stan, release 2.21 (halves with the
+//! nearest point of the other).
 
 mod forest;
 mod tree;

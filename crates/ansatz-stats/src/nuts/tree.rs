@@ -96,6 +96,9 @@ struct Half<T> {
     /// First leaves of sub-trajectories, `[slots, dim]`: momenta, and sums up to them.
     momenta: Vec<T>,
     sums: Vec<f64>,
+    /// The momenta of the leaves before these, and of the latest leaf.
+    previous: Vec<T>,
+    latest: Vec<T>,
 }
 
 /// ln(eᵃ + eᵇ)
@@ -137,6 +140,8 @@ impl<T: Scalar> Tree<T> {
                 sum: vec![0.0; dim],
                 momenta: vec![T::zero(); slots * dim],
                 sums: vec![0.0; slots * dim],
+                previous: vec![T::zero(); slots * dim],
+                latest: vec![T::zero(); dim],
             },
         }
     }
@@ -203,19 +208,26 @@ impl<T: Scalar> Tree<T> {
             std::mem::swap(&mut self.draw, &mut half.draw);
         }
         self.log_weight = log_add(self.log_weight, half.log_weight);
-        let forward = half.side == 1;
+        let sign = if half.side == 1 { 1.0 } else { -1.0 };
+        // In the half's direction: far tip, …, near tip, first leaf, …, last leaf.
+        let [near, far] = [half.side, 1 - half.side].map(|side| &self.tips[side].p);
+        let (old, new, first) = (&self.sum, &half.sum, &half.momenta);
+        let turn = turns(at.mass, row.p.len(), &|i| Arc {
+            ends: [sign * far[i].f64(), row.p[i].f64()],
+            middle: [sign * near[i].f64(), first[i].f64()],
+            sums: [sign * old[i], new[i]],
+        });
+        for (s, h) in self.sum.iter_mut().zip(&half.sum) {
+            *s += sign * h;
+        }
         let tip = &mut self.tips[half.side];
         tip.x.copy_from_slice(row.x);
         tip.score.copy_from_slice(row.score);
         for (to, p) in tip.p.iter_mut().zip(&*row.p) {
-            *to = if forward { *p } else { -*p };
-        }
-        for (s, h) in self.sum.iter_mut().zip(&half.sum) {
-            *s += if forward { *h } else { -h };
+            *to = if sign > 0.0 { *p } else { -*p };
         }
         self.depth += 1;
-        let sums = self.sum.iter().copied();
-        if turns(at.mass, &self.tips[0].p, &self.tips[1].p, &sums) {
+        if turn {
             self.end = Some(End::Turn);
         } else if self.depth == at.max_depth {
             self.end = Some(End::Depth);
@@ -239,34 +251,66 @@ impl<T: Scalar> Half<T> {
         let n = self.leaf;
         self.leaf += 1;
         let slot = (n >> 1).count_ones() as usize;
+        let ended = n.trailing_ones() as usize;
+        let turn = (slot + 1 - ended..=slot).rev().any(|slot| {
+            let (this, next) = (slot * dim, (slot + 1) * dim);
+            // A pair has no middle but its ends; a longer one was cut before the leaf of the next slot.
+            let pair = slot == (n >> 1).count_ones() as usize;
+            turns(mass, dim, &|i| {
+                let (first, last) = (self.momenta[this + i].f64(), row.p[i].f64());
+                let before = self.sums[this + i] - first;
+                if pair {
+                    return Arc {
+                        ends: [first, last],
+                        middle: [first, last],
+                        sums: [first, last],
+                    };
+                }
+                let (left, right) = (self.previous[next + i].f64(), self.momenta[next + i].f64());
+                let middle = self.sums[next + i] - right;
+                Arc {
+                    ends: [first, last],
+                    middle: [left, right],
+                    sums: [middle - before, self.sum[i] - middle],
+                }
+            })
+        });
         if n.is_multiple_of(2) {
             self.momenta[slot * dim..][..dim].copy_from_slice(row.p);
             self.sums[slot * dim..][..dim].copy_from_slice(&self.sum);
-            return false;
+            self.previous[slot * dim..][..dim].copy_from_slice(&self.latest);
         }
-        let ended = n.trailing_ones() as usize;
-        (slot + 1 - ended..=slot).rev().any(|slot| {
-            let first = &self.momenta[slot * dim..][..dim];
-            let before = &self.sums[slot * dim..][..dim];
-            // From the first leaf on, with it.
-            let sums = self.sum.iter().zip(before).zip(first);
-            turns(mass, first, row.p, &sums.map(|((s, b), p)| s - b + p.f64()))
-        })
+        self.latest.copy_from_slice(row.p);
+        turn
     }
 }
 
-/// Whether a trajectory with these momenta at its ends, and this sum of all, turns back.
-fn turns<T: Scalar>(
-    mass: &Mass,
-    first: &[T],
-    last: &[T],
-    sum: &(impl Iterator<Item = f64> + Clone),
-) -> bool {
-    let rho = || {
-        let ends = first.iter().zip(last);
-        sum.clone()
-            .zip(ends)
-            .map(|(s, (a, b))| s - 0.5 * (a.f64() + b.f64()))
-    };
-    mass.dot(rho(), first) <= 0.0 || mass.dot(rho(), last) <= 0.0
+/// One coordinate of the momenta of two arcs that follow one another.
+struct Arc {
+    /// The first of the first and the last of the second.
+    ends: [f64; 2],
+    /// The last of the first and the first of the second.
+    middle: [f64; 2],
+    /// The sum of each.
+    sums: [f64; 2],
+}
+
+/// Whether two arcs turn back together, or one of them with the nearest point of the other.
+fn turns(mass: &Mass, dim: usize, at: &impl Fn(usize) -> Arc) -> bool {
+    let mut products = [[0.0; 2]; 3];
+    for i in 0..dim {
+        let Arc { ends, middle, sums } = at(i);
+        let spans = [
+            (ends[0], ends[1], sums[0] + sums[1]),
+            (ends[0], middle[1], sums[0] + middle[1]),
+            (middle[0], ends[1], middle[0] + sums[1]),
+        ];
+        let inverse = mass.inverse(i);
+        for ((first, last, sum), product) in spans.into_iter().zip(&mut products) {
+            let rho = inverse * (sum - 0.5 * (first + last));
+            product[0] += first * rho;
+            product[1] += last * rho;
+        }
+    }
+    products.iter().flatten().any(|p| *p <= 0.0)
 }

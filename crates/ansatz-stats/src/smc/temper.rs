@@ -100,8 +100,8 @@ impl<S: HostState> Particles<S> {
                 high = middle;
             }
         }
-        // The upper end moves on even where the smallest step is too long.
-        Ok(from + high)
+        // Where any step is too long the temperature still moves on.
+        Ok((from + high).max(from.next_up()))
     }
 
     /// The size that a step of this length leaves.

@@ -10,8 +10,10 @@
 )]
 
 mod chains;
+mod diagnostics;
 mod errors;
 mod langevin;
+mod nuts;
 mod resample;
 mod semidiscrete;
 mod sinkhorn;
