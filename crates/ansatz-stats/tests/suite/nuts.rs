@@ -80,10 +80,6 @@ fn sample(
 #[track_caller]
 fn known(trace: &Trace, what: &str, exact: f64, resolution: f64, f: impl FnMut(&[f64]) -> f64) {
     let d = trace.diagnose(f).unwrap();
-    println!(
-        "{what}: {:.4} ± {:.4}, exact {exact}, R {:.4}, ESS {:.0} {:.0}",
-        d.mean, d.mcse, d.r_hat, d.ess_bulk, d.ess_tail
-    );
     assert!(
         (d.mean - exact).abs() < 5.0 * d.mcse,
         "{what}: {d:?}, exact {exact}"
@@ -182,7 +178,6 @@ fn exact_samples_stay_exact() {
         .unwrap();
     let check = |what: &str, values: Vec<f64>, exact: f64| {
         let (mean, error) = mean_and_error(&values);
-        println!("{what}: {mean:.5} ± {error:.5}, exact {exact:.5}");
         assert!(
             (mean - exact).abs() < 5.0 * error,
             "{what}: {mean} ± {error}, {exact}"
@@ -218,7 +213,6 @@ fn exact_samples_stay_exact() {
 #[test]
 fn the_funnel() {
     let (_, trace, report) = sample(&funnel, (16, 5), 3000, 0.95);
-    println!("{report:?}");
     assert!(report.divergences < 20);
     known(&trace, "v", 0.0, 0.05, |x| x[0]);
     known(&trace, "v²", 1.0, 0.08, |x| x[0] * x[0]);
