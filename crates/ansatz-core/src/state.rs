@@ -93,6 +93,28 @@ pub trait State: Clone + Send + Sync {
     /// the order given, after `beta·self`.
     fn lincomb(&mut self, beta: f64, terms: &[(f64, &Self)]);
 
+    /// `self ← y + h Σ cᵢ·slopesᵢ`, the stage of a Runge-Kutta method; without `y`, the sum alone. It is
+    /// [`State::lincomb`] with the terms (1, y), (h·cᵢ, slopesᵢ) for cᵢ ≠ 0, but small states do it
+    /// without a list of terms.
+    ///
+    /// # Panics
+    /// With more than 31 coefficients.
+    #[inline]
+    fn stage(&mut self, y: Option<&Self>, h: f64, c: &[f64], slopes: &[Self]) {
+        let Some(first) = y.or(slopes.first()) else {
+            return self.lincomb(0.0, &[]);
+        };
+        let mut terms = [(1.0, first); MAX_STAGE_TERMS];
+        let mut count = usize::from(y.is_some());
+        for (c, k) in c.iter().zip(slopes) {
+            if *c != 0.0 {
+                terms[count] = (h * c, k);
+                count += 1;
+            }
+        }
+        self.lincomb(0.0, &terms[..count]);
+    }
+
     /// Inner product, summed in a fixed tree: the same bits for every thread count.
     fn dot(&self, other: &Self) -> f64;
 
@@ -127,6 +149,9 @@ pub trait State: Clone + Send + Sync {
         self.dot(self).sqrt()
     }
 }
+
+/// Terms of a stage: the state and 31 slopes.
+const MAX_STAGE_TERMS: usize = 32;
 
 /// Terms that one call of `lincomb` takes from the stack; longer sums are split.
 const MAX_TERMS: usize = 16;

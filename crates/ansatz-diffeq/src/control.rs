@@ -12,19 +12,100 @@
 //! Nørsett, G. Wanner, *Solving ordinary differential equations I*, 2nd edition, 1993, section II.4
 //! (first step); P. Kidger, *On neural differential equations*, 2022, section 5.3.
 
-use ansatz_core::{State, Tolerance};
+use ansatz_core::Tolerance;
 
 use crate::StepError;
-use crate::step::Stepper;
 
 /// Constant or controlled steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum StepSize {
-    /// This many equal steps.
+    /// This many equal steps, between each two times that the solve has to hit.
     Fixed(usize),
+    /// Steps of this size, the last one before a time that the solve has to hit shortened.
+    Constant(f64),
     /// Steps as long as the tolerance allows.
     Adaptive(Adaptive),
+}
+
+/// What to do when an explicit method meets a stiff problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnStiff {
+    /// Go on: steps become short, the answer stays right.
+    #[default]
+    GoOn,
+    /// Fail with [`StepError::Stiff`] when 15 of 20 steps are limited by stability, so that the
+    /// caller can go on with an implicit method from there. Needs adaptive steps and a method with
+    /// an estimate ([`Stepper::stiffness`](crate::Stepper::stiffness)).
+    Refuse,
+}
+
+/// How the loop chooses its steps, for every method.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Control {
+    /// Equal steps or controlled ones.
+    pub step: StepSize,
+    /// Most steps, rejected ones included.
+    pub max_steps: usize,
+    /// Whether to look out for stiffness.
+    pub on_stiff: OnStiff,
+}
+
+impl Control {
+    /// This many equal steps.
+    #[must_use]
+    pub fn fixed(steps: usize) -> Self {
+        Self {
+            step: StepSize::Fixed(steps),
+            max_steps: usize::MAX,
+            on_stiff: OnStiff::GoOn,
+        }
+    }
+
+    /// Steps of this size, positive.
+    #[must_use]
+    pub fn constant(h: f64) -> Self {
+        Self {
+            step: StepSize::Constant(h),
+            ..Self::fixed(1)
+        }
+    }
+
+    /// Controlled steps, at most 100 000.
+    #[must_use]
+    pub fn adaptive(settings: Adaptive) -> Self {
+        Self {
+            step: StepSize::Adaptive(settings),
+            max_steps: 100_000,
+            on_stiff: OnStiff::GoOn,
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), StepError> {
+        match self.step {
+            StepSize::Fixed(0) => Err(StepError::Option {
+                name: "steps",
+                value: 0.0,
+                allowed: "at least 1",
+            }),
+            StepSize::Fixed(_) => Ok(()),
+            StepSize::Constant(h) if h.is_finite() && h > 0.0 => Ok(()),
+            StepSize::Constant(h) => Err(StepError::Option {
+                name: "step",
+                value: h,
+                allowed: "finite and positive; the direction is that of the times",
+            }),
+            StepSize::Adaptive(settings) => settings.validate(),
+        }
+    }
+}
+
+impl Default for Control {
+    /// Tolerances 1e-6.
+    fn default() -> Self {
+        Self::adaptive(Adaptive::default())
+    }
 }
 
 /// Gains of the controller, in the units of the scaled error's logarithm.
@@ -43,6 +124,12 @@ impl Gains {
     pub const I: Self = Self {
         proportional: 0.0,
         integral: 1.0,
+        derivative: 0.0,
+    };
+    /// For stochastic equations (k_P = 0.1, k_I = 0.3).
+    pub const NOISY: Self = Self {
+        proportional: 0.1,
+        integral: 0.3,
         derivative: 0.0,
     };
     /// Smoother steps where the size is limited by stability (k_P = 0.4, k_I = 0.3).
@@ -70,6 +157,9 @@ pub struct Adaptive {
     pub first: Option<f64>,
     /// Longest step.
     pub longest: f64,
+    /// Shortest step; a step that would have to be shorter is [`StepError::StepTooSmall`]. At least
+    /// the spacing of the numbers at the times is kept anyway.
+    pub shortest: f64,
 }
 
 impl Adaptive {
@@ -119,6 +209,12 @@ impl Adaptive {
             ),
             ("longest", self.longest, self.longest > 0.0, "positive"),
             (
+                "shortest",
+                self.shortest,
+                self.shortest >= 0.0 && self.shortest <= self.longest,
+                "from 0 to the longest step",
+            ),
+            (
                 "gains",
                 self.gains.integral,
                 [
@@ -155,6 +251,7 @@ impl Default for Adaptive {
             grow: 10.0,
             first: None,
             longest: f64::INFINITY,
+            shortest: 0.0,
         }
     }
 }
@@ -177,10 +274,10 @@ pub(crate) struct Controller {
 const REJECTED: f64 = 0.9;
 
 impl Controller {
-    pub(crate) fn new(settings: Adaptive, order: u32) -> Self {
+    pub(crate) fn new(settings: Adaptive, order: f64) -> Self {
         Self {
             settings,
-            order: f64::from(order),
+            order,
             history: [1.0; 2],
         }
     }
@@ -224,36 +321,4 @@ impl Controller {
             Decision::Reject(factor.clamp(shrink, REJECTED.max(shrink)))
         }
     }
-}
-
-/// A first step from the size of the solution and its first two derivatives.
-pub(crate) fn first_step<S: State>(
-    stepper: &mut Stepper<'_, S>,
-    settings: &Adaptive,
-    order: u32,
-    (start, end): (f64, f64),
-    y: &S,
-) -> Result<f64, StepError> {
-    let length = (end - start).abs();
-    if let Some(h) = settings.first {
-        return Ok(h.min(length));
-    }
-    let tol = settings.tolerance;
-    let f0 = stepper.first(start, y)?;
-    let (d0, d1) = (y.error_norm(y, y, tol), f0.error_norm(y, y, tol));
-    let tiny = d0 < 1e-5 || d1 < 1e-5;
-    let h0 = if tiny { 1e-6 } else { 0.01 * d0 / d1 };
-    let h0 = h0.min(length);
-    let [f0, f1] = stepper.probe(start, h0.copysign(end - start), y)?;
-    let mut change = f1.clone();
-    change.lincomb(1.0, &[(-1.0, f0)]);
-    let d2 = change.error_norm(y, y, tol) / h0;
-    let largest = d1.max(d2);
-    let h1 = if largest <= 1e-15 {
-        (1e-3 * h0).max(1e-6)
-    } else {
-        (0.01 / largest).powf(1.0 / f64::from(order))
-    };
-    // A field that is not finite nearby gives NaN, and `min` lets h₀ through.
-    Ok(h1.min(100.0 * h0).min(length))
 }

@@ -1,7 +1,9 @@
 //! What solving a differential equation can fail with.
 
-use ansatz_core::EvalError;
+use ansatz_core::{EvalError, NoiseKind};
 use thiserror::Error;
+
+use crate::brownian::{BrownianError, LevyArea};
 
 /// A solve failed. The caller's state is as it was before.
 #[derive(Debug, Error)]
@@ -64,6 +66,77 @@ pub enum StepError {
         /// End of the interval.
         end: f64,
     },
+    /// The step size is limited by stability, not by accuracy.
+    #[error(
+        "the problem is stiff at t = {t}: steps of {h:e} have h·|λ| = {size} at the method's limit of \
+         {limit}; go on from there with an implicit method, or set on_stiff to GoOn"
+    )]
+    Stiff {
+        /// Time reached.
+        t: f64,
+        /// Size of the last step.
+        h: f64,
+        /// h times the largest eigenvalue in modulus.
+        size: f64,
+        /// Real interval of stability of the method.
+        limit: f64,
+    },
+    /// Times that are not strictly monotone.
+    #[error("times[{index}] = {value} does not go on from {before}: give times strictly in order")]
+    Times {
+        /// Index of the first time out of order.
+        index: usize,
+        /// Its value.
+        value: f64,
+        /// The time before it.
+        before: f64,
+    },
+    /// As many outputs as times are needed.
+    #[error("{what}: {got} given, {expected} needed")]
+    Count {
+        /// What was counted.
+        what: &'static str,
+        /// Number needed.
+        expected: usize,
+        /// Number given.
+        got: usize,
+    },
+    /// An event function is zero or not a number where it is looked at first.
+    #[error(
+        "event {index} is {value} at the start t = {t}: its sign is needed there; start elsewhere, \
+         or let it wait for its first sign (AtStart::Wait)"
+    )]
+    EventAtStart {
+        /// Index of the event.
+        index: usize,
+        /// Time.
+        t: f64,
+        /// Its value.
+        value: f64,
+    },
+    /// A stochastic method that does not treat this kind of noise.
+    #[error("{method} does not treat {kind:?} noise: it needs {needs}; the Heun method takes any")]
+    Noise {
+        /// Name of the method.
+        method: &'static str,
+        /// What the equation says of its noise.
+        kind: NoiseKind,
+        /// What the method needs.
+        needs: &'static str,
+    },
+    /// A stochastic method that needs more of the path than it tells.
+    #[error("{method} needs a path with {needs:?} areas, this one has {got:?}")]
+    Levels {
+        /// Name of the method.
+        method: &'static str,
+        /// Levels that it uses.
+        needs: LevyArea,
+        /// Levels of the path.
+        got: LevyArea,
+    },
+    /// The Brownian path failed.
+    #[error("the Brownian path does not answer")]
+    Brownian(#[from] BrownianError),
     /// The field failed.
     #[error("field evaluation failed at t = {t}")]
     Eval {

@@ -1,14 +1,30 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod adjoint;
+pub mod brownian;
 mod control;
+mod dense;
 mod error;
+mod event;
+pub mod heuristics;
+mod integrate;
+pub mod path;
+pub mod sde;
+pub mod signature;
 mod solve;
-mod step;
+pub mod stepper;
 pub mod tableau;
 
 pub use ansatz_core as core;
-pub use control::{Adaptive, Gains, StepSize};
+pub use control::{Adaptive, Control, Gains, OnStiff, StepSize};
+pub use dense::{Dense, keep, solve_dense};
 pub use error::StepError;
-pub use solve::{Options, solve};
+pub use event::{Action, AtStart, Crossing, Direction, Hit, Outcome, solve_events};
+pub use integrate::{Accepted, Visitor, integrate};
+pub use solve::{Options, solve, solve_at};
+pub use stepper::{
+    Composition, Drive, Etdrk4, ReversibleHeun, RungeKutta, Spectrum, Stepper, Symplectic, VERLET,
+    YOSHIDA4, YOSHIDA6,
+};
 pub use tableau::Tableau;

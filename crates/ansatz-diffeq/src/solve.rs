@@ -1,10 +1,12 @@
-//! From one time to another.
+//! Front doors for ordinary differential equations.
 //!
 //! [`solve`] carries a state along dx/dt = f(t, x) with the steps of a table, all of equal size or
-//! as long as a tolerance allows. Time may run backwards. The end is hit exactly.
+//! as long as a tolerance allows. Time may run backwards. The end is hit exactly. [`solve_at`]
+//! gives the states at many times, [`solve_dense`](crate::solve_dense) at all times,
+//! [`solve_events`](crate::solve_events) ends at an event.
 //!
 //! Cost: `stages` evaluations a step (one less if the last is reused, see
-//! [`Tableau::reuses_last`]), memory for `stages + 2` states, nothing allocated in a step.
+//! [`Tableau::reuses_last`]), memory for `stages + 3` states, nothing allocated in a step.
 //!
 //! Use it for equations that are not stiff. Reference: E. Hairer, S. Nørsett, G. Wanner, *Solving
 //! ordinary differential equations I*, 2nd edition, 1993, section II.4.
@@ -13,9 +15,10 @@ use std::ops::ControlFlow;
 
 use ansatz_core::{Event, NoiseLevel, Observer, Report, State, VectorField};
 
-use crate::control::{self, Adaptive, Controller, Decision, StepSize};
-use crate::step::{Estimate, Stepper};
-use crate::{StepError, Tableau, tableau};
+use crate::integrate::{Accepted, integrate};
+use crate::{
+    Adaptive, Control, OnStiff, RungeKutta, StepError, StepSize, Stepper, Tableau, tableau,
+};
 
 /// How to solve.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,22 +27,36 @@ pub struct Options {
     pub tableau: &'static Tableau,
     /// Equal steps or controlled ones.
     pub step: StepSize,
-    /// Most steps of a controlled solve, rejected ones included.
+    /// Most steps, rejected ones included.
     pub max_steps: usize,
+    /// Whether to look out for stiffness.
+    pub on_stiff: OnStiff,
 }
 
 impl Default for Options {
     /// Tsitouras 5(4) with tolerances 1e-6 and up to 100 000 steps.
     fn default() -> Self {
-        Self {
-            tableau: &tableau::TSITOURAS,
-            step: StepSize::Adaptive(Adaptive::default()),
-            max_steps: 100_000,
-        }
+        Self::new(&tableau::TSITOURAS, Control::default())
     }
 }
 
 impl Options {
+    /// A method and how it chooses its steps.
+    #[must_use]
+    pub fn new(tableau: &'static Tableau, control: Control) -> Self {
+        let Control {
+            step,
+            max_steps,
+            on_stiff,
+        } = control;
+        Self {
+            tableau,
+            step,
+            max_steps,
+            on_stiff,
+        }
+    }
+
     /// The default method with other tolerances.
     #[must_use]
     pub fn tolerance(atol: f64, rtol: f64) -> Self {
@@ -52,29 +69,29 @@ impl Options {
     /// `steps` equal steps of a method.
     #[must_use]
     pub fn fixed(tableau: &'static Tableau, steps: usize) -> Self {
-        Self {
-            tableau,
-            step: StepSize::Fixed(steps),
-            ..Self::default()
+        Self::new(tableau, Control::fixed(steps))
+    }
+
+    /// The part that is not about the method.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control {
+            step: self.step,
+            max_steps: self.max_steps,
+            on_stiff: self.on_stiff,
         }
     }
 
-    fn validate(&self) -> Result<(), StepError> {
+    pub(crate) fn validate(&self) -> Result<(), StepError> {
         self.tableau.validate()?;
-        match self.step {
-            StepSize::Fixed(0) => Err(StepError::Option {
-                name: "steps",
-                value: 0.0,
-                allowed: "at least 1",
-            }),
-            StepSize::Fixed(_) => Ok(()),
-            StepSize::Adaptive(_) if self.tableau.error.is_empty() => Err(StepError::Option {
+        if matches!(self.step, StepSize::Adaptive(_)) && self.tableau.error.is_empty() {
+            return Err(StepError::Option {
                 name: "tableau.error.len()",
                 value: 0.0,
                 allowed: "a table with an embedded method, or fixed steps",
-            }),
-            StepSize::Adaptive(settings) => settings.validate(),
+            });
         }
+        self.control().validate()
     }
 }
 
@@ -100,137 +117,106 @@ impl Options {
 /// assert!((x[0] - 1.0).abs() < 1e-7);
 /// # Ok::<(), ansatz_diffeq::StepError>(())
 /// ```
-pub fn solve<S: State>(
-    field: &dyn VectorField<S>,
+pub fn solve<S, F, O>(
+    field: &F,
     times: (f64, f64),
     x: &mut S,
     options: &Options,
-    observer: &mut dyn Observer<S>,
-) -> Result<Report, StepError> {
+    observer: &mut O,
+) -> Result<Report, StepError>
+where
+    S: State,
+    F: VectorField<S> + ?Sized,
+    O: Observer<S> + ?Sized,
+{
     options.validate()?;
-    let (start, end) = times;
-    for (name, value) in [("times.0", start), ("times.1", end)] {
-        if !value.is_finite() {
-            return Err(StepError::Option {
-                name,
-                value,
-                allowed: "a finite time",
-            });
-        }
-    }
-    if !x.is_finite() {
-        return Err(StepError::NonFinite {
-            what: "the initial state",
-            t: start,
-        });
-    }
-    let length = (end - start).abs();
-    if length <= 0.0 {
-        return Ok(Report::default());
-    }
-    let estimate = match options.step {
-        StepSize::Fixed(_) => Estimate::None,
-        StepSize::Adaptive(_) => Estimate::EveryStep,
-    };
-    let stepper = Stepper::new(options.tableau, field, x, estimate);
     let mut solution = x.clone();
-    let report = match options.step {
-        StepSize::Fixed(steps) => fixed(stepper, times, steps, &mut solution, observer),
-        StepSize::Adaptive(settings) => {
-            adaptive(stepper, times, settings, options, &mut solution, observer)
-        }
-    }?;
+    let mut method = RungeKutta::new(options.tableau, field, x);
+    let times = [times.0, times.1];
+    let planned = planned(options.step);
+    let report = integrate(
+        &mut method,
+        &times,
+        &mut solution,
+        &options.control(),
+        &mut |step: &mut Accepted<'_, S, _>| Ok(observe(observer, planned, step)),
+    )?;
     *x = solution;
     Ok(report)
 }
 
-/// Reports a finished step; `true` when the observer breaks.
-fn stops<S: State>(
-    observer: &mut dyn Observer<S>,
-    report: &mut Report,
+/// Steps that are planned, for the observer; 0 if that is not known.
+fn planned(step: StepSize) -> usize {
+    match step {
+        StepSize::Fixed(n) => n,
+        _ => 0,
+    }
+}
+
+/// Shows a step to the observer; the end of the step if it breaks.
+pub(crate) fn observe<S: State, M: Stepper<S> + ?Sized, O: Observer<S> + ?Sized>(
+    observer: &mut O,
     planned: usize,
-    t: f64,
-    y: &S,
-) -> bool {
-    let event = Event::new(report.steps, planned, report.nfe, NoiseLevel::clean(t), y);
-    report.stopped_early = observer.on_step(&event) == ControlFlow::Break(());
-    report.stopped_early
+    step: &Accepted<'_, S, M>,
+) -> Option<f64> {
+    let Report { steps, nfe, .. } = step.report;
+    let level = NoiseLevel::clean(step.end);
+    let event = Event::new(steps, planned, nfe, level, step.next());
+    (observer.on_step(&event) == ControlFlow::Break(())).then_some(step.end)
 }
 
-fn fixed<S: State>(
-    mut stepper: Stepper<'_, S>,
-    (start, end): (f64, f64),
-    steps: usize,
-    y: &mut S,
-    observer: &mut dyn Observer<S>,
-) -> Result<Report, StepError> {
-    let h = (end - start) / steps as f64;
-    let mut report = Report::default();
-    for i in 0..steps {
-        let t = start + i as f64 * h;
-        stepper.attempt(t, h, y)?;
-        if !stepper.next.is_finite() {
-            return Err(stepper.broken(t, h));
-        }
-        stepper.accept(y);
-        report.steps += 1;
-        report.nfe = stepper.nfe;
-        let reached = if i + 1 == steps { end } else { t + h };
-        if stops(observer, &mut report, steps, reached, y) {
-            break;
-        }
-    }
-    Ok(report)
-}
-
-fn adaptive<S: State>(
-    mut stepper: Stepper<'_, S>,
-    (start, end): (f64, f64),
-    settings: Adaptive,
+/// Writes the states at `times` into `out`, from the state `x` at the first of them.
+///
+/// Adaptive steps are not shortened for the outputs, which come from the method's dense output;
+/// equal steps end at each of them.
+///
+/// # Errors
+/// [`StepError`]: [`StepError::Count`] when `out` and `times` differ in length,
+/// [`StepError::Times`] when the times are not in order. `out` may then hold part of the solution.
+///
+/// ```
+/// use ansatz_diffeq::{Options, solve_at};
+/// let turn = |_: f64, x: &[f64; 2], dx: &mut [f64; 2]| {
+///     *dx = [-x[1], x[0]];
+///     Ok(())
+/// };
+/// let times = [0.0, 1.0, 2.0];
+/// let mut out = [[0.0; 2]; 3];
+/// solve_at(&turn, &times, &[1.0, 0.0], &Options::tolerance(1e-10, 1e-10), &mut out)?;
+/// assert!((out[2][0] - 2.0_f64.cos()).abs() < 1e-8);
+/// # Ok::<(), ansatz_diffeq::StepError>(())
+/// ```
+pub fn solve_at<S, F>(
+    field: &F,
+    times: &[f64],
+    x: &S,
     options: &Options,
-    y: &mut S,
-    observer: &mut dyn Observer<S>,
-) -> Result<Report, StepError> {
-    let order = options.tableau.order;
-    let mut control = Controller::new(settings, order);
-    let mut report = Report::default();
-    let mut t = start;
-    // Sizes are positive; the direction is put in where they are used.
-    let mut size = control::first_step(&mut stepper, &settings, order, (start, end), y)?;
-    // Below this a step loses digits of the time itself.
-    let smallest = 16.0 * f64::EPSILON * start.abs().max(end.abs());
-    loop {
-        if report.steps + report.rejected == options.max_steps {
-            let max_steps = options.max_steps;
-            return Err(StepError::TooManySteps { max_steps, t, end });
-        }
-        let left = (end - t).abs();
-        size = size.min(settings.longest);
-        let last = size >= left;
-        let h = size.min(left).copysign(end - start);
-        stepper.attempt(t, h, y)?;
-        let error = stepper.error(h, y, settings.tolerance);
-        match control.decide(error) {
-            Decision::Accept(factor) => {
-                t = if last { end } else { t + h };
-                size = h.abs() * factor;
-                stepper.accept(y);
-                report.steps += 1;
-                report.nfe = stepper.nfe;
-                if stops(observer, &mut report, 0, t, y) || last {
-                    return Ok(report);
-                }
-            }
-            Decision::Reject(factor) => {
-                report.rejected += 1;
-                size = h.abs() * factor;
-                if error.is_nan() && (size <= smallest || !stepper.first_is_finite()) {
-                    return Err(stepper.broken(t, h));
-                }
-                if size <= smallest {
-                    return Err(StepError::StepTooSmall { t, h: size, error });
-                }
-            }
-        }
+    out: &mut [S],
+) -> Result<Report, StepError>
+where
+    S: State,
+    F: VectorField<S> + ?Sized,
+{
+    options.validate()?;
+    if out.len() != times.len() {
+        return Err(StepError::Count {
+            what: "output states",
+            expected: times.len(),
+            got: out.len(),
+        });
     }
+    if let Some(other) = out.iter().find(|s| !s.same_shape(x)) {
+        return Err(StepError::Count {
+            what: "elements of an output state",
+            expected: x.len(),
+            got: other.len(),
+        });
+    }
+    let Some(first) = out.first_mut() else {
+        return Ok(Report::default());
+    };
+    first.assign(x);
+    let mut y = x.clone();
+    let mut method = RungeKutta::new(options.tableau, field, x);
+    crate::integrate::outputs(&mut method, times, &mut y, &options.control(), out)
 }

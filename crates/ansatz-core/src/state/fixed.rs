@@ -37,6 +37,26 @@ impl<T: Scalar, const N: usize> State for [T; N] {
     }
 
     #[inline]
+    fn stage(&mut self, y: Option<&Self>, h: f64, c: &[f64], slopes: &[Self]) {
+        // −0 is what changes no number when added.
+        let mut sum = y.map_or([-0.0; N], |y| scaled(1.0, y));
+        let mut empty = y.is_none();
+        for (c, k) in c.iter().zip(slopes) {
+            if *c != 0.0 {
+                empty = false;
+                for (s, v) in sum.iter_mut().zip(scaled(h * c, k)) {
+                    *s += v;
+                }
+            }
+        }
+        *self = if empty {
+            self.zeros_like()
+        } else {
+            sum.map(T::of)
+        };
+    }
+
+    #[inline]
     fn dot(&self, other: &Self) -> f64 {
         let products = self.iter().zip(other);
         products.map(|(x, y)| x.f64() * y.f64()).sum()

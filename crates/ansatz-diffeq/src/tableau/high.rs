@@ -1,6 +1,6 @@
 //! Tables of order 5.
 
-use super::Tableau;
+use super::{EXPLICIT, Tableau};
 
 /// Dormand-Prince 5(4) (J. Dormand, P. Prince, *A family of embedded Runge-Kutta formulae*, 1980,
 /// table 2), known as DOPRI5 and `ode45`.
@@ -53,6 +53,17 @@ pub const DORMAND_PRINCE: Tableau = Tableau {
         11.0 / 84.0 - 649.0 / 6300.0,
         -1.0 / 60.0,
     ],
+    // The continuous extension of DOPRI5 (Hairer, Nørsett, Wanner, section II.6, eq. 6.12).
+    dense: &[&[
+        -12715105075.0 / 11282082432.0,
+        0.0,
+        87487479700.0 / 32700410799.0,
+        -10690763975.0 / 1880347072.0,
+        701980252875.0 / 199316789632.0,
+        -1453857185.0 / 822651844.0,
+        69997945.0 / 29380423.0,
+    ]],
+    ..EXPLICIT
 };
 
 /// Tsitouras 5(4) (C. Tsitouras, *Runge-Kutta pairs of order 5(4) satisfying only the first column
@@ -106,4 +117,14 @@ pub const TSITOURAS: Tableau = Tableau {
         0.45808210592918686,
         -1.0 / 66.0,
     ],
+    dense: &[&[
+        -1.0530884977290216,
+        0.1017,
+        2.490627285651253,
+        -16.548102889244902,
+        47.37952196281928,
+        -34.87065786149661,
+        2.5,
+    ]],
+    ..EXPLICIT
 };

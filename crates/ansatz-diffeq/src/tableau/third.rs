@@ -1,6 +1,6 @@
 //! Three-stage tables of order 3, without error estimates.
 
-use super::Tableau;
+use super::{EXPLICIT, Tableau};
 
 /// Kutta's method of order 3 (W. Kutta, *Beitrag zur näherungsweisen Integration totaler
 /// Differentialgleichungen*, 1901).
@@ -10,7 +10,7 @@ pub const KUTTA3: Tableau = Tableau {
     nodes: &[0.0, 0.5, 1.0],
     coefficients: &[&[], &[0.5], &[-1.0, 2.0]],
     weights: &[1.0 / 6.0, 4.0 / 6.0, 1.0 / 6.0],
-    error: &[],
+    ..EXPLICIT
 };
 
 /// Heun's method of order 3 (K. Heun, *Neue Methoden zur approximativen Integration der
@@ -21,7 +21,7 @@ pub const HEUN3: Tableau = Tableau {
     nodes: &[0.0, 1.0 / 3.0, 2.0 / 3.0],
     coefficients: &[&[], &[1.0 / 3.0], &[0.0, 2.0 / 3.0]],
     weights: &[0.25, 0.0, 0.75],
-    error: &[],
+    ..EXPLICIT
 };
 
 /// Ralston's method of order 3 (A. Ralston, *Runge-Kutta methods with minimum error bounds*, 1962).
@@ -32,7 +32,7 @@ pub const RALSTON3: Tableau = Tableau {
     nodes: &[0.0, 0.5, 0.75],
     coefficients: &[&[], &[0.5], &[0.0, 0.75]],
     weights: &[2.0 / 9.0, 1.0 / 3.0, 4.0 / 9.0],
-    error: &[],
+    ..EXPLICIT
 };
 
 /// Van der Houwen's method of order 3 (P. van der Houwen, *Explicit Runge-Kutta formulas with
@@ -43,7 +43,7 @@ pub const HOUWEN3: Tableau = Tableau {
     nodes: &[0.0, 8.0 / 15.0, 2.0 / 3.0],
     coefficients: &[&[], &[8.0 / 15.0], &[0.25, 5.0 / 12.0]],
     weights: &[0.25, 0.0, 0.75],
-    error: &[],
+    ..EXPLICIT
 };
 
 /// The strong-stability-preserving method of order 3 (C.-W. Shu, S. Osher, *Efficient
@@ -54,5 +54,5 @@ pub const SSP3: Tableau = Tableau {
     nodes: &[0.0, 1.0, 0.5],
     coefficients: &[&[], &[1.0], &[0.25, 0.25]],
     weights: &[1.0 / 6.0, 1.0 / 6.0, 2.0 / 3.0],
-    error: &[],
+    ..EXPLICIT
 };

@@ -23,10 +23,11 @@ fn run(field: Field, start: &[f64], end: f64, options: &Options) -> (Vec<f64>, R
 /// Largest errors on Lotka-Volterra at t = 5 with 50, 100 and 200 steps, against diffrax 0.7.2, 1 %.
 #[test]
 fn fixed_steps_agree_with_another_program() {
-    let rows: [(&Tableau, [f64; 3]); 6] = [
+    let rows: [(&Tableau, [f64; 3]); 7] = [
         (&tableau::EULER, [5.14, 2.07, 0.665]),
         (&tableau::HEUN2, [3.159e-2, 7.944e-3, 1.970e-3]),
         (&tableau::MIDPOINT, [3.913e-2, 1.014e-2, 2.580e-3]),
+        (&tableau::RALSTON2, [3.670e-2, 9.411e-3, 2.377e-3]),
         (&tableau::BOGACKI_SHAMPINE, [1.093e-3, 1.770e-4, 2.407e-5]),
         (&tableau::TSITOURAS, [8.29e-6, 1.204e-7, 1.46e-9]),
         (&tableau::DORMAND_PRINCE, [1.176e-5, 1.417e-7, 1.00e-9]),
@@ -56,7 +57,7 @@ fn controlled_steps_agree_with_another_program() {
         f64,
         [usize; 2],
         f64,
-    ); 8] = [
+    ); 12] = [
         (
             lotka_volterra,
             one,
@@ -137,6 +138,46 @@ fn controlled_steps_agree_with_another_program() {
             [1358, 1271],
             7.4e-9,
         ),
+        (
+            lotka_volterra,
+            one,
+            10.0,
+            pairs,
+            &tableau::PRINCE_DORMAND,
+            1e-5,
+            [41, 29],
+            1.54e-5,
+        ),
+        (
+            lotka_volterra,
+            one,
+            10.0,
+            pairs,
+            &tableau::PRINCE_DORMAND,
+            1e-9,
+            [97, 79],
+            2.59e-9,
+        ),
+        (
+            arenstorf,
+            orbit,
+            period,
+            orbit,
+            &tableau::PRINCE_DORMAND,
+            1e-7,
+            [123, 87],
+            1.5e-4,
+        ),
+        (
+            arenstorf,
+            orbit,
+            period,
+            orbit,
+            &tableau::PRINCE_DORMAND,
+            1e-11,
+            [317, 248],
+            3.1e-8,
+        ),
     ];
     for (field, start, end, exact, t, tol, [steps, accepted], error) in rows {
         let (x, report) = run(field, start, end, &adaptive(t, tol));
@@ -156,7 +197,7 @@ fn controlled_steps_agree_with_another_program() {
 fn errors_are_proportional_to_the_tolerance() {
     for t in tableau::ALL
         .into_iter()
-        .filter(|t| t.order > 2 && !t.error.is_empty())
+        .filter(|t| (3..8).contains(&t.order) && !t.error.is_empty())
     {
         for gains in [Gains::I, Gains::PI] {
             for p in smooth() {

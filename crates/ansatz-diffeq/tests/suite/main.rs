@@ -11,6 +11,16 @@
 )]
 
 mod accuracy;
+mod brownian;
+mod dense;
 mod errors;
+mod events;
+mod gradients;
+mod noisy_gradients;
 mod orders;
+mod paths;
 mod problems;
+mod spectral;
+mod statistics;
+mod steppers;
+mod stochastic;

@@ -18,7 +18,7 @@ const ROUNDED_ONCE: usize = 8;
 ///
 /// `make` builds a state from its elements in logical order and `read` gives them back. Checked
 /// are: lengths and zeros; `lincomb` with 0 to 12 terms and β = 0, 1, −0.7 against `f64`
-/// arithmetic, rounded once up to 8 terms; β = 0 over NaN; `assign`; `combine_all` line by line; `dot`, `norm` and
+/// arithmetic, rounded once up to 8 terms; β = 0 over NaN; `stage` against it; `assign`; `combine_all` line by line; `dot`, `norm` and
 /// `error_norm` against naive sums; `is_finite`; noise that repeats, differs between keys and
 /// streams, and has mean 0 and variance 1; equal bits on 1, 2 and 3 threads.
 ///
@@ -101,6 +101,7 @@ where
     fn check(&self) -> Verdict {
         self.shape()?;
         self.lincomb()?;
+        self.stages()?;
         self.reductions()?;
         self.finiteness()?;
         self.programs()?;
@@ -175,6 +176,27 @@ where
                         )
                     })?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// `stage` is `lincomb`, to the bit.
+    fn stages(&self) -> Verdict {
+        let y = self.draw(0).1;
+        let slopes: Vec<S> = (1..=MAX_TERMS as u64).map(|k| self.draw(k).1).collect();
+        let (h, c) = (0.3, [0.4, 0.0, -0.7, 1.3, 0.0, -0.2]);
+        for count in 0..=c.len() {
+            for start in [None, Some(&y)] {
+                let used = c[..count].iter().zip(&slopes).filter(|(c, _)| **c != 0.0);
+                let ahead = start.iter().map(|y| (1.0, *y));
+                let terms: Vec<_> = ahead.chain(used.map(|(c, k)| (h * c, k))).collect();
+                let mut want = (self.make)(&vec![f64::NAN; self.n]);
+                let mut got = want.clone();
+                want.lincomb(0.0, &terms);
+                got.stage(start, h, &c[..count], &slopes);
+                let same = bits(&(self.read)(&got)) == bits(&(self.read)(&want));
+                demand(same, || format!("stage of {count} slopes is not lincomb"))?;
             }
         }
         Ok(())
