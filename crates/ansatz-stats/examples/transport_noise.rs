@@ -6,6 +6,8 @@
 //! gallery: Noise carried to points of a mixture
 //! gallery: expect worst relative error of a cell in 0..0.01
 //! gallery: expect mass of the emptiest cell in 0.04..0.0417
+//! gallery: expect divergence of noise in 0.1..1
+//! gallery: expect divergence of mapped noise in 0..0.01
 //! gallery: picture transport_noise.png Cells of equal mass under N(0, I), and the targets that they are carried to
 
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
@@ -13,7 +15,7 @@
 use std::time::Instant;
 
 use ansatz_core::Key;
-use ansatz_stats::transport::{BrenierMap, Draws, Heights, Source, Spread};
+use ansatz_stats::transport::{BrenierMap, Draws, Heights, Sinkhorn, Source, Spread};
 use ansatz_testkit::tb1;
 use ansatz_viz::{Picture, viridis};
 
@@ -27,6 +29,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let masses = fit.map.cell_masses(&fresh)?;
     let least = masses.iter().copied().fold(f64::INFINITY, f64::min);
     println!("mass of the emptiest cell = {least:.5}");
+
+    // Entropic transport tells how far 500 points are from the targets, before and after the map.
+    let solver = Sinkhorn {
+        epsilon: 0.1,
+        ..Sinkhorn::default()
+    };
+    let noise: Vec<f64> = Source::Normal.points(2, 500, Spread::Even);
+    let mut mapped = noise.clone();
+    fit.map.map(&noise, &mut mapped)?;
+    for (name, x) in [("noise", noise), ("mapped noise", mapped)] {
+        let divergence = solver.divergence(&[0.002; 500], &x, &nu, &targets, 2)?;
+        println!("divergence of {name} = {divergence:.5}");
+    }
 
     picture(&fit.map)?.save("target/gallery/transport_noise.png")?;
     println!("wrote target/gallery/transport_noise.png");

@@ -98,7 +98,7 @@ fn quality_on_tb1() {
         // n exact samples have less than 1/n in the mean: the kernel is 1 at distance 0.
         assert!(mapped < 0.004, "{source:?}: {mapped}");
         assert!(plain > 10.0 * mapped, "{source:?}: {plain}, {mapped}");
-        assert!(late > 2.0 * mapped, "{source:?}: {late}, {mapped}");
+        assert!(late > 1.4 * mapped, "{source:?}: {late}, {mapped}");
     }
 }
 

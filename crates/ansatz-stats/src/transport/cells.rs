@@ -2,20 +2,21 @@
 //! each row is kept.
 //!
 //! Targets are packed in blocks of [`LANES`], element by element, so that one instruction works on several
-//! targets; [`TILE`] points share every load of a block. A panel of points passes over a group of blocks that
+//! targets; [`TILE`] points share every load. (The compiler does not find this by itself.) A panel of points passes over a group of blocks that
 //! stays in the second cache level before the next group is touched.
 
 use ansatz_core::Scalar;
-use pulp::{Arch, NullaryFnOnce};
+use pulp::bytemuck::cast_slice;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::worth_sharing;
 
-/// Targets of a block: two of the widest registers that are common.
+/// Targets of a block: the widest register there is.
 const LANES: usize = 8;
 
-/// Points that share the load of a block: with two registers each, all sums stay in registers.
-const TILE: usize = 4;
+/// Points that share the load of a register of targets: as many sums keep both multipliers of a core busy.
+const TILE: usize = 8;
 
 /// Points that one task takes.
 const PANEL: usize = 64;
@@ -95,11 +96,11 @@ struct Panel<'a, T> {
     values: &'a mut [f64],
 }
 
-impl<T: Scalar> NullaryFnOnce for Panel<'_, T> {
+impl<T: Scalar> WithSimd for Panel<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             packed,
             x,
@@ -110,32 +111,32 @@ impl<T: Scalar> NullaryFnOnce for Panel<'_, T> {
         let blocks = (GROUP / (dim * LANES)).max(1);
         values.fill(f64::NEG_INFINITY);
         cells.fill(0);
+        let last = cells.len().saturating_sub(1);
         let groups = packed.targets.chunks(blocks * dim * LANES);
         for (g, (y, h)) in groups
             .zip(packed.heights.chunks(blocks * LANES))
             .enumerate()
         {
             let first = (g * blocks * LANES) as u32;
-            let mut row = 0;
-            while row + TILE <= cells.len() {
-                let x: [&[T]; TILE] = std::array::from_fn(|r| &x[(row + r) * dim..][..dim]);
-                let best = (&mut cells[row..][..TILE], &mut values[row..][..TILE]);
-                tile(x, y, h, first, best);
-                row += TILE;
-            }
-            while row < cells.len() {
-                let best = (&mut cells[row..=row], &mut values[row..=row]);
-                tile([&x[row * dim..][..dim]], y, h, first, best);
-                row += 1;
+            for row in (0..cells.len()).step_by(TILE) {
+                // A tile that is not full repeats the last point.
+                let x: [&[T]; TILE] =
+                    std::array::from_fn(|r| &x[(row + r).min(last) * dim..][..dim]);
+                let end = (row + TILE).min(cells.len());
+                let best = (&mut cells[row..end], &mut values[row..end]);
+                tile(simd, x, y, h, first, best);
             }
         }
     }
 }
 
-/// `R` points against a group of blocks; what they had so far is kept unless it is exceeded.
+/// A tile of points against a group of blocks; what they had so far is kept unless it is exceeded.
+///
+/// A register of targets at a time, as many of them as the processor's registers hold.
 #[inline(always)]
-fn tile<T: Scalar, const R: usize>(
-    x: [&[T]; R],
+fn tile<T: Scalar, S: Simd>(
+    simd: S,
+    x: [&[T]; TILE],
     targets: &[f64],
     heights: &[f64],
     first: u32,
@@ -143,42 +144,40 @@ fn tile<T: Scalar, const R: usize>(
 ) {
     let dim = x[0].len();
     let x = x.map(|row| &row[..dim]);
-    // Lane by lane: the largest value, and its block as a number of the same width.
-    let mut top = [[f64::NEG_INFINITY; LANES]; R];
-    let mut block = [[0.0_f64; LANES]; R];
-    let mut number = 0.0;
-    let (targets, _) = targets.as_chunks::<LANES>();
-    let (heights, _) = heights.as_chunks::<LANES>();
-    for (y, h) in targets.chunks_exact(dim).zip(heights) {
-        let mut sums = [*h; R];
-        for i in 0..dim {
-            let y = &y[i];
-            for r in 0..R {
-                let v = x[r][i].f64();
-                for l in 0..LANES {
-                    sums[r][l] += v * y[l];
+    let width = S::F64_LANES;
+    let parts = LANES / width;
+    let (targets, _) = S::as_simd_f64s(targets);
+    let (heights, _) = S::as_simd_f64s(heights);
+    for part in 0..parts {
+        let mut index = first + (part * width) as u32;
+        for (y, h) in targets
+            .chunks_exact(dim * parts)
+            .zip(heights.chunks_exact(parts))
+        {
+            let mut sums = [h[part]; TILE];
+            for (i, y) in y[part..].iter().step_by(parts).enumerate() {
+                for r in 0..TILE {
+                    let product = simd.mul_f64s(simd.splat_f64s(x[r][i].f64()), *y);
+                    sums[r] = simd.add_f64s(sums[r], product);
                 }
             }
-        }
-        for r in 0..R {
-            for l in 0..LANES {
-                let above = sums[r][l] > top[r][l];
-                top[r][l] = if above { sums[r][l] } else { top[r][l] };
-                block[r][l] = if above { number } else { block[r][l] };
+            for ((sums, cell), value) in sums.iter().zip(&mut *cells).zip(&mut *values) {
+                // Seldom true: the largest of k numbers in random order changes ln k times.
+                if simd.reduce_max_f64s(*sums) >= *value {
+                    exceed(cast_slice(std::slice::from_ref(sums)), index, cell, value);
+                }
             }
+            index += LANES as u32;
         }
-        number += 1.0;
     }
-    for r in 0..R {
-        let (mut value, mut cell) = (f64::NEG_INFINITY, u32::MAX);
-        for l in 0..LANES {
-            let index = block[r][l] as u32 * LANES as u32 + l as u32;
-            if top[r][l] > value || (top[r][l] >= value && index < cell) {
-                (value, cell) = (top[r][l], index);
-            }
-        }
-        if value > values[r] {
-            (values[r], cells[r]) = (value, first + cell);
+}
+
+/// Takes the largest of neighbouring targets if it exceeds what a point has so far, or is as large and before it.
+#[inline(never)]
+fn exceed(sums: &[f64], first: u32, cell: &mut u32, value: &mut f64) {
+    for (index, sum) in (first..).zip(sums) {
+        if *sum > *value || (*sum >= *value && index < *cell) {
+            (*value, *cell) = (*sum, index);
         }
     }
 }
