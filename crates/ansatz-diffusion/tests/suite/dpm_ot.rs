@@ -130,7 +130,9 @@ fn steps_are_what_they_say() {
     for (k, level) in grid.levels().iter().enumerate() {
         if k > 0 {
             let scale = level.alpha / grid.start().alpha;
-            expected.iter_mut().for_each(|x| *x *= scale);
+            for x in &mut expected {
+                *x *= scale;
+            }
         }
         for i in 0..2 {
             model

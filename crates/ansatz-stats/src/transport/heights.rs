@@ -177,7 +177,9 @@ impl Heights {
             made = iteration + 1;
             let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
             let better = norm < gradient;
-            if better {
+            let met = norm < rule.tolerance && !empty;
+            // Heights with an empty cell may have had a smaller norm; those that end the run count.
+            if better || met {
                 gradient = norm;
                 worst_cell = g
                     .iter()
@@ -185,9 +187,7 @@ impl Heights {
                     .fold(0.0, |w, (g, nu)| f64::max(w, g.abs() / nu));
                 best.copy_from_slice(packed.heights());
             }
-            if norm < rule.tolerance && !empty {
-                // It is the last and therefore the best that may stop the run.
-                best.copy_from_slice(packed.heights());
+            if met {
                 stop = Stop::Tolerance;
                 break;
             }

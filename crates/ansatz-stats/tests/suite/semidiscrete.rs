@@ -144,6 +144,14 @@ fn cells_in_the_plane() {
         uniform.worst_cell, normal.worst_cell
     );
     assert!(uniform.worst_cell < 0.02 && normal.worst_cell < 0.02);
+    // The rates of the table, in their own units: the targets spread by 1.4.
+    let descent = Descent::Decay {
+        first: 0.1,
+        last: 1e-4,
+        iterations: 1000,
+    };
+    let wide = Heights { descent }.fit(&targets, 2, &[1.0 / 32.0; 32], Draws::Fixed(&points));
+    assert!(wide.unwrap().worst_cell < 0.02);
     // On points that were not fitted: within five standard errors of a count.
     let fresh: Vec<f64> = Source::Normal.points(2, 400_000, Spread::Random(Key::new(5), 0));
     let masses = normal.map.cell_masses(&fresh).unwrap();
