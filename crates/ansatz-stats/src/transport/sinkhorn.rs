@@ -14,7 +14,7 @@
 //! equal measures alone. The self-transports are solved by the averaged updates `f ← ½(f + T f)`, in a few
 //! iterations.
 //!
-//! Cost: 2nm exponentials an iteration, 3 ns each on one core; O(n + m) numbers of memory beyond a transposed
+//! Cost: 2nm exponentials an iteration, 4 ns each on one core; O(n + m) numbers of memory beyond a transposed
 //! copy of a matrix, nothing allocated in an iteration. Iterations grow like 1/ε.
 //!
 //! Use it for smooth distances between samples and for soft assignments. Take ε as a fraction, 0.01 to 0.1, of
