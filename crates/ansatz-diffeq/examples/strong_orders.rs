@@ -64,6 +64,7 @@ impl Sde<Vec<f64>> for Tanh {
 }
 
 type Noise = BrownianInterval<Vec<f64>>;
+type AnyMethod<'a> = &'a dyn Method<Vec<f64>, Vec<f64>, Tanh, Noise>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let like = vec![0.0; PATHS];
@@ -83,7 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|w| (A * w + START.atanh()).tanh())
         .collect();
 
-    let methods: [(&str, &dyn Method<Vec<f64>, Vec<f64>, Tanh, Noise>); 4] = [
+    let methods: [(&str, AnyMethod<'_>); 4] = [
         ("Euler-Maruyama", &sde::EULER_MARUYAMA),
         ("Heun", &sde::HEUN),
         ("Milstein", &sde::MILSTEIN_ITO),

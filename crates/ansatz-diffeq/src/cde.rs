@@ -21,6 +21,7 @@ use ansatz_core::{
     VjpField,
 };
 
+use crate::adjoint::VjpDrive;
 use crate::integrate::{Accepted, first_output, integrate, outputs_at_stops};
 use crate::path::Path;
 use crate::stepper::Drive;
@@ -63,27 +64,14 @@ impl<'a, U: HostState, G: ?Sized> Cde<'a, U, G> {
     pub fn path(&self) -> &'a Path {
         self.path
     }
-
-    fn slope_in<S: State>(
-        &self,
-        segment: usize,
-        t: f64,
-        z: &S,
-        out: &mut S,
-    ) -> Result<(), EvalError>
-    where
-        G: ControlField<S, U>,
-    {
-        self.pool.with(&self.like, |control| {
-            self.path.derivative_in(segment, t, control.as_mut_slice());
-            self.field.apply(t, z, control, out)
-        })
-    }
 }
 
 impl<S: State, U: HostState, G: ControlField<S, U> + ?Sized> VectorField<S> for Cde<'_, U, G> {
     fn eval(&self, t: f64, z: &S, dz: &mut S) -> Result<(), EvalError> {
-        self.slope_in(self.path.segment(t), t, z, dz)
+        self.pool.with(&self.like, |control| {
+            self.path.derivative(t, control.as_mut_slice());
+            self.field.apply(t, z, control, dz)
+        })
     }
 }
 
@@ -103,15 +91,31 @@ impl<S: State, U: HostState, G: VjpControlField<S, U> + ?Sized> VjpField<S> for 
     }
 }
 
-/// A [`Cde`] that knows in which segment a step lies, and so on which side of a knot it is.
-struct Sided<'a, 'b, U, G: ?Sized> {
+/// A [`Cde`] that knows in which segment a step lies, and so on which side of a knot it is: the [`Drive`] that
+/// [`solve`] uses, for steppers and [tapes](crate::adjoint::Tape) of one's own.
+pub struct SidedCde<'a, 'b, U, G: ?Sized> {
     cde: &'b Cde<'a, U, G>,
+    control: U,
+    /// Derivatives by the control, which nobody needs.
+    unused: U,
     /// The segment, if the step stays in one.
     pinned: Option<usize>,
     backward: bool,
 }
 
-impl<U: HostState, G: ?Sized> Sided<'_, '_, U, G> {
+impl<'a, 'b, U: HostState, G: ?Sized> SidedCde<'a, 'b, U, G> {
+    /// For a solve over `times`, which tell the direction only. Steps must not go across a jump: have them end at
+    /// [`stops`].
+    pub fn new(equation: &'b Cde<'a, U, G>, times: (f64, f64)) -> Self {
+        Self {
+            cde: equation,
+            control: equation.like.zeros_like(),
+            unused: equation.like.zeros_like(),
+            pinned: None,
+            backward: times.1 < times.0,
+        }
+    }
+
     /// The segment that `t` is in, coming from the side that the solve starts on.
     fn segment(&self, t: f64) -> usize {
         let path = self.cde.path;
@@ -125,7 +129,7 @@ impl<U: HostState, G: ?Sized> Sided<'_, '_, U, G> {
     }
 }
 
-impl<S: State, U: HostState, G: ControlField<S, U> + ?Sized> Drive<S> for Sided<'_, '_, U, G> {
+impl<S: State, U: HostState, G: ControlField<S, U> + ?Sized> Drive<S> for SidedCde<'_, '_, U, G> {
     const STEADY: bool = true;
 
     fn begin(&mut self, t: f64, h: f64) -> Result<(), StepError> {
@@ -141,7 +145,36 @@ impl<S: State, U: HostState, G: ControlField<S, U> + ?Sized> Drive<S> for Sided<
 
     fn slope(&mut self, t: f64, z: &S, out: &mut S) -> Result<(), EvalError> {
         let segment = self.pinned.unwrap_or_else(|| self.segment(t));
-        self.cde.slope_in(segment, t, z, out)
+        let path = self.cde.path;
+        path.derivative_in(segment, t, self.control.as_mut_slice());
+        self.cde.field.apply(t, z, &self.control, out)
+    }
+}
+
+impl<S, U, G> VjpDrive<S> for SidedCde<'_, '_, U, G>
+where
+    S: State,
+    U: HostState,
+    G: VjpControlField<S, U> + ?Sized,
+{
+    fn params(&self) -> usize {
+        self.cde.field.control_params()
+    }
+
+    fn vjp(
+        &mut self,
+        t: f64,
+        z: &S,
+        w: &S,
+        z_bar: &mut S,
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError> {
+        let segment = self.pinned.unwrap_or_else(|| self.segment(t));
+        let path = self.cde.path;
+        path.derivative_in(segment, t, self.control.as_mut_slice());
+        self.cde
+            .field
+            .control_vjp(t, z, &self.control, w, z_bar, &mut self.unused, p_bar)
     }
 }
 
@@ -184,7 +217,7 @@ pub fn solve<S, U, G, O>(
     equation: &Cde<'_, U, G>,
     times: (f64, f64),
     z: &mut S,
-    stops: Stops,
+    at: Stops,
     options: &Options,
     observer: &mut O,
 ) -> Result<Report, StepError>
@@ -195,17 +228,13 @@ where
     O: Observer<S> + ?Sized,
 {
     options.validate()?;
-    let hit = stopping(equation.path, stops, &[times.0, times.1]);
+    let hit = stops(equation.path, at, &[times.0, times.1]);
     let planned = match options.step {
         StepSize::Fixed(n) => n * (hit.len() - 1),
         _ => 0,
     };
     let mut solution = z.clone();
-    let drive = Sided {
-        cde: equation,
-        pinned: None,
-        backward: times.1 < times.0,
-    };
+    let drive = SidedCde::new(equation, times);
     let mut method = RungeKutta::new(options.tableau, drive, z);
     let report = integrate(
         &mut method,
@@ -227,7 +256,7 @@ pub fn solve_at<S, U, G>(
     equation: &Cde<'_, U, G>,
     times: &[f64],
     z: &S,
-    stops: Stops,
+    at: Stops,
     options: &Options,
     out: &mut [S],
 ) -> Result<Report, StepError>
@@ -241,12 +270,8 @@ where
     let (Some(start), Some(end)) = (times.first(), times.last()) else {
         return Ok(Report::default());
     };
-    let hit = stopping(equation.path, stops, times);
-    let drive = Sided {
-        cde: equation,
-        pinned: None,
-        backward: end < start,
-    };
+    let hit = stops(equation.path, at, times);
+    let drive = SidedCde::new(equation, (*start, *end));
     let mut solution = z.clone();
     let mut method = RungeKutta::new(options.tableau, drive, z);
     outputs_at_stops(
@@ -259,9 +284,10 @@ where
     )
 }
 
-/// `times` with the stops of the path between them.
-fn stopping(path: &Path, stops: Stops, times: &[f64]) -> Vec<f64> {
-    let candidates = match stops {
+/// `times`, in order, with the stops of the path between them: what a solve has to hit.
+#[must_use]
+pub fn stops(path: &Path, at: Stops, times: &[f64]) -> Vec<f64> {
+    let candidates = match at {
         Stops::AtJumps => path.jumps(),
         Stops::AtKnots => path.knots(),
     };

@@ -2,10 +2,10 @@
 //!
 //! | path | between knots | derivative | sees the future |
 //! |---|---|---|---|
-//! | [`Path::linear`] | straight lines | jumps at knots | one knot |
-//! | [`Path::hermite`] | cubic, slopes from backward differences | continuous | no: changes at tᵢ are seen from tᵢ on |
+//! | [`Path::linear`] | straight lines | jumps at knots | to the next knot |
+//! | [`Path::hermite`] | cubic, slopes from backward differences | continuous | to the next knot |
 //! | [`Path::natural`] | cubic spline with no curvature at the ends | continuous, twice | all of it |
-//! | [`Series::rectilinear`], then linear | first time moves, then data | jumps | no |
+//! | [`Series::rectilinear`], then linear | first time moves, then data | jumps | not at all |
 //!
 //! On [tᵢ, tᵢ₊₁] with δ = tᵢ₊₁ − tᵢ, sᵢ = (xᵢ₊₁ − xᵢ)/δ, s₋₁ = s₀ and u = t − tᵢ, the Hermite path is
 //! xᵢ + sᵢ₋₁u + 2(sᵢ − sᵢ₋₁)u²/δ + (sᵢ₋₁ − sᵢ)u³/δ².
@@ -50,8 +50,8 @@ impl Path {
         })
     }
 
-    /// Cubics whose slope at a knot is that of the segment before: no value sees later data, and the
-    /// derivative is continuous.
+    /// Cubics whose slope at a knot is that of the segment before: the derivative is continuous, and between two
+    /// knots nothing depends on data after the second.
     ///
     /// # Errors
     /// [`PathError::Missing`].

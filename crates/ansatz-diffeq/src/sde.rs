@@ -16,7 +16,7 @@
 //! | [`SRA1`] | both | additive | 1.5 | 2, 3 |
 //! | [`SHARK`] | both | additive | 1.5 | 2, 2 |
 //! | [`SRID2`] | Itô | diagonal, scalar | 1.5 | 3, 4 |
-//! | [`LOG_EULER`] | Itô | geometric equations ([`Stable`]) | ½; keeps signs | 1, 1 |
+//! | [`LOG_EULER`] | Itô | geometric equations ([`Stable`]) | 1; keeps signs | 1, 1 |
 //!
 //! Three families of tables and two methods by themselves: any explicit Runge-Kutta table runs on the slope
 //! f + G·ΔW/h ([`NoisyField`]) and converges to the Stratonovich solution (Euler's to the Itô one);
@@ -24,8 +24,8 @@
 //! Rössler's form with iterated integrals. Your own tables work.
 //!
 //! Steps are equal, or controlled where a method has an error estimate ([`Control::adaptive`] with
-//! [`Gains::NOISY`] and a first step): rejected steps ask the same path again. Controlled steps with an Itô
-//! method of order ½ may converge to a wrong limit, so Euler-Maruyama has no estimate.
+//! [`Gains::NOISY`] and a first step): rejected steps ask the same path again. [`Doubled`] makes an estimate for those
+//! without. Controlled steps with an Itô method of order ½ may converge to a wrong limit, so Euler-Maruyama has none.
 //!
 //! An equation of one calculus with diagonal noise becomes one of the other by [`Converted`].
 //!
@@ -48,6 +48,7 @@ use ansatz_core::{HostState, NoiseKind, Observer, Report, Sde, State, VjpControl
 
 use crate::brownian::{Brownian, LevyArea};
 use crate::integrate::{Accepted, first_output, integrate, outputs_at_stops};
+use crate::stepper::Doubling;
 use crate::{Control, ReversibleHeun, RungeKutta, StepError, StepSize, Stepper, Tableau, tableau};
 
 pub use convert::Converted;
@@ -83,7 +84,7 @@ impl Calculus {
 }
 
 /// A method for stochastic equations: binds itself to an equation and a path.
-pub trait Method<S: State, W: State, E: ?Sized, B: ?Sized> {
+pub trait Method<S: State, W: State, E: ?Sized, B: ?Sized>: Sync {
     /// Its name.
     fn name(&self) -> &'static str;
 
@@ -145,6 +146,49 @@ pub struct Reversible;
 
 /// The reversible Heun method. [`ReversibleHeun`] on pairs runs backwards as well.
 pub const REVERSIBLE_HEUN: Reversible = Reversible;
+
+/// A method with step doubling for its error estimate, see [`Doubling`].
+///
+/// Of Euler-Maruyama only where the noise is additive: with the step chosen by the path, an Itô method of order ½ may
+/// converge to a wrong limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Doubled<M> {
+    /// The method.
+    pub method: M,
+    /// Order in the step-size rule: strong order + ½.
+    pub error_order: f64,
+}
+
+impl<S, W, E, B, M> Method<S, W, E, B> for Doubled<M>
+where
+    S: State,
+    W: State,
+    E: ?Sized,
+    B: ?Sized,
+    M: Method<S, W, E, B>,
+{
+    fn name(&self) -> &'static str {
+        self.method.name()
+    }
+
+    fn calculus(&self) -> Calculus {
+        self.method.calculus()
+    }
+
+    fn stepper<'a>(
+        &self,
+        equation: &'a E,
+        path: &'a mut B,
+        like: &S,
+    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
+    where
+        S: 'a,
+        W: 'a,
+    {
+        let method = self.method.stepper(equation, path, like)?;
+        Ok(Box::new(Doubling::new(method, self.error_order, like)))
+    }
+}
 
 impl<S, W, E, B> Method<S, W, E, B> for Classical
 where

@@ -11,10 +11,11 @@
 //! γ, which may look at X(t).
 //!
 //! Euler's method on the geometric form crosses 0 with probability Φ(−(1 + γh)/(σ√h)) a step; [`LOG_EULER`] steps by
-//! z·exp((γ − σ²/2)h + σΔW), which is exact for constant γ and σ and never does.
+//! z·exp((γ − σ²/2)h + σΔW), which is exact for constant γ and σ, never does, and has
+//! strong order 1: in ln z the noise is additive.
 //!
 //! Cost: one evaluation of γ and one of σ a step. Source: Y. Oh, D. Lim, S. Kim, *Stable neural stochastic
-//! differential equations in analyzing irregular time series data*, 2024, section 3.
+//! differential equations in analyzing irregular time series data*, 2024.
 
 use ansatz_core::denoiser::Scratch;
 use ansatz_core::{

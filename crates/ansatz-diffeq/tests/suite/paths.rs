@@ -1,10 +1,11 @@
 //! Paths through data, signatures, and equations driven by them.
 
-use ansatz_core::{EvalError, Key, Report};
+use ansatz_core::{ControlField, EvalError, Key, Report, VectorField, VjpControlField, VjpField};
+use ansatz_diffeq::adjoint::{Memory, Tape};
 use ansatz_diffeq::cde::{self, Cde, Stops};
 use ansatz_diffeq::path::{Fill, Inside, Path, PathError, Series};
 use ansatz_diffeq::signature::{Signature, linear_flow, lyndon_count, lyndon_words, windows};
-use ansatz_diffeq::{Options, StepError, solve, tableau};
+use ansatz_diffeq::{Control, Options, RungeKutta, StepError, solve, tableau};
 
 const HOLE: f64 = f64::NAN;
 
@@ -59,8 +60,8 @@ fn cubic_paths_agree_with_printed_values() {
     }
 }
 
-/// All paths go through the data; derivatives are continuous where they say so, and Hermite paths and rectilinear
-/// ones do not know the future.
+/// All paths go through the data; derivatives are continuous where they say so, and Hermite paths
+/// do not look beyond the next knot.
 #[test]
 fn paths_keep_their_promises() {
     let data = example();
@@ -568,4 +569,119 @@ fn log_ode_over_windows() {
     });
     println!("windows of 40, 20, 10 observations: {errors:?}");
     assert!(errors[2] < 1e-3 && errors[1] < 0.4 * errors[0] && errors[2] < 0.4 * errors[1]);
+}
+
+/// A field with parameters: G(z)·u = p₀ tanh(z)·u₀ + p₁ sin(z)·u₁, component by component.
+struct Driven([f64; 2]);
+
+impl ControlField<[f64; 2]> for Driven {
+    fn apply(
+        &self,
+        _: f64,
+        z: &[f64; 2],
+        u: &[f64; 2],
+        out: &mut [f64; 2],
+    ) -> Result<(), EvalError> {
+        *out = z.map(|z| self.0[0] * z.tanh() * u[0] + self.0[1] * z.sin() * u[1]);
+        Ok(())
+    }
+}
+
+impl VjpControlField<[f64; 2]> for Driven {
+    fn control_params(&self) -> usize {
+        2
+    }
+
+    fn control_vjp(
+        &self,
+        _: f64,
+        z: &[f64; 2],
+        u: &[f64; 2],
+        w: &[f64; 2],
+        z_bar: &mut [f64; 2],
+        u_bar: &mut [f64; 2],
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError> {
+        let [p, q] = self.0;
+        *u_bar = [0.0; 2];
+        for i in 0..2 {
+            let (a, s, c) = (z[i].tanh(), z[i].sin(), z[i].cos());
+            z_bar[i] = w[i] * (p * (1.0 - a * a) * u[0] + q * c * u[1]);
+            u_bar[0] += w[i] * p * a;
+            u_bar[1] += w[i] * q * s;
+            p_bar[0] += w[i] * a * u[0];
+            p_bar[1] += w[i] * s * u[1];
+        }
+        Ok(())
+    }
+}
+
+/// Gradients through controlled equations, across jumps of the path, against central differences.
+#[test]
+fn gradients_of_controlled_equations() {
+    let series = Series::new(vec![0.0, 0.3, 1.1, 2.0], POINTS.to_vec(), 1, 2).unwrap();
+    let (p, z, h) = ([0.7, -0.4], [1.0, 0.5], 1e-5);
+    for path in [
+        Path::linear(&series).unwrap(),
+        Path::natural(&series).unwrap(),
+    ] {
+        let hit = cde::stops(&path, Stops::AtKnots, &[0.0, 2.0]);
+        assert_eq!(hit, [0.0, 0.3, 1.1, 2.0]);
+        let loss = |p: [f64; 2], mut z: [f64; 2]| {
+            let field = Driven(p);
+            let equation = Cde::new(&field, &path, &z).unwrap();
+            let options = Options::fixed(&tableau::RK4, 2);
+            cde::solve(
+                &equation,
+                (0.0, 2.0),
+                &mut z,
+                Stops::AtKnots,
+                &options,
+                &mut (),
+            )
+            .unwrap();
+            z[0] - 2.0 * z[1]
+        };
+        let field = Driven(p);
+        let equation = Cde::new(&field, &path, &z).unwrap();
+        let drive = cde::SidedCde::new(&equation, (0.0, 2.0));
+        let mut method = RungeKutta::new(&tableau::RK4, drive, &z);
+        let tape =
+            Tape::record(&mut method, &hit, &z, &Control::fixed(2), Memory::Slots(3)).unwrap();
+        let mut bars = [[0.0; 2]; 4];
+        bars[3] = [1.0, -2.0];
+        let gradient = tape.pull(&mut method, &bars).unwrap();
+        for i in 0..2 {
+            let moved = |h: f64| {
+                let (mut z, mut p) = (z, p);
+                z[i] += h;
+                p[i] += h;
+                (loss(p, [1.0, 0.5]), loss([0.7, -0.4], z))
+            };
+            let (up, down) = (moved(h), moved(-h));
+            let (dp, dz) = ((up.0 - down.0) / (2.0 * h), (up.1 - down.1) / (2.0 * h));
+            assert!(
+                (gradient.params[i] - dp).abs() < 1e-8,
+                "{} {dp}",
+                gradient.params[i]
+            );
+            assert!(
+                (gradient.state[i] - dz).abs() < 1e-8,
+                "{} {dz}",
+                gradient.state[i]
+            );
+        }
+        // The plain field has the same products inside segments.
+        let (mut a, mut b) = ([0.0; 2], [0.0; 2]);
+        equation.vjp(0.5, &z, &[1.0, 1.0], &mut a, &mut b).unwrap();
+        assert_eq!(VjpField::<[f64; 2]>::params(&equation), 2);
+        let e = 1e-6;
+        let slope = |z: [f64; 2]| {
+            let mut dz = [0.0; 2];
+            equation.eval(0.5, &z, &mut dz).unwrap();
+            dz[0] + dz[1]
+        };
+        let want = (slope([1.0 + e, 0.5]) - slope([1.0 - e, 0.5])) / (2.0 * e);
+        assert!((a[0] - want).abs() < 1e-8);
+    }
 }

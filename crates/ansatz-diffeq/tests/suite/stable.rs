@@ -3,11 +3,15 @@
 use ansatz_core::{
     ControlField, EvalError, Key, NoiseKind, Sde, VectorField, VjpControlField, VjpField,
 };
-use ansatz_diffeq::brownian::{Brownian, BrownianInterval, Increment, IntervalOptions, LevyArea};
+use ansatz_diffeq::adjoint::{Memory, Tape};
+use ansatz_diffeq::brownian::{
+    Brownian, BrownianInterval, Increment, IntervalOptions, LevyArea, VirtualBrownianTree,
+};
 use ansatz_diffeq::sde::{
     self, EULER_MARUYAMA, Form, LOG_EULER, MILSTEIN_ITO, SHARK, Stable, VjpVolatility, Volatility,
 };
 use ansatz_diffeq::{Control, StepError};
+use ansatz_testkit::measure;
 
 use crate::statistics::{mean, normal_below, variance};
 
@@ -129,6 +133,32 @@ fn geometric_form() {
     );
     assert!(matches!(error.unwrap_err(), StepError::Noise { .. }));
     assert_eq!(z, start);
+}
+
+/// In ln z the noise is additive: the logarithmic step has strong order 1 for rates that depend on the state.
+#[test]
+fn logarithmic_steps_have_order_one() {
+    let n = 2000;
+    let equation = Stable::new(Form::Geometric, each(|z| 1.0 - z), constant(0.6));
+    let mut path = path(n, 1.0, LevyArea::None);
+    let mut run = |steps| {
+        let (mut z, control) = (vec![1.5; n], Control::fixed(steps));
+        sde::solve(
+            &equation,
+            &mut path,
+            (0.0, 1.0),
+            &mut z,
+            &LOG_EULER,
+            &control,
+            &mut (),
+        )
+        .unwrap();
+        z
+    };
+    let fine = run(1024);
+    let errors = [8, 16, 32].map(|steps| measure::rms(&run(steps), &fine, 1));
+    let slope = (errors[0] / errors[2]).log2() / 2.0;
+    assert!((slope - 1.0).abs() < 0.15, "{errors:?}");
 }
 
 /// How often one Euler step of the geometric form turns negative, against Φ(−(1 + γh)/(σ√h)); the logarithmic step never
@@ -316,4 +346,62 @@ fn langevin_form_with_a_strong_method() {
     let sigma = 4.0 / (n as f64).sqrt();
     assert!((mean(&z) - (-4.0_f64).exp()).abs() < sigma * 0.125_f64.sqrt());
     assert!((variance(&z) / exact - 1.0).abs() < 1.5 * sigma);
+}
+
+/// Gradients through the listed methods against central differences, on one path.
+#[test]
+fn gradients_through_listed_methods() {
+    let p = [0.9, 0.2, 0.6];
+    let (x, c, h) = ([0.3, -0.8], [0.7, -1.1], 1e-5);
+    let times = [0.0, 0.5, 1.0];
+    for (form, tableau) in [
+        (Form::Langevin, sde::SRA1),
+        (Form::Langevin, sde::SHARK),
+        (Form::LinearNoise, sde::EULER_HEUN),
+        (Form::Geometric, sde::EULER_HEUN),
+    ] {
+        let levels = LevyArea::SpaceTime;
+        let make = || VirtualBrownianTree::new(Key::new(2), (0.0, 1.0), &x, levels, 1e-4).unwrap();
+        let loss = |p: [f64; 3], x: [f64; 2]| {
+            let equation = Stable::new(form, Learned(p), Wave(p[2]));
+            let mut out = [x; 3];
+            let control = Control::fixed(7);
+            let path = &mut make();
+            sde::solve_at(&equation, path, &times, &x, &tableau, &control, &mut out).unwrap();
+            let end = out[2];
+            c[0] * end[0] + c[1] * end[1] + out[1][0]
+        };
+        let equation = Stable::new(form, Learned(p), Wave(p[2]));
+        let mut path = make();
+        let mut method = sde::StochasticRungeKutta::new(tableau, &equation, &mut path, &x).unwrap();
+        for memory in [Memory::Every, Memory::Slots(3)] {
+            let tape = Tape::record(&mut method, &times, &x, &Control::fixed(7), memory).unwrap();
+            let gradient = tape.pull(&mut method, &[[0.0; 2], [1.0, 0.0], c]).unwrap();
+            let near = |got: f64, up: f64, down: f64| {
+                let want = (up - down) / (2.0 * h);
+                assert!(
+                    (got - want).abs() < 1e-8,
+                    "{}: {got} for {want}",
+                    tableau.name
+                );
+            };
+            for i in 0..2 {
+                let moved = |h: f64| {
+                    let mut x = x;
+                    x[i] += h;
+                    loss(p, x)
+                };
+                near(gradient.state[i], moved(h), moved(-h));
+            }
+            for i in 0..3 {
+                let moved = |h: f64| {
+                    let mut p = p;
+                    p[i] += h;
+                    loss(p, x)
+                };
+                near(gradient.params[i], moved(h), moved(-h));
+            }
+            assert!(gradient.times.is_empty());
+        }
+    }
 }

@@ -13,7 +13,7 @@ use ansatz_diffeq::sde::{
     MILSTEIN_STRATONOVICH, Method, Milstein, NoisyField, REVERSIBLE_HEUN, SHARK, SRA1, SRID2,
 };
 use ansatz_diffeq::{Adaptive, Control, Gains, ReversibleHeun, StepError, integrate};
-use ansatz_testkit::measure;
+use ansatz_testkit::{laws, measure};
 
 use crate::statistics::mean;
 
@@ -578,6 +578,21 @@ fn runs_repeat_bit_by_bit() {
     }
 }
 
+/// Long states are shared among threads; no bit depends on how many.
+#[test]
+fn threads_change_no_bit() {
+    let methods: [Any<'_>; 3] = [&HEUN, &SRID2, &REVERSIBLE_HEUN];
+    for method in methods {
+        laws::same_for_threads(|| {
+            let mut path = sheet(70_000, 7, LevyArea::SpaceTime);
+            let mut x = vec![START; 70_000];
+            let (times, control) = ((0.0, 1.0), Control::fixed(5));
+            sde::solve(&TANH, &mut path, times, &mut x, method, &control, &mut ()).unwrap();
+            x
+        });
+    }
+}
+
 #[test]
 fn what_solvers_refuse() {
     let mut path = sheet(3, 1, LevyArea::SpaceTime);
@@ -849,4 +864,44 @@ fn outputs_at_many_times() {
         &mut out[..3],
     );
     assert!(matches!(wrong, Err(StepError::Times { .. })));
+}
+
+/// Step doubling gives estimates to methods without: Euler-Maruyama with additive noise, the midpoint rule.
+#[test]
+fn doubled_steps() {
+    let doubled = sde::Doubled {
+        method: EULER_MARUYAMA,
+        error_order: 1.5,
+    };
+    let mut path = sheet(500, 5, LevyArea::SpaceTime);
+    let x = vec![1.0; 500];
+    let mut solve = |method: Any<'_>, control: &Control| {
+        let mut z = x.clone();
+        let times = (0.0, 1.0);
+        let report = sde::solve(
+            &ADDITIVE,
+            &mut path,
+            times,
+            &mut z,
+            method,
+            control,
+            &mut (),
+        )
+        .unwrap();
+        (z, report)
+    };
+    let (fine, _) = solve(&SRA1, &Control::fixed(1024));
+    let errors = [1e-2, 1e-4].map(|tol| {
+        let (z, report) = solve(&doubled, &controlled(tol));
+        (measure::rms(&z, &fine, 1), report.steps)
+    });
+    println!("Euler-Maruyama, doubled: {errors:?}");
+    assert!(errors[1].0 < 0.1 * errors[0].0 && errors[1].1 > 5 * errors[0].1);
+    let doubled = sde::Doubled {
+        method: MIDPOINT,
+        error_order: 1.5,
+    };
+    let errors = [3e-2, 1e-3].map(|tol| spiral_error(&doubled, &controlled(tol)).0);
+    println!("midpoint, doubled: {errors:?}");
+    assert!(errors[1] < 0.3 * errors[0] && errors[1] < 5e-3);
 }
