@@ -28,15 +28,14 @@ pub(crate) struct Oscillation {
     pub(crate) seen: Vec<(usize, f64)>,
 }
 
-/// exp(−γt)·cos(ωt + φ) with γ in (0.05, 0.25), ω in (1, 2), any φ.
+/// a·exp(−0.15 t)·cos(1.5 t + φ) with a in (½, 3/2) and any φ: the equation is the same for all, and to be found.
 pub(crate) fn oscillation(k: u64) -> Oscillation {
     let key = Key::new(17).fold_in(k);
-    let [a, b] = key.uniform(0, 0);
-    let [phase, _] = key.uniform(0, 1);
-    let (decay, pace, phase) = (0.05 + 0.2 * a, 1.0 + b, std::f64::consts::TAU * phase);
+    let [size, phase] = key.uniform(0, 0);
+    let (size, phase) = (0.5 + size, std::f64::consts::TAU * phase);
     let curve: V = times()
         .iter()
-        .map(|t| (-decay * t).exp() * (pace * t + phase).cos())
+        .map(|t| size * (-0.15 * t).exp() * (1.5 * t + phase).cos())
         .collect();
     let mut places: Vec<usize> = (0..TIMES / 2 + 1).collect();
     let draw = |i: usize| key.uniform(1, i as u64)[0];
