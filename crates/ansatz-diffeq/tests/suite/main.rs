@@ -14,3 +14,4 @@ mod accuracy;
 mod errors;
 mod orders;
 mod problems;
+mod standard;
