@@ -8,6 +8,8 @@ mod event;
 mod integrate;
 mod solve;
 pub mod stepper;
+#[cfg(feature = "diffsol")]
+pub mod stiff;
 pub mod tableau;
 
 pub use ansatz_core as core;
