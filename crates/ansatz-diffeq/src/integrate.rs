@@ -307,7 +307,7 @@ impl<M: ?Sized, V: ?Sized> Walk<'_, M, V> {
                     Decision::Accept(factor) => {
                         if on_stiff == OnStiff::Refuse
                             && let Some(s) = self.method.stiffness()
-                            && stiff.sees(s.size > 0.9 * s.limit)
+                            && stiff.sees(s.size > StiffnessWatch::NEAR * s.limit)
                         {
                             let (size, limit) = (s.size, s.limit);
                             return Err(StepError::Stiff { t, h, size, limit });
@@ -352,6 +352,9 @@ struct StiffnessWatch {
 }
 
 impl StiffnessWatch {
+    /// Part of the interval of stability from which a step counts as limited by it: the safety of the
+    /// controller keeps steps below the whole.
+    const NEAR: f64 = 0.75;
     const WINDOW: u32 = 20;
     const ENOUGH: u32 = 15;
 

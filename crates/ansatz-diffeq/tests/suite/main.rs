@@ -11,7 +11,10 @@
 )]
 
 mod accuracy;
+mod dense;
 mod errors;
+mod events;
 mod orders;
 mod problems;
 mod standard;
+mod steppers;
