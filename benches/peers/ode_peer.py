@@ -12,7 +12,8 @@ import warnings
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}) if hasattr(os, "sched_setaffinity") else None
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 warnings.filterwarnings("ignore")
 
 import diffrax
@@ -196,7 +197,7 @@ def main():
 
                     times = common.in_turns(turn, lambda: best_of(lambda: solve(tol))[1], budget_s=budget, least=3)
                     for name, seconds, at, who in (
-                        (twin, times[0], answers[0]["error"], {}),
+                        (twin, times[0], answers[0]["distance"], {}),
                         (impl, times[1], error, version),
                     ):
                         spread = common.spread(seconds)

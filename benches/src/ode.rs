@@ -36,7 +36,9 @@ pub struct Solved {
     pub x: Vec<f64>,
     /// Seconds of the fastest of a few solves in a row.
     pub seconds: f64,
-    /// Largest error of a component over the largest component of the reference.
+    /// Largest error of a component over the largest component of the reference. (An answer with a field
+    /// `error` says that something failed.)
+    #[serde(rename = "distance")]
     pub error: f64,
     /// Evaluations of the field.
     pub nfe: usize,

@@ -1,7 +1,9 @@
 //! What solving a differential equation can fail with.
 
-use ansatz_core::EvalError;
+use ansatz_core::{EvalError, NoiseKind};
 use thiserror::Error;
+
+use crate::brownian::{BrownianError, LevyArea};
 
 /// A solve failed. The caller's state is as it was before.
 #[derive(Debug, Error)]
@@ -132,6 +134,29 @@ pub enum StepError {
         /// Time of the start.
         t: f64,
     },
+    /// A stochastic method that does not treat this kind of noise.
+    #[error("{method} does not treat {kind:?} noise: it needs {needs}; the Heun method takes any")]
+    Noise {
+        /// Name of the method.
+        method: &'static str,
+        /// What the equation says of its noise.
+        kind: NoiseKind,
+        /// What the method needs.
+        needs: &'static str,
+    },
+    /// A stochastic method that needs more of the path than it tells.
+    #[error("{method} needs a path with {needs:?} areas, this one has {got:?}")]
+    Levels {
+        /// Name of the method.
+        method: &'static str,
+        /// Levels that it uses.
+        needs: LevyArea,
+        /// Levels of the path.
+        got: LevyArea,
+    },
+    /// The Brownian path failed.
+    #[error("the Brownian path does not answer")]
+    Brownian(#[from] BrownianError),
     /// The field failed.
     #[error("field evaluation failed at t = {t}")]
     Eval {

@@ -1,11 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod adjoint;
+pub mod brownian;
 mod control;
 mod dense;
 mod error;
 mod event;
+pub mod heuristics;
 mod integrate;
+pub mod path;
+pub mod sde;
+pub mod signature;
 mod solve;
 pub mod stepper;
 #[cfg(feature = "diffsol")]

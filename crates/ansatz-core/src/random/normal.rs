@@ -18,6 +18,9 @@ use crate::Scalar;
 /// Pairs computed together. Below 16 the loops are unrolled instead of vectorised, at twice the time.
 const LANES: usize = 32;
 
+/// Up to this many pairs are computed one by one, which takes less time than [`LANES`] at once.
+const FEW: usize = 4;
+
 /// ln 2 in two parts; a multiple of the first by an exponent is exact.
 const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
@@ -136,6 +139,17 @@ impl<T: Scalar> NullaryFnOnce for Fill<'_, T> {
     fn call(self) {
         let mut counter = self.first;
         for block in self.out.chunks_mut(2 * LANES) {
+            if block.len() <= 2 * FEW {
+                // Small states: a full set of lanes would be thrown away.
+                for pair in block.chunks_mut(2) {
+                    let normal = pairs::<1>(self.key, self.stream, counter);
+                    for (x, [z]) in pair.iter_mut().zip(normal) {
+                        *x = T::of(z);
+                    }
+                    counter += 1;
+                }
+                continue;
+            }
             let [x, y] = pairs::<LANES>(self.key, self.stream, counter);
             for (i, pair) in block.chunks_mut(2).enumerate() {
                 pair[0] = T::of(x[i]);
@@ -216,11 +230,13 @@ mod tests {
     #[test]
     fn one_at_a_time_gives_the_same_bits() {
         let key = Key::new(5);
-        let mut many = vec![0.0_f64; 101];
-        key.fill_normal(3, &mut many);
-        for (i, x) in many.iter().enumerate() {
-            let one = key.normal(3, i as u64 / 2)[i % 2];
-            assert_eq!(one.to_bits(), x.to_bits(), "element {i}");
+        for length in [1, 3, 8, 9, 69, 101] {
+            let mut many = vec![0.0_f64; length];
+            key.fill_normal(3, &mut many);
+            for (i, x) in many.iter().enumerate() {
+                let one = key.normal(3, i as u64 / 2)[i % 2];
+                assert_eq!(one.to_bits(), x.to_bits(), "element {i} of {length}");
+            }
         }
     }
 }

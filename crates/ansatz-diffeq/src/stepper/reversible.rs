@@ -35,13 +35,15 @@ use crate::StepError;
 /// # Ok::<(), ansatz_diffeq::StepError>(())
 /// ```
 pub struct ReversibleHeun<S, D> {
-    drive: D,
+    pub(crate) drive: D,
     /// k and k'.
     slopes: [S; 2],
-    next: (S, S),
+    pub(crate) next: (S, S),
     scratch: S,
+    /// Whether k belongs to the current state.
     has_first: bool,
-    nfe: usize,
+    pub(crate) nfe: usize,
+    pub(crate) pull_memory: Option<[S; 2]>,
 }
 
 impl<S: State, D: Drive<S>> ReversibleHeun<S, D> {
@@ -55,23 +57,33 @@ impl<S: State, D: Drive<S>> ReversibleHeun<S, D> {
             scratch: like.zeros_like(),
             has_first: false,
             nfe: 0,
+            pull_memory: None,
         }
     }
 
-    /// Undoes the step from `t` to `t + h`: `y`, the pair after it, becomes the pair before.
+    /// Undoes the step from `t` to `t + h`: `y`, the pair after it, becomes the pair before. Unless
+    /// `y` is where the last step led, call [`restart`](Stepper::restart) first.
     ///
     /// # Errors
     /// [`StepError::Eval`], [`StepError::NonFinite`]; `y` is then spent.
     pub fn step_back(&mut self, t: f64, h: f64, y: &mut (S, S)) -> Result<(), StepError> {
         self.drive.begin(t, h)?;
+        // The slope at x̂' is known from the step undone before this one.
+        let known = self.has_first && D::STEADY;
+        if known {
+            self.slopes.swap(0, 1);
+        }
         let [k, k1] = &mut self.slopes;
-        evaluate(&mut self.drive, t + h, &y.1, k1)?;
+        if !known {
+            evaluate(&mut self.drive, t + h, &y.1, k1)?;
+            self.nfe += 1;
+        }
         // x̂ = 2x' − x̂' − h·k', then x = x' − ½h·(k + k').
         y.1.lincomb(-1.0, &[(2.0, &y.0), (-h, k1)]);
         evaluate(&mut self.drive, t, &y.1, k)?;
-        self.nfe += 2;
+        self.nfe += 1;
         y.0.lincomb(1.0, &[(-0.5 * h, k), (-0.5 * h, k1)]);
-        self.has_first = false;
+        self.has_first = true;
         if y.0.is_finite() && y.1.is_finite() {
             Ok(())
         } else {

@@ -7,6 +7,7 @@
 use ansatz_core::{State, Tolerance};
 
 use super::{Drive, Stepper, Stiffness, evaluate};
+use crate::adjoint::PullMemory;
 use crate::tableau::MAX_STAGES;
 use crate::{Adaptive, StepError, Tableau};
 
@@ -25,12 +26,12 @@ use crate::{Adaptive, StepError, Tableau};
 /// # Ok::<(), ansatz_diffeq::StepError>(())
 /// ```
 pub struct RungeKutta<'a, S, D> {
-    tableau: &'a Tableau,
-    drive: D,
+    pub(crate) tableau: &'a Tableau,
+    pub(crate) drive: D,
     /// kᵢ; the first stays valid when a step is rejected.
-    slopes: Vec<S>,
+    pub(crate) slopes: Vec<S>,
     /// Argument of the next stage; after an attempt, the result of the step.
-    next: S,
+    pub(crate) next: S,
     /// Differences: the error estimate, and arguments in the search of a first step.
     scratch: S,
     /// f at the end of the step where no stage has it, and the extra stages of dense output.
@@ -43,7 +44,9 @@ pub struct RungeKutta<'a, S, D> {
     has_extra: bool,
     /// Real interval of stability, once somebody asked.
     limit: Option<f64>,
-    nfe: usize,
+    pub(crate) nfe: usize,
+    /// Memory of the backward pass, once there is one.
+    pub(crate) pull_memory: Option<PullMemory<S>>,
 }
 
 impl<'a, S: State, D: Drive<S>> RungeKutta<'a, S, D> {
@@ -63,7 +66,15 @@ impl<'a, S: State, D: Drive<S>> RungeKutta<'a, S, D> {
             has_extra: false,
             limit: None,
             nfe: 0,
+            pull_memory: None,
         }
+    }
+
+    /// The slopes are about to be used for something else.
+    pub(crate) fn forget(&mut self) {
+        self.has_first = false;
+        self.has_end = false;
+        self.has_extra = false;
     }
 
     /// f(t, y), from memory if it is known.
@@ -141,7 +152,13 @@ impl<'a, S: State, D: Drive<S>> RungeKutta<'a, S, D> {
 
 impl<S: State, D: Drive<S>> Stepper<S> for RungeKutta<'_, S, D> {
     fn error_order(&self) -> Option<f64> {
-        (!self.tableau.error.is_empty()).then_some(f64::from(self.tableau.order))
+        // With noise, what an embedded method of lower order misses shrinks as h does.
+        let order = if D::STEADY {
+            f64::from(self.tableau.order)
+        } else {
+            1.0
+        };
+        (!self.tableau.error.is_empty()).then_some(order)
     }
 
     #[inline]

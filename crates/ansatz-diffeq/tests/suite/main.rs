@@ -11,10 +11,17 @@
 )]
 
 mod accuracy;
+mod brownian;
 mod dense;
 mod errors;
 mod events;
+mod gradients;
+mod noisy_gradients;
 mod orders;
+mod paths;
 mod problems;
+mod spectral;
 mod standard;
+mod statistics;
 mod steppers;
+mod stochastic;

@@ -1,0 +1,401 @@
+//! Stochastic differential equations dX = f(t, X) dt + G(t, X) dW.
+//!
+//! [`solve`] carries a state along a Brownian path with one of these methods. The method says in which
+//! calculus the equation is read: Itô's or Stratonovich's.
+//!
+//! | method | calculus | noise | strong order | f, G per step |
+//! |---|---|---|---|---|
+//! | [`EULER_MARUYAMA`] | Itô | any | ½; 1 additive | 1, 1 |
+//! | [`EULER_HEUN`] | Stratonovich | any | ½; 1 commutative | 1, 2 |
+//! | [`HEUN`] | Stratonovich | any | ½; 1 commutative | 2, 2 |
+//! | [`MIDPOINT`] | Stratonovich | any | ½; 1 commutative | 2, 2 |
+//! | [`REVERSIBLE_HEUN`] | Stratonovich | any | ½; 1 additive | 2, 2 |
+//! | [`Milstein`] | either | diagonal, with derivatives | 1 | 1, 1 and a product |
+//! | [`MILSTEIN_ITO`] | Itô | diagonal, scalar | 1 | 1, 2 |
+//! | [`MILSTEIN_STRATONOVICH`] | Stratonovich | diagonal, scalar | 1 | 1, 3 |
+//! | [`SRA1`] | both | additive | 1.5 | 2, 3 |
+//! | [`SHARK`] | both | additive | 1.5 | 2, 2 |
+//! | [`SRID2`] | Itô | diagonal, scalar | 1.5 | 3, 4 |
+//!
+//! Three families of tables and two methods by themselves: any explicit Runge-Kutta table runs on the slope
+//! f + G·ΔW/h ([`NoisyField`]) and converges to the Stratonovich solution (Euler's to the Itô one);
+//! [`SrkTableau`] lists evaluations of f and of G times combinations of W and H; [`DiagonalTableau`] is
+//! Rössler's form with iterated integrals. Your own tables work.
+//!
+//! Steps are equal, or controlled where a method has an error estimate ([`Control::adaptive`] with
+//! [`Gains::NOISY`] and a first step): rejected steps ask the same path again. Controlled steps with an Itô
+//! method of order ½ may converge to a wrong limit, so Euler-Maruyama has no estimate.
+//!
+//! A step allocates nothing and is a pure function of (t, h, y, path). Vectorise over samples: a state
+//! of 20 000 components is 20 000 paths of a scalar equation.
+//!
+//! References: P. Kloeden, E. Platen, *Numerical solution of stochastic differential equations*, 1992; A.
+//! Rößler, *Runge-Kutta methods for the strong approximation of solutions of stochastic differential
+//! equations*, 2010; J. Foster, G. dos Reis, C. Strange, *High order splitting methods for SDEs satisfying a
+//! commutativity condition*, 2023 (ShARK); P. Kidger, *On neural differential equations*, 2022, chapter 5.
+
+mod diagonal;
+mod milstein;
+mod noisy;
+mod srk;
+
+use ansatz_core::{HostState, NoiseKind, Observer, Report, Sde, State, VjpControlField};
+
+use crate::brownian::{Brownian, LevyArea};
+use crate::integrate::{Accepted, integrate};
+use crate::{Control, ReversibleHeun, RungeKutta, StepError, StepSize, Stepper, Tableau, tableau};
+
+pub use diagonal::{
+    DiagonalRungeKutta, DiagonalTableau, MILSTEIN_ITO, MILSTEIN_STRATONOVICH, SRID2,
+};
+pub use milstein::{Milstein, MilsteinStepper};
+pub use noisy::{NoisyField, Unpaired};
+pub use srk::{At, Call, EULER_HEUN, SHARK, SRA1, SrkTableau, StochasticRungeKutta, Term};
+
+#[cfg(doc)]
+use crate::Gains;
+
+/// How ∫G dW is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Calculus {
+    /// G at the beginning of each piece.
+    Ito,
+    /// G in the middle: the ordinary chain rule holds.
+    Stratonovich,
+}
+
+impl Calculus {
+    /// ∫∫dW dW and ∫∫∫dW dW dW over a step of size h with increment w.
+    #[must_use]
+    pub fn iterated(self, w: f64, h: f64) -> [f64; 2] {
+        match self {
+            Self::Ito => [0.5 * (w * w - h), w * (w * w - 3.0 * h) / 6.0],
+            Self::Stratonovich => [0.5 * w * w, w * w * w / 6.0],
+        }
+    }
+}
+
+/// A method for stochastic equations: binds itself to an equation and a path.
+pub trait Method<S: State, W: State, E: ?Sized, B: ?Sized> {
+    /// Its name.
+    fn name(&self) -> &'static str;
+
+    /// In which calculus it reads the equation.
+    fn calculus(&self) -> Calculus;
+
+    /// The stepper for states like `like`.
+    ///
+    /// # Errors
+    /// [`StepError::Noise`], [`StepError::Levels`], [`StepError::Count`] when the equation or the path is none that
+    /// the method can treat.
+    fn stepper<'a>(
+        &self,
+        equation: &'a E,
+        path: &'a mut B,
+        like: &S,
+    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
+    where
+        S: 'a,
+        W: 'a;
+}
+
+/// An explicit Runge-Kutta table on the slope f + G·ΔW/h.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Classical {
+    /// The table.
+    pub tableau: &'static Tableau,
+    /// [`Calculus::Ito`] for Euler's table, [`Calculus::Stratonovich`] for all of order 2 and more.
+    pub calculus: Calculus,
+}
+
+/// X + f·h + G·ΔW (G. Maruyama, *Continuous Markov processes and stochastic equations*, 1955).
+pub const EULER_MARUYAMA: Classical = Classical {
+    tableau: &tableau::EULER,
+    calculus: Calculus::Ito,
+};
+
+/// The average of the slopes at the beginning and at the end of an Euler step, which serves as the error
+/// estimate.
+pub const HEUN: Classical = Classical {
+    tableau: &tableau::HEUN2,
+    calculus: Calculus::Stratonovich,
+};
+
+/// The slope at the end of half an Euler step.
+pub const MIDPOINT: Classical = Classical {
+    tableau: &tableau::MIDPOINT,
+    calculus: Calculus::Stratonovich,
+};
+
+/// The method of the type [`ReversibleHeun`], for single states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reversible;
+
+/// The reversible Heun method. [`ReversibleHeun`] on pairs runs backwards as well.
+pub const REVERSIBLE_HEUN: Reversible = Reversible;
+
+impl<S, W, E, B> Method<S, W, E, B> for Classical
+where
+    S: State,
+    W: State,
+    E: Sde<S, W> + ?Sized,
+    B: Brownian<W> + ?Sized,
+{
+    fn name(&self) -> &'static str {
+        self.tableau.name
+    }
+
+    fn calculus(&self) -> Calculus {
+        self.calculus
+    }
+
+    fn stepper<'a>(
+        &self,
+        equation: &'a E,
+        path: &'a mut B,
+        like: &S,
+    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
+    where
+        S: 'a,
+        W: 'a,
+    {
+        self.tableau.validate()?;
+        let drive = NoisyField::new(equation, path, like);
+        Ok(Box::new(RungeKutta::new(self.tableau, drive, like)))
+    }
+}
+
+impl<S, W, E, B> Method<S, W, E, B> for Reversible
+where
+    S: State,
+    W: State,
+    E: Sde<S, W> + ?Sized,
+    B: Brownian<W> + ?Sized,
+{
+    fn name(&self) -> &'static str {
+        "reversible Heun"
+    }
+
+    fn calculus(&self) -> Calculus {
+        Calculus::Stratonovich
+    }
+
+    fn stepper<'a>(
+        &self,
+        equation: &'a E,
+        path: &'a mut B,
+        like: &S,
+    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
+    where
+        S: 'a,
+        W: 'a,
+    {
+        let drive = NoisyField::new(equation, path, like);
+        let pairs = ReversibleHeun::new(drive, like);
+        Ok(Box::new(Unpaired::new(pairs, like)))
+    }
+}
+
+impl<S, W, E, B> Method<S, W, E, B> for SrkTableau
+where
+    S: State,
+    W: State,
+    E: Sde<S, W> + ?Sized,
+    B: Brownian<W> + ?Sized,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn calculus(&self) -> Calculus {
+        self.calculus
+    }
+
+    fn stepper<'a>(
+        &self,
+        equation: &'a E,
+        path: &'a mut B,
+        like: &S,
+    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
+    where
+        S: 'a,
+        W: 'a,
+    {
+        let stepper = StochasticRungeKutta::new(*self, equation, path, like)?;
+        Ok(Box::new(stepper))
+    }
+}
+
+impl<S, W, E, B> Method<S, W, E, B> for DiagonalTableau
+where
+    S: HostState,
+    W: HostState,
+    E: Sde<S, W> + ?Sized,
+    B: Brownian<W> + ?Sized,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn calculus(&self) -> Calculus {
+        self.calculus
+    }
+
+    fn stepper<'a>(
+        &self,
+        equation: &'a E,
+        path: &'a mut B,
+        like: &S,
+    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
+    where
+        S: 'a,
+        W: 'a,
+    {
+        let stepper = DiagonalRungeKutta::new(*self, equation, path, like)?;
+        Ok(Box::new(stepper))
+    }
+}
+
+impl<S, W, E, B> Method<S, W, E, B> for Milstein
+where
+    S: HostState,
+    W: HostState,
+    E: Sde<S, W> + VjpControlField<S, W> + ?Sized,
+    B: Brownian<W> + ?Sized,
+{
+    fn name(&self) -> &'static str {
+        "Milstein"
+    }
+
+    fn calculus(&self) -> Calculus {
+        self.calculus
+    }
+
+    fn stepper<'a>(
+        &self,
+        equation: &'a E,
+        path: &'a mut B,
+        like: &S,
+    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
+    where
+        S: 'a,
+        W: 'a,
+    {
+        let stepper = MilsteinStepper::new(*self, equation, path, like)?;
+        Ok(Box::new(stepper))
+    }
+}
+
+/// Replaces `x`, the state at `times.0`, by the state at `times.1` on a path.
+///
+/// The observer sees every accepted step. Equal times are no error and evaluate nothing.
+///
+/// # Errors
+/// [`StepError`]; `x` is then unchanged. [`StepError::Noise`] and [`StepError::Levels`] come before anything is
+/// computed; [`StepError::Brownian`] when a step leaves the path.
+///
+/// ```
+/// use ansatz_core::{ControlField, EvalError, Key, NoiseKind, Sde, VectorField};
+/// use ansatz_diffeq::brownian::{LevyArea, VirtualBrownianTree};
+/// use ansatz_diffeq::{Control, sde};
+///
+/// /// dX = −X dt + ½ dW, 10 000 times.
+/// struct Relaxation;
+/// impl VectorField<Vec<f64>> for Relaxation {
+///     fn eval(&self, _: f64, x: &Vec<f64>, dx: &mut Vec<f64>) -> Result<(), EvalError> {
+///         dx.iter_mut().zip(x).for_each(|(d, x)| *d = -x);
+///         Ok(())
+///     }
+/// }
+/// impl ControlField<Vec<f64>> for Relaxation {
+///     fn apply(&self, _: f64, _: &Vec<f64>, w: &Vec<f64>, out: &mut Vec<f64>) -> Result<(), EvalError> {
+///         out.iter_mut().zip(w).for_each(|(o, w)| *o = 0.5 * w);
+///         Ok(())
+///     }
+/// }
+/// impl Sde<Vec<f64>> for Relaxation {
+///     fn noise(&self) -> NoiseKind {
+///         NoiseKind::Additive
+///     }
+/// }
+///
+/// let mut x = vec![1.0; 10_000];
+/// let mut path = VirtualBrownianTree::new(Key::new(1), (0.0, 4.0), &x, LevyArea::SpaceTime, 1e-3)?;
+/// sde::solve(&Relaxation, &mut path, (0.0, 4.0), &mut x, &sde::SHARK, &Control::fixed(40), &mut ())?;
+/// let mean = x.iter().sum::<f64>() / 1e4;
+/// let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e4;
+/// assert!((mean - (-4.0_f64).exp()).abs() < 0.02);
+/// assert!((variance - 0.125).abs() < 0.01);
+/// # Ok::<(), ansatz_diffeq::StepError>(())
+/// ```
+pub fn solve<S, W, E, B, M, O>(
+    equation: &E,
+    path: &mut B,
+    times: (f64, f64),
+    x: &mut S,
+    method: &M,
+    control: &Control,
+    observer: &mut O,
+) -> Result<Report, StepError>
+where
+    S: State,
+    W: State,
+    E: Sde<S, W> + ?Sized,
+    B: Brownian<W> + ?Sized,
+    M: Method<S, W, E, B> + ?Sized,
+    O: Observer<S> + ?Sized,
+{
+    let planned = match control.step {
+        StepSize::Fixed(n) => n,
+        _ => 0,
+    };
+    let mut solution = x.clone();
+    let mut stepper = method.stepper(equation, path, x)?;
+    let report = integrate(
+        stepper.as_mut(),
+        &[times.0, times.1],
+        &mut solution,
+        control,
+        &mut |step: &mut Accepted<'_, S, _>| Ok(crate::solve::observe(observer, planned, step)),
+    )?;
+    drop(stepper);
+    *x = solution;
+    Ok(report)
+}
+
+/// Whether a path tells enough for a method.
+fn check_levels(method: &'static str, needs: LevyArea, got: LevyArea) -> Result<(), StepError> {
+    if got >= needs {
+        Ok(())
+    } else {
+        Err(StepError::Levels { method, needs, got })
+    }
+}
+
+/// Whether an equation's noise acts on each component by itself, or is one number for all.
+fn check_diagonal(
+    method: &'static str,
+    kind: NoiseKind,
+    state: usize,
+    noise: usize,
+) -> Result<(), StepError> {
+    if noise == 1 {
+        return Ok(());
+    }
+    if kind != NoiseKind::Diagonal {
+        let needs = "diagonal noise, or a single Brownian motion";
+        return Err(StepError::Noise {
+            method,
+            kind,
+            needs,
+        });
+    }
+    if noise == state {
+        return Ok(());
+    }
+    Err(StepError::Count {
+        what: "components of the Brownian path",
+        expected: state,
+        got: noise,
+    })
+}
