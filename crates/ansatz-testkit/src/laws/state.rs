@@ -113,14 +113,16 @@ where
     /// `step_from` has the bits of `lincomb`, with zeros left out, for sums longer than a call takes too.
     fn steps(&self) -> Verdict {
         let y = self.draw(100).1;
-        for count in [0, 1, 3, 7, 20] {
-            let slopes: Vec<S> = (0..count).map(|k| self.draw(101 + k as u64).1).collect();
+        for count in [0_u32, 1, 3, 7, 20] {
+            let slopes: Vec<S> = (0..count)
+                .map(|k| self.draw(101 + u64::from(k)).1)
+                .collect();
             let c: Vec<f64> = (0..count)
                 .map(|k| {
                     if k % 3 == 1 {
                         0.0
                     } else {
-                        (k as f64).sin() - 0.3
+                        f64::from(k).sin() - 0.3
                     }
                 })
                 .collect();
