@@ -8,6 +8,7 @@ pub mod laws;
 pub mod measure;
 pub mod model;
 pub mod net;
+pub mod ode;
 pub mod reference;
 mod scratch;
 pub mod tb1;

@@ -22,6 +22,7 @@ mod paths;
 mod problems;
 mod spectral;
 mod stable;
+mod standard;
 mod statistics;
 mod steppers;
 mod stochastic;
