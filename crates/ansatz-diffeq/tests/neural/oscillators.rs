@@ -74,13 +74,17 @@ impl Model {
         let head = Net::new(LATENT).layer(1, Activation::Identity);
         let nets = [&each, &pooled, &field, &head];
         let params = (0..).zip(nets).flat_map(|(i, n)| n.init(key.fold_in(i)));
-        Self {
+        let mut model = Self {
             params: params.collect(),
             each,
             pooled,
             field,
             head,
-        }
+        };
+        // Standard deviations begin small, so that the first steps see the data through little noise.
+        let end = model.cuts()[1];
+        model.params[end - LATENT..end].fill(-3.0);
+        model
     }
 
     fn cuts(&self) -> [usize; 3] {
