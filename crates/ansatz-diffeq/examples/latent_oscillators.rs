@@ -7,7 +7,7 @@
 //!
 //! gallery: Oscillations continued
 //! gallery: expect error between observations in 0..0.09
-//! gallery: expect error after the last observation in 0..0.25
+//! gallery: expect error after the last observation in 0..0.12
 //! gallery: expect error of straight lines between observations in 0.05..0.2
 //! gallery: expect error of the last value after it in 0.4..1
 //! gallery: picture latent_oscillators.svg Two oscillations, what was seen of them, and what the model makes of it
@@ -27,7 +27,7 @@ use oscillators::{Model, Oscillation, errors, oscillation, straight_lines, times
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut model = Model::new(Key::new(0));
-    model.train(600)?;
+    model.train(2400)?;
     let test: Vec<Oscillation> = (1_000_000..1_000_256).map(oscillation).collect();
     let curves = model.curves(&test)?;
     let [inside, after] = errors(&test, &curves);
@@ -46,8 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let along =
             |y: &mut dyn Iterator<Item = f64>| times.iter().copied().zip(y).collect::<Vec<_>>();
         series.push(Series::dots("observed", seen));
-        series.push(Series::line("model", along(&mut { curve })));
-        series.push(Series::line("truth", along(&mut { truth })));
+        series.push(Series::line("model", times.iter().copied().zip(curve)));
+        series.push(Series::line("truth", times.iter().copied().zip(truth)));
     }
     let axis = |label: &str| Axis {
         label: label.into(),

@@ -67,8 +67,9 @@ impl<'a, U: HostState, G: ?Sized> Increments<'a, U, G> {
         if let Some(row) = rows.iter().find(|row| !row.same_shape(&rows[0])) {
             return Err(count("elements of a row", rows[0].len(), row.len()));
         }
-        // Written so that NaN is out of order.
-        if let Some(i) = (1..times.len()).find(|i| !(times[*i] > times[*i - 1])) {
+        let ordered = |i: &usize| times[*i] > times[*i - 1];
+        // NaN is out of order.
+        if let Some(i) = (1..times.len()).find(|i| !ordered(i)) {
             return Err(StepError::Times {
                 index: i,
                 value: times[i],

@@ -80,19 +80,25 @@ impl<'a, S: HostState, Q: ?Sized, P: ?Sized, G: ?Sized> Latent<'a, S, Q, P, G> {
     fn excess(q: &S, p: &S, g: &S, u: &mut S) -> Result<(), EvalError> {
         let terms = q.as_slice().iter().zip(p.as_slice()).zip(g.as_slice());
         for (u, ((q, p), g)) in u.as_mut_slice().iter_mut().zip(terms) {
-            // Written so that NaN is refused.
-            if !(g.f64() > 0.0) {
-                return Err(EvalError::OutOfRange {
-                    what: "diffusion of a latent equation",
-                    value: g.f64(),
-                    min: f64::MIN_POSITIVE,
-                    max: f64::INFINITY,
-                });
-            }
+            positive("diffusion of a latent equation", g.f64())?;
             *u = S::Scalar::of((q.f64() - p.f64()) / g.f64());
         }
         Ok(())
     }
+}
+
+/// An error unless `value` is above 0; NaN is not.
+fn positive(what: &'static str, value: f64) -> Result<(), EvalError> {
+    if value > 0.0 {
+        return Ok(());
+    }
+    let (min, max) = (f64::MIN_POSITIVE, f64::INFINITY);
+    Err(EvalError::OutOfRange {
+        what,
+        value,
+        min,
+        max,
+    })
 }
 
 /// Components of a sample.
@@ -171,7 +177,7 @@ where
             self.prior.vjp(t, z, bar, q, p_params)?;
             z_bar.lincomb(1.0, &[(1.0, q)]);
             for (bar, u) in bar.as_mut_slice().iter_mut().zip(u.as_slice()) {
-                *bar = *bar * *u;
+                *bar *= *u;
             }
             self.diffusion.vjp(t, z, bar, q, g_params)?;
             z_bar.lincomb(1.0, &[(1.0, q)]);
@@ -268,14 +274,7 @@ where
 pub fn normal_divergence(q: [f64; 2], p: [f64; 2]) -> Result<(f64, [f64; 4]), EvalError> {
     let ([m, s], [mean, scale]) = (q, p);
     for value in [s, scale] {
-        if !(value > 0.0) {
-            return Err(EvalError::OutOfRange {
-                what: "standard deviation",
-                value,
-                min: f64::MIN_POSITIVE,
-                max: f64::INFINITY,
-            });
-        }
+        positive("standard deviation", value)?;
     }
     let (d, r) = ((m - mean) / scale, s / scale);
     let value = 0.5 * (r * r + d * d - 1.0) - r.ln();

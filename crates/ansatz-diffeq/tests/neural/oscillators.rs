@@ -12,6 +12,8 @@ use ansatz_testkit::net::{Activation, Adam, Net, NetField, Trace};
 pub(crate) const TIMES: usize = 41;
 /// Observations per series, all in the first half.
 const SEEN: usize = 10;
+/// Times that may be observed.
+const HALF: usize = TIMES / 2 + 1;
 /// Standard deviation of the noise.
 pub(crate) const NOISE: f64 = 0.05;
 const LATENT: usize = 4;
@@ -37,7 +39,7 @@ pub(crate) fn oscillation(k: u64) -> Oscillation {
         .iter()
         .map(|t| size * (-0.15 * t).exp() * (1.5 * t + phase).cos())
         .collect();
-    let mut places: Vec<usize> = (0..TIMES / 2 + 1).collect();
+    let mut places: Vec<usize> = (0..HALF).collect();
     let draw = |i: usize| key.uniform(1, i as u64)[0];
     for i in 0..SEEN {
         let j = i + (draw(i) * (places.len() - i) as f64) as usize;
@@ -230,19 +232,17 @@ impl Model {
         Ok((value, gradient))
     }
 
-    /// Steps of Adam on fresh batches of 64; returns the bound of the last.
-    pub(crate) fn train(&mut self, steps: u64) -> Result<f64, StepError> {
+    /// Steps of Adam on fresh batches of 64.
+    pub(crate) fn train(&mut self, steps: u64) -> Result<(), StepError> {
         let mut adam = Adam::new(self.params.len(), 0.0);
-        let mut last = 0.0;
         for step in 0..steps {
             // The rate falls to a tenth.
             adam.rate = 1e-2 * 0.1_f64.powf(step as f64 / steps as f64);
             let batch: Vec<Oscillation> = (0..64).map(|i| oscillation(64 * step + i)).collect();
-            let (value, gradient) = self.bound(&batch, Key::new(step))?;
+            let (_, gradient) = self.bound(&batch, Key::new(step))?;
             adam.step(&mut self.params, &gradient);
-            last = value;
         }
-        Ok(last)
+        Ok(())
     }
 
     /// Largest difference between the gradient of the bound and central differences over some parameters.
@@ -275,7 +275,7 @@ pub(crate) fn errors(series: &[Oscillation], curves: &[V]) -> [f64; 2] {
         }
         (sum / (range.len() * series.len()) as f64).sqrt()
     };
-    [part(0..TIMES / 2 + 1), part(TIMES / 2 + 1..TIMES)]
+    [part(0..HALF), part(HALF..TIMES)]
 }
 
 /// Straight lines through the observations, on the grid.
