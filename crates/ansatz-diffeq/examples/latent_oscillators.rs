@@ -43,8 +43,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let seen = test[k].seen.iter().map(|(i, x)| (times[*i], *x));
         let curve = curves.iter().map(|row| row[k]);
         let truth = test[k].curve.iter().copied();
-        let along =
-            |y: &mut dyn Iterator<Item = f64>| times.iter().copied().zip(y).collect::<Vec<_>>();
         series.push(Series::dots("observed", seen));
         series.push(Series::line("model", times.iter().copied().zip(curve)));
         series.push(Series::line("truth", times.iter().copied().zip(truth)));
