@@ -672,8 +672,14 @@ fn what_solvers_refuse() {
         assert!(matches!(error.unwrap_err(), StepError::Levels { .. }));
     }
     let mut long = sheet(4, 1, LevyArea::SpaceTime);
-    let error = sde::solve(&TANH, &mut long, unit, &mut x, &SRID2, &control, &mut ());
-    assert!(matches!(error.unwrap_err(), StepError::Count { .. }));
+    let mut one = sheet(1, 1, LevyArea::SpaceTime);
+    for error in [
+        sde::solve(&TANH, &mut long, unit, &mut x, &SRID2, &control, &mut ()),
+        sde::solve(&TANH, &mut long, unit, &mut x, &ito, &control, &mut ()),
+        sde::solve(&TANH, &mut one, unit, &mut x, &ito, &control, &mut ()),
+    ] {
+        assert!(matches!(error.unwrap_err(), StepError::Count { .. }));
+    }
     // Equal times are nothing to do.
     sde::solve(
         &TANH,
