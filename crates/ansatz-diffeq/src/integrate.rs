@@ -126,7 +126,7 @@ pub(crate) fn same(a: f64, b: f64) -> bool {
 }
 
 /// First and last time, once they are known to be in order.
-fn interval(times: &[f64]) -> Result<(f64, f64), StepError> {
+pub(crate) fn interval(times: &[f64]) -> Result<(f64, f64), StepError> {
     let (Some(start), Some(end)) = (times.first(), times.last()) else {
         return Ok((0.0, 0.0));
     };

@@ -15,6 +15,8 @@ pub mod sde;
 pub mod signature;
 mod solve;
 pub mod stepper;
+#[cfg(feature = "diffsol")]
+pub mod stiff;
 pub mod tableau;
 
 pub use ansatz_core as core;

@@ -7,6 +7,7 @@ mod error;
 pub mod laws;
 pub mod measure;
 pub mod model;
+pub mod ode;
 pub mod reference;
 mod scratch;
 pub mod tb1;

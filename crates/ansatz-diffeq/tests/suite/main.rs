@@ -23,6 +23,7 @@ mod paths;
 mod problems;
 mod spectral;
 mod stable;
+mod standard;
 mod statistics;
 mod steppers;
 mod stochastic;
