@@ -1,8 +1,8 @@
 //! Fills in and continues damped oscillations from ten noisy observations with a latent equation.
 //!
-//! All observations lie in the first half of the time. An encoder turns them into a distribution of z(0), a neural
-//! equation carries it on, and the whole is trained on the evidence bound with gradients through the solve. Straight
-//! lines between observations are the comparison. Run it with
+//! All observations lie in the first half of the time. An encoder turns the straight lines between them into a distribution of z(0), a neural
+//! equation carries it on, and the whole is trained on the evidence bound with gradients through the solve. The lines
+//! themselves are the comparison. Run it with
 //! `cargo run --release -p ansatz-diffeq --example latent_oscillators`.
 //!
 //! gallery: Oscillations continued
@@ -27,7 +27,7 @@ use oscillators::{Model, Oscillation, errors, oscillation, straight_lines, times
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut model = Model::new(Key::new(0));
-    model.train(2400)?;
+    model.train(800)?;
     let test: Vec<Oscillation> = (1_000_000..1_000_256).map(oscillation).collect();
     let curves = model.curves(&test)?;
     let [inside, after] = errors(&test, &curves);

@@ -263,6 +263,15 @@ impl Judge {
         self.head.0.clip_to_lipschitz(&mut self.head.1);
     }
 
+    /// The largest Lipschitz constant of all layers.
+    pub(crate) fn lipschitz(&self) -> f64 {
+        let field = vector_field(WIDTH * 2).lipschitz(&self.field.params);
+        let start = self.start.0.lipschitz(&self.start.1);
+        let head = self.head.0.lipschitz(&self.head.1);
+        let all = field.into_iter().chain(start).chain(head);
+        all.fold(0.0, f64::max)
+    }
+
     /// The mean score of paths `[times][samples]`, its gradients, and those with respect to the paths.
     pub(crate) fn score(
         &self,

@@ -1,5 +1,5 @@
 //! A latent equation for damped oscillations seen at a few irregular times (R. Chen, Y. Rubanova, J. Bettencourt,
-//! D. Duvenaud, *Neural ordinary differential equations*, 2018, section 5): observations are encoded as a normal
+//! D. Duvenaud, *Neural ordinary differential equations*, 2018, section 5): observations, joined by straight lines, are encoded as a normal
 //! distribution of z(0), an equation z' = f(z) carries it on, a read-out of z(t) is the value.
 
 use ansatz_core::Key;
@@ -53,10 +53,9 @@ pub(crate) fn oscillation(k: u64) -> Oscillation {
     }
 }
 
-/// Networks: of one observation, of their mean, the equation, the read-out.
+/// Networks: the encoder, the equation, the read-out.
 pub(crate) struct Model {
-    each: Net,
-    pooled: Net,
+    encoder: Net,
     field: Net,
     head: Net,
     params: V,
@@ -64,69 +63,50 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(key: Key) -> Self {
-        let each = Net::new(2)
-            .layer(HIDDEN, Activation::Tanh)
-            .layer(HIDDEN, Activation::Tanh);
-        let pooled = Net::new(HIDDEN)
+        let encoder = Net::new(HALF)
             .layer(HIDDEN, Activation::Tanh)
             .layer(2 * LATENT, Activation::Identity);
         let field = Net::new(LATENT)
             .layer(HIDDEN, Activation::Tanh)
             .layer(LATENT, Activation::Identity);
         let head = Net::new(LATENT).layer(1, Activation::Identity);
-        let nets = [&each, &pooled, &field, &head];
+        let nets = [&encoder, &field, &head];
         let params = (0..).zip(nets).flat_map(|(i, n)| n.init(key.fold_in(i)));
         let mut model = Self {
             params: params.collect(),
-            each,
-            pooled,
+            encoder,
             field,
             head,
         };
         // Standard deviations begin small, so that the first steps see the data through little noise.
-        let end = model.cuts()[1];
+        let end = model.cuts()[0];
         model.params[end - LATENT..end].fill(-3.0);
         model
     }
 
-    fn cuts(&self) -> [usize; 3] {
-        let a = self.each.params();
-        let b = a + self.pooled.params();
-        [a, b, b + self.field.params()]
+    fn cuts(&self) -> [usize; 2] {
+        let a = self.encoder.params();
+        [a, a + self.field.params()]
     }
 
     /// Means and logarithms of standard deviations of z(0), `[samples, 2·LATENT]`.
-    fn encode(&self, series: &[Oscillation], traces: &mut [Trace; 2]) -> V {
-        let [a, b, _] = self.cuts();
-        let times = times();
-        let seen = series.iter().flat_map(|s| &s.seen);
-        let points: V = seen.flat_map(|(i, x)| [times[*i], *x]).collect();
-        let each = self
-            .each
-            .forward(&self.params[..a], 0.0, &points, &mut traces[0]);
-        let mut mean = vec![0.0; series.len() * HIDDEN];
-        for (mean, rows) in mean.chunks_mut(HIDDEN).zip(each.chunks(HIDDEN * SEEN)) {
-            for row in rows.chunks(HIDDEN) {
-                mean.iter_mut()
-                    .zip(row)
-                    .for_each(|(m, r)| *m += r / SEEN as f64);
-            }
-        }
-        let params = &self.params[a..b];
-        self.pooled
-            .forward(params, 0.0, &mean, &mut traces[1])
-            .to_vec()
+    fn encode(&self, series: &[Oscillation], trace: &mut Trace) -> V {
+        let lines = straight_lines(series);
+        let rows = (0..series.len()).flat_map(|k| lines[..HALF].iter().map(move |row| row[k]));
+        let x: V = rows.collect();
+        let params = &self.params[..self.cuts()[0]];
+        self.encoder.forward(params, 0.0, &x, trace).to_vec()
     }
 
     fn equation(&self) -> Result<NetField, StepError> {
-        let [_, b, c] = self.cuts();
+        let [b, c] = self.cuts();
         NetField::new(self.field.clone(), self.params[b..c].to_vec())
             .map_err(|source| StepError::Eval { t: 0.0, source })
     }
 
     /// The most likely curve of each series, `[TIMES][samples]`.
     pub(crate) fn curves(&self, series: &[Oscillation]) -> Result<Vec<V>, StepError> {
-        let code = self.encode(series, &mut Default::default());
+        let code = self.encode(series, &mut Trace::default());
         let z0: V = code
             .chunks(2 * LATENT)
             .flat_map(|c| &c[..LATENT])
@@ -136,7 +116,7 @@ impl Model {
         let mut method = RungeKutta::new(&tableau::RK4, &field, &z0);
         let control = Control::fixed(1);
         let tape = Tape::record(&mut method, &times(), &z0, &control, Memory::Slots(1))?;
-        let (params, mut trace) = (&self.params[self.cuts()[2]..], Trace::default());
+        let (params, mut trace) = (&self.params[self.cuts()[1]..], Trace::default());
         let read = |z: &V| self.head.forward(params, 0.0, z, &mut trace).to_vec();
         Ok(tape.states().iter().map(read).collect())
     }
@@ -144,9 +124,9 @@ impl Model {
     /// The negative evidence bound per sample on a draw of z(0), and its gradient.
     fn bound(&self, series: &[Oscillation], key: Key) -> Result<(f64, V), StepError> {
         let n = series.len() as f64;
-        let [a, b, c] = self.cuts();
-        let mut traces = Default::default();
-        let code = self.encode(series, &mut traces);
+        let [b, c] = self.cuts();
+        let mut encoder = Trace::default();
+        let code = self.encode(series, &mut encoder);
         let mut draw = vec![0.0; series.len() * LATENT];
         key.fill_normal(0, &mut draw);
         let mut z0 = Vec::with_capacity(draw.len());
@@ -203,31 +183,15 @@ impl Model {
                 bar[LATENT + i] += z_bar[i] * draw[i] * code[LATENT + i].exp();
             }
         }
-        let [each, pooled] = &mut traces;
-        let mut mean_bar = vec![0.0; series.len() * HIDDEN];
-        let (net, params) = (&self.pooled, &self.params[a..b]);
+        let mut x_bar = vec![0.0; series.len() * HALF];
+        let (net, params) = (&self.encoder, &self.params[..b]);
         net.backward(
             params,
             0.0,
             &code_bar,
-            pooled,
-            &mut mean_bar,
-            &mut gradient[a..b],
-        );
-        let spread = mean_bar.chunks(HIDDEN).flat_map(|row| {
-            let row = row.iter().map(|m| m / SEEN as f64);
-            (0..SEEN).flat_map(move |_| row.clone())
-        });
-        let spread: V = spread.collect();
-        let mut points_bar = vec![0.0; series.len() * SEEN * 2];
-        let (net, params) = (&self.each, &self.params[..a]);
-        net.backward(
-            params,
-            0.0,
-            &spread,
-            each,
-            &mut points_bar,
-            &mut gradient[..a],
+            &mut encoder,
+            &mut x_bar,
+            &mut gradient[..b],
         );
         Ok((value, gradient))
     }
