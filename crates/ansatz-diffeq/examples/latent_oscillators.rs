@@ -1,8 +1,8 @@
 //! Fills in and continues damped oscillations from ten noisy observations with a latent equation.
 //!
-//! All observations lie in the first half of the time. An encoder turns the straight lines between them into a distribution of z(0), a neural
-//! equation carries it on, and the whole is trained on the evidence bound with gradients through the solve. The lines
-//! themselves are the comparison. Run it with
+//! All observations lie in the first half of the time. An encoder turns the straight lines between them into a
+//! distribution of z(0), a neural equation carries it on, and the whole is trained on the evidence bound with
+//! gradients through the solve. The lines themselves are the comparison. Run it with
 //! `cargo run --release -p ansatz-diffeq --example latent_oscillators`.
 //!
 //! gallery: Oscillations continued

@@ -223,7 +223,7 @@ impl Drift<'_> {
 
 impl VectorField<V> for Drift<'_> {
     fn eval(&self, t: f64, z: &V, dz: &mut V) -> Result<(), EvalError> {
-        let work = &mut *self.work.lock().unwrap();
+        let work = &mut *self.work.lock().expect("no call has panicked");
         self.forward(t, z, work);
         dz.copy_from_slice(work.trace.output());
         Ok(())
@@ -236,7 +236,7 @@ impl VjpField<V> for Drift<'_> {
     }
 
     fn vjp(&self, t: f64, z: &V, w: &V, z_bar: &mut V, p_bar: &mut [f64]) -> Result<(), EvalError> {
-        let work = &mut *self.work.lock().unwrap();
+        let work = &mut *self.work.lock().expect("no call has panicked");
         self.forward(t, z, work);
         let Work {
             trace,
