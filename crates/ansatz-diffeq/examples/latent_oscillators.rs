@@ -10,7 +10,7 @@
 //! gallery: expect error after the last observation in 0..0.12
 //! gallery: expect error of straight lines between observations in 0.05..0.2
 //! gallery: expect error of the last value after it in 0.4..1
-//! gallery: picture latent_oscillators.svg Two oscillations, what was seen of them, and what the model makes of it
+//! gallery: picture latent_oscillators.svg An oscillation, what was seen of it, and what the model makes of that
 
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
@@ -38,24 +38,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("error of the last value after it = {after:.4}");
 
     let times = times();
-    let mut series = Vec::new();
-    for k in 0..2 {
-        let seen = test[k].seen.iter().map(|(i, x)| (times[*i], *x));
-        let curve = curves.iter().map(|row| row[k]);
-        let truth = test[k].curve.iter().copied();
-        series.push(Series::dots("observed", seen));
-        series.push(Series::line("model", times.iter().copied().zip(curve)));
-        series.push(Series::line("truth", times.iter().copied().zip(truth)));
-    }
+    let seen = test[0].seen.iter().map(|(i, x)| (times[*i], *x));
+    let curve = curves.iter().map(|row| row[0]);
+    let truth = test[0].curve.iter().copied();
     let axis = |label: &str| Axis {
         label: label.into(),
         ..Axis::default()
     };
     let chart = Chart {
-        title: "Damped oscillations".into(),
+        title: "A damped oscillation".into(),
         x: axis("time"),
         y: axis("value"),
-        series,
+        series: vec![
+            Series::dots("observed", seen),
+            Series::line("model", times.iter().copied().zip(curve)),
+            Series::line("truth", times.iter().copied().zip(truth)),
+        ],
         ..Chart::default()
     };
     let folder = Path::new("target/gallery");

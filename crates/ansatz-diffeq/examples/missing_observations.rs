@@ -73,8 +73,8 @@ fn draw(utterance: &data::Series) -> Result<(), Box<dyn Error>> {
     };
     let all = dots(utterance);
     let end = all.len() as f64 - 1.0;
-    let fine = (0..=400).map(|i| {
-        let (t, mut x) = (0.1 * end * f64::from(i) / 400.0, [0.0; CHANNELS]);
+    let fine = (0..=60).map(|i| {
+        let (t, mut x) = (0.1 * end * f64::from(i) / 60.0, [0.0; CHANNELS]);
         path.value(t, &mut x);
         (t, x[1])
     });

@@ -75,7 +75,7 @@ impl Generator {
         };
         Ok(Self {
             equation,
-            start: with_params(start(INITIAL), key(2), 1.1),
+            start: with_params(start(INITIAL), key(2), 1.0),
             head: with_params(Net::new(WIDTH).layer(1, Activation::Identity), key(3), 1.0),
         })
     }
