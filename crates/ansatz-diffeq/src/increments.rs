@@ -32,7 +32,7 @@ use crate::stepper::Drive;
 /// let drive = Increments::new(&field, &times, &rows)?;
 /// let mut z = [1.0];
 /// let mut method = RungeKutta::new(&tableau::RK4, drive, &z);
-/// integrate(&mut method, &times, &mut z, &Control::fixed(20), &mut ())?;
+/// integrate(&mut method, &times, &mut z, &Control::fixed(40), &mut ())?;
 /// assert!((z[0] - (-0.5_f64).exp()).abs() < 1e-6);
 /// # Ok::<(), ansatz_diffeq::StepError>(())
 /// ```

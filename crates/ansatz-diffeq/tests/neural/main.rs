@@ -4,6 +4,7 @@
 
 mod controlled;
 mod gan;
+mod increments;
 mod latent_tests;
 mod oscillators;
 #[expect(dead_code, reason = "the example uses more of it")]
