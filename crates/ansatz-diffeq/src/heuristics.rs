@@ -238,7 +238,7 @@ fn pull_error<S: HostState>(
     bars: &mut Bars<'_, S>,
 ) {
     let [e, e_bar] = &mut *bars.work;
-    slopes(step.h, tableau.error, step.slopes, e);
+    e.stage(None, step.h, tableau.error, step.slopes);
     let n = e.len();
     let (y, next) = (step.start.as_slice(), step.next.as_slice());
     let (e, e_bar) = (e.as_mut_slice(), e_bar.as_mut_slice());
@@ -289,7 +289,7 @@ fn pull_stiffness<S: HostState>(
     }
     let [u, v] = &mut *bars.work;
     u.lincomb(0.0, &[(1.0, &step.slopes[to]), (-1.0, &step.slopes[from])]);
-    slopes(step.h, &difference[..to], step.slopes, v);
+    v.stage(None, step.h, &difference[..to], step.slopes);
     let (nu, nv) = (u.norm(), v.norm());
     if nu == 0.0 || nv == 0.0 {
         return;
@@ -303,13 +303,4 @@ fn pull_stiffness<S: HostState>(
             slope_bar.lincomb(1.0, &[(step.h * d * dv, v)]);
         }
     }
-}
-
-/// `out ← h Σ d·k`.
-fn slopes<S: HostState>(h: f64, d: &[f64], k: &[S], out: &mut S) {
-    let mut terms = [(0.0, &k[0]); MAX_STAGES];
-    for (term, (d, k)) in terms.iter_mut().zip(d.iter().zip(k)) {
-        *term = (h * d, k);
-    }
-    out.lincomb(0.0, &terms[..d.len()]);
 }

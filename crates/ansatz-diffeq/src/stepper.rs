@@ -19,7 +19,6 @@ mod symplectic;
 pub use exponential::{Etdrk4, Spectrum};
 pub use reversible::ReversibleHeun;
 pub use runge_kutta::RungeKutta;
-pub(crate) use runge_kutta::combine;
 pub use symplectic::{Composition, Symplectic, VERLET, YOSHIDA4, YOSHIDA6};
 
 use ansatz_core::{EvalError, State, Tolerance, VectorField};
