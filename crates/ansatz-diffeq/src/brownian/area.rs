@@ -53,7 +53,7 @@ impl AreaApproximation {
         h: &[T],
         out: &mut [T],
     ) -> Result<(), BrownianError> {
-        let batch = if m == 0 { 0 } else { w.len() / m };
+        let batch = w.len().checked_div(m).unwrap_or(0);
         for (what, expected, got) in [
             ("w", batch * m, w.len()),
             ("h", w.len(), h.len()),

@@ -106,7 +106,7 @@ pub fn linear_flow(log: &Tensor, matrices: &[f64], z: &mut [f64]) -> Result<(), 
         .map(|row| row.iter().map(|x| x.abs()).sum::<f64>())
         .fold(0.0, f64::max);
     // NaN fails as well. Beyond this the exponential leaves the numbers in one direction or another.
-    if !(norm <= 1e4) {
+    if norm.is_nan() || norm > 1e4 {
         return Err(PathError::Option {
             name: "norm of the generator",
             value: norm,

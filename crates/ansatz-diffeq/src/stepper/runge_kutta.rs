@@ -25,6 +25,10 @@ use crate::{Adaptive, StepError, Tableau};
 /// assert!((y[0] - (-1.0_f64).exp()).abs() < 1e-8);
 /// # Ok::<(), ansatz_diffeq::StepError>(())
 /// ```
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what is known of a step comes and goes independently"
+)]
 pub struct RungeKutta<'a, S, D> {
     pub(crate) tableau: &'a Tableau,
     pub(crate) drive: D,
