@@ -5,7 +5,7 @@ use std::time::Instant;
 use ansatz_core::{HostState, Report};
 use ansatz_diffeq::{Options, StepError, Tableau, solve, tableau};
 use ansatz_testkit::ode::{
-    BrusselatorGrid, HeatGrid, LotkaVolterra, Lorenz96, Pleiades, Problem, Robertson, System,
+    BrusselatorGrid, HeatGrid, Lorenz96, LotkaVolterra, Pleiades, Problem, Robertson, System,
 };
 use serde::Serialize;
 
@@ -94,7 +94,7 @@ pub fn run(problem: &str, method: &str, tol: f64) -> Option<Result<Solved, StepE
         ..Options::tolerance(tol, tol)
     };
     Some(match problem {
-        "lotka-volterra" => timed(&LotkaVolterra::problem(), [1.0, 1.0], &options),
+        "lotka-volterra" => timed(&LotkaVolterra::problem(), &[1.0, 1.0], &options),
         "pleiades" => of_vector(&Pleiades::problem(), &options),
         "lorenz-96" => of_vector(&Lorenz96::problem(), &options),
         "heat-2d" => of_vector(&HeatGrid::problem(), &options),
@@ -104,13 +104,13 @@ pub fn run(problem: &str, method: &str, tol: f64) -> Option<Result<Solved, StepE
 }
 
 fn of_vector<F: System>(problem: &Problem<F>, options: &Options) -> Result<Solved, StepError> {
-    timed(problem, problem.start.clone(), options)
+    timed(problem, &problem.start, options)
 }
 
 /// The fastest of at least three solves and as many as fit into 10 ms.
 fn timed<F: System, S: HostState<Scalar = f64>>(
     problem: &Problem<F>,
-    start: S,
+    start: &S,
     options: &Options,
 ) -> Result<Solved, StepError> {
     let mut x = start.clone();
@@ -118,7 +118,7 @@ fn timed<F: System, S: HostState<Scalar = f64>>(
     let (mut best, begin) = (f64::INFINITY, Instant::now());
     let mut runs = 0;
     while runs < 3 || (begin.elapsed().as_secs_f64() < 0.01 && runs < 1000) {
-        x.assign(&start);
+        x.assign(start);
         let clock = Instant::now();
         report = solve(problem, problem.times, &mut x, options, &mut ())?;
         best = best.min(clock.elapsed().as_secs_f64());
