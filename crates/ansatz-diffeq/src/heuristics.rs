@@ -238,7 +238,7 @@ fn pull_error<S: HostState>(
     bars: &mut Bars<'_, S>,
 ) {
     let [e, e_bar] = &mut *bars.work;
-    e.stage(None, step.h, tableau.error, step.slopes);
+    e.step_from(None, step.h, tableau.error, step.slopes);
     let n = e.len();
     let (y, next) = (step.start.as_slice(), step.next.as_slice());
     let (e, e_bar) = (e.as_mut_slice(), e_bar.as_mut_slice());
@@ -289,7 +289,7 @@ fn pull_stiffness<S: HostState>(
     }
     let [u, v] = &mut *bars.work;
     u.lincomb(0.0, &[(1.0, &step.slopes[to]), (-1.0, &step.slopes[from])]);
-    v.stage(None, step.h, &difference[..to], step.slopes);
+    v.step_from(None, step.h, &difference[..to], step.slopes);
     let (nu, nv) = (u.norm(), v.norm());
     if nu == 0.0 || nv == 0.0 {
         return;

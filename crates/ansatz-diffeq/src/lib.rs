@@ -3,8 +3,10 @@
 
 pub mod adjoint;
 pub mod brownian;
+pub mod cde;
 mod control;
 mod dense;
+mod ensemble;
 mod error;
 mod event;
 pub mod heuristics;
@@ -21,6 +23,7 @@ pub mod tableau;
 pub use ansatz_core as core;
 pub use control::{Adaptive, Control, Gains, OnStiff, StepSize};
 pub use dense::{Dense, keep, solve_dense};
+pub use ensemble::{EnsembleError, solve_each};
 pub use error::StepError;
 pub use event::{Action, AtStart, Crossing, Direction, Hit, Outcome, solve_events};
 pub use integrate::{Accepted, Visitor, integrate};

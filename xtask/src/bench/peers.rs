@@ -108,10 +108,7 @@ impl<'a> Peers<'a> {
         let folder = manifest.parent().unwrap_or(manifest);
         let name = folder.file_name().unwrap_or_default();
         let target = self.workspace.target_directory.join("peers").join(name);
-        println!(
-            "building {} (release)",
-            self.workspace.relative(manifest)
-        );
+        println!("building {} (release)", self.workspace.relative(manifest));
         let mut command = shell::cargo();
         command
             .args(["build", "--release", "--quiet", "--manifest-path"])

@@ -74,7 +74,7 @@ pub(super) const SMALL: usize = 16;
 ///
 /// # Panics
 /// If a state's length differs from that of `dst`.
-pub(super) fn stage_small<T: Scalar>(
+pub(super) fn step_small<T: Scalar>(
     dst: &mut [T],
     y: Option<&[T]>,
     h: f64,
@@ -86,7 +86,7 @@ pub(super) fn stage_small<T: Scalar>(
     let sums = &mut sums[..n];
     let mut fresh = true;
     let mut add = |c: f64, x: &[T]| {
-        assert_eq!(x.len(), n, "stage: states of different length");
+        assert_eq!(x.len(), n, "step_from: states of different length");
         if fresh {
             for (s, v) in sums.iter_mut().zip(x) {
                 *s = c * v.f64();

@@ -6,7 +6,7 @@
 //! h²/20 + (h/5)(Hᵢ² + Hⱼ²) (Foster). Both give Var A_ij = h²/4 as the exact law does.
 //!
 //! References: A. Davie, *KMT theory applied to approximations of SDE*, 2014; J. Foster, *Numerical
-//! approximations for stochastic differential equations*, 2020, chapter 7.
+//! approximations for stochastic differential equations*, 2020.
 
 use ansatz_core::{Key, Scalar};
 

@@ -21,6 +21,7 @@ mod orders;
 mod paths;
 mod problems;
 mod spectral;
+mod stable;
 mod standard;
 mod statistics;
 mod steppers;

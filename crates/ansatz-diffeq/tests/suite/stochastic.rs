@@ -9,11 +9,11 @@ use ansatz_diffeq::brownian::{
     VirtualBrownianTree,
 };
 use ansatz_diffeq::sde::{
-    self, Calculus, EULER_HEUN, EULER_MARUYAMA, HEUN, MIDPOINT, MILSTEIN_ITO,
+    self, Calculus, Converted, EULER_HEUN, EULER_MARUYAMA, HEUN, MIDPOINT, MILSTEIN_ITO,
     MILSTEIN_STRATONOVICH, Method, Milstein, NoisyField, REVERSIBLE_HEUN, SHARK, SRA1, SRID2,
 };
 use ansatz_diffeq::{Adaptive, Control, Gains, ReversibleHeun, StepError, integrate};
-use ansatz_testkit::measure;
+use ansatz_testkit::{laws, measure};
 
 use crate::statistics::mean;
 
@@ -110,6 +110,7 @@ pub(crate) fn increment<S: State>(path: &mut dyn Brownian<S>) -> S {
 }
 
 type Paths = BrownianInterval<Vec<f64>>;
+type One = VirtualBrownianTree<[f64; 1]>;
 
 fn sheet(components: usize, seed: u64, levels: LevyArea) -> Paths {
     let like = vec![0.0; components];
@@ -146,10 +147,6 @@ fn compare(name: &str, errors: [f64; 3], want: [f64; 3]) {
     } else {
         0.05
     };
-    println!(
-        "{name}: {errors:?}, slopes {:.2?}",
-        measure::slopes(&errors)
-    );
     for (e, w) in errors.iter().zip(want) {
         assert!((e / w - 1.0).abs() < bound, "{name}: {e:e} for {w:e}");
     }
@@ -379,7 +376,6 @@ fn adaptive_steps_see_the_same_path() {
     let ito = Milstein {
         calculus: Calculus::Ito,
     };
-    type One = VirtualBrownianTree<[f64; 1]>;
     let methods: [&dyn Method<[f64; 1], [f64; 1], Each, One>; 3] = [&SRID2, &ito, &MILSTEIN_ITO];
     for method in methods {
         let errors = [1e-2, 1e-3, 1e-4].map(|tol| {
@@ -535,7 +531,6 @@ impl Sde<[f64; 3], [f64; 1]> for Shared {
 
 #[test]
 fn scalar_noise_for_several_components() {
-    type One = VirtualBrownianTree<[f64; 1]>;
     let methods: [(&dyn Method<[f64; 3], [f64; 1], Shared, One>, f64); 2] =
         [(&MILSTEIN_ITO, 1.0), (&SRID2, 1.5)];
     for (method, order) in methods {
@@ -580,6 +575,21 @@ fn runs_repeat_bit_by_bit() {
         let one = run(&TANH, method, 13, &mut path, START);
         run(&TANH, method, 7, &mut path, START);
         assert_eq!(one, run(&TANH, method, 13, &mut path, START));
+    }
+}
+
+/// Long states are shared among threads; no bit depends on how many.
+#[test]
+fn threads_change_no_bit() {
+    let methods: [Any<'_>; 3] = [&HEUN, &SRID2, &REVERSIBLE_HEUN];
+    for method in methods {
+        laws::same_for_threads(|| {
+            let mut path = sheet(70_000, 7, LevyArea::SpaceTime);
+            let mut x = vec![START; 70_000];
+            let (times, control) = ((0.0, 1.0), Control::fixed(5));
+            sde::solve(&TANH, &mut path, times, &mut x, method, &control, &mut ()).unwrap();
+            x
+        });
     }
 }
 
@@ -714,4 +724,184 @@ fn tables_are_consistent() {
         ..SHARK
     };
     assert!(matches!(short.validate(), Err(StepError::Tableau { .. })));
+}
+
+/// An Itô equation in the other calculus, and back.
+#[test]
+fn conversion_between_calculi() {
+    let x = vec![-0.7, 0.1, 0.9];
+    let eval = |e: &dyn VectorField<Vec<f64>>| {
+        let mut out = vec![0.0; 3];
+        e.eval(0.0, &x, &mut out).unwrap();
+        out
+    };
+    // f − ½g'g = 0 for the tanh problem.
+    let stratonovich = Converted::new(&TANH, Calculus::Stratonovich, &x).unwrap();
+    let ito = Converted::new(&TANH_STRATONOVICH, Calculus::Ito, &x).unwrap();
+    for (i, drift) in eval(&ito).iter().enumerate() {
+        assert!(eval(&stratonovich)[i].abs() < 1e-16);
+        assert!((drift - (TANH.drift)(0.0, x[i])).abs() < 1e-16);
+    }
+    let mut path = sheet(3, 2, LevyArea::SpaceTime);
+    let run = |e: &dyn Sde<Vec<f64>>, path: &mut Paths| {
+        let (mut z, control) = (x.clone(), Control::fixed(20));
+        sde::solve(e, path, (0.0, 1.0), &mut z, &HEUN, &control, &mut ()).unwrap();
+        z
+    };
+    let direct = run(&TANH_STRATONOVICH, &mut path);
+    let converted = run(&stratonovich, &mut path);
+    assert!(measure::max_abs_diff(&direct, &converted) < 1e-14);
+    let general = Each {
+        kind: NoiseKind::General,
+        ..TANH
+    };
+    let refused = Converted::new(&general, Calculus::Ito, &x).err();
+    assert!(matches!(refused, Some(StepError::Noise { .. })));
+}
+
+/// dX = (dW₁, dW₂, X₁dW₂ − X₂dW₁): the third component is twice the Lévy area, and the columns do not commute.
+struct Heisenberg;
+
+impl VectorField<[f64; 3]> for Heisenberg {
+    fn eval(&self, _: f64, _: &[f64; 3], dx: &mut [f64; 3]) -> Result<(), EvalError> {
+        *dx = [0.0; 3];
+        Ok(())
+    }
+}
+
+impl ControlField<[f64; 3], [f64; 2]> for Heisenberg {
+    fn apply(
+        &self,
+        _: f64,
+        x: &[f64; 3],
+        w: &[f64; 2],
+        out: &mut [f64; 3],
+    ) -> Result<(), EvalError> {
+        *out = [w[0], w[1], x[0] * w[1] - x[1] * w[0]];
+        Ok(())
+    }
+}
+
+impl Sde<[f64; 3], [f64; 2]> for Heisenberg {
+    fn noise(&self) -> NoiseKind {
+        NoiseKind::General
+    }
+}
+
+/// Increments alone do not tell the area: the error of n steps has the variance h²·n = h, whatever the method.
+#[test]
+fn general_noise_has_order_one_half() {
+    type Two = VirtualBrownianTree<[f64; 2]>;
+    let methods: [&dyn Method<[f64; 3], [f64; 2], Heisenberg, Two>; 3] =
+        [&HEUN, &EULER_MARUYAMA, &MIDPOINT];
+    let runs = 400;
+    for method in methods {
+        for n in [8, 32] {
+            let squares: f64 = (0..runs)
+                .map(|seed| {
+                    let mut path = tree(&[0.0; 2], 1.0, seed);
+                    let mut run = |n| {
+                        let (mut x, control) = ([0.0; 3], Control::fixed(n));
+                        let times = (0.0, 1.0);
+                        sde::solve(
+                            &Heisenberg,
+                            &mut path,
+                            times,
+                            &mut x,
+                            method,
+                            &control,
+                            &mut (),
+                        )
+                        .unwrap();
+                        x[2]
+                    };
+                    (run(n) - run(2048)).powi(2)
+                })
+                .sum();
+            let variance = squares / runs as f64;
+            let exact = 1.0 / n as f64 - 1.0 / 2048.0;
+            println!("{}: {variance:.4} for {exact:.4}", method.name());
+            // The squares of areas have relative deviations of 2.
+            assert!((variance / exact - 1.0).abs() < 4.0 * 2.0 / (runs as f64).sqrt());
+        }
+    }
+}
+
+/// States at many times are those of a solve to each of them.
+#[test]
+fn outputs_at_many_times() {
+    let mut path = sheet(5, 3, LevyArea::SpaceTime);
+    let x = vec![START; 5];
+    let times = [0.0, 0.25, 0.5, 1.0];
+    let mut out = vec![x.clone(); 4];
+    let control = Control::fixed(8);
+    let report = sde::solve_at(&TANH, &mut path, &times, &x, &SRID2, &control, &mut out).unwrap();
+    assert_eq!(report.steps, 24);
+    let mut y = x.clone();
+    for (pair, out) in times.windows(2).zip(&out[1..]) {
+        let leg = (pair[0], pair[1]);
+        sde::solve(&TANH, &mut path, leg, &mut y, &SRID2, &control, &mut ()).unwrap();
+        assert_eq!(&y, out);
+    }
+    let short = sde::solve_at(
+        &TANH,
+        &mut path,
+        &times,
+        &x,
+        &SRID2,
+        &control,
+        &mut out[..2],
+    );
+    assert!(matches!(short, Err(StepError::Count { .. })));
+    let order = [0.0, 0.5, 0.25];
+    let wrong = sde::solve_at(
+        &TANH,
+        &mut path,
+        &order,
+        &x,
+        &SRID2,
+        &control,
+        &mut out[..3],
+    );
+    assert!(matches!(wrong, Err(StepError::Times { .. })));
+}
+
+/// Step doubling gives estimates to methods without: Euler-Maruyama with additive noise, the midpoint rule.
+#[test]
+fn doubled_steps() {
+    let doubled = sde::Doubled {
+        method: EULER_MARUYAMA,
+        error_order: 1.5,
+    };
+    let mut path = sheet(500, 5, LevyArea::SpaceTime);
+    let x = vec![1.0; 500];
+    let mut solve = |method: Any<'_>, control: &Control| {
+        let mut z = x.clone();
+        let times = (0.0, 1.0);
+        let report = sde::solve(
+            &ADDITIVE,
+            &mut path,
+            times,
+            &mut z,
+            method,
+            control,
+            &mut (),
+        )
+        .unwrap();
+        (z, report)
+    };
+    let (fine, _) = solve(&SRA1, &Control::fixed(1024));
+    let errors = [1e-2, 1e-4].map(|tol| {
+        let (z, report) = solve(&doubled, &controlled(tol));
+        (measure::rms(&z, &fine, 1), report.steps)
+    });
+    println!("Euler-Maruyama, doubled: {errors:?}");
+    assert!(errors[1].0 < 0.1 * errors[0].0 && errors[1].1 > 5 * errors[0].1);
+    let doubled = sde::Doubled {
+        method: MIDPOINT,
+        error_order: 1.5,
+    };
+    let errors = [3e-2, 1e-3].map(|tol| spiral_error(&doubled, &controlled(tol)).0);
+    println!("midpoint, doubled: {errors:?}");
+    assert!(errors[1] < 0.3 * errors[0] && errors[1] < 5e-3);
 }
