@@ -476,6 +476,11 @@ fn check_diagonal(
             needs,
         });
     }
+    check_components(state, noise)
+}
+
+/// Whether a path has a component for each of the state's.
+fn check_components(state: usize, noise: usize) -> Result<(), StepError> {
     if noise == state {
         return Ok(());
     }

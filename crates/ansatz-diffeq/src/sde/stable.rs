@@ -24,7 +24,7 @@ use ansatz_core::{
 };
 
 use super::noisy::Step;
-use super::{Calculus, Method, check_diagonal};
+use super::{Calculus, Method, check_components};
 use crate::brownian::Brownian;
 use crate::{StepError, Stepper};
 
@@ -128,6 +128,7 @@ where
     fn apply(&self, t: f64, x: &S, u: &S, out: &mut S) -> Result<(), EvalError> {
         self.volatility.eval(t, out)?;
         same_length("volatility", x, out)?;
+        same_length("increment", x, u)?;
         multiply(out, u);
         if self.form != Form::Langevin {
             multiply(out, x);
@@ -210,6 +211,7 @@ where
             expected: all,
             got,
         })?;
+        same_length("increment", x, u)?;
         // y = σ∘u (∘x).
         let with_state = self.form != Form::Langevin;
         self.pool.with(x, |scratch| {
@@ -294,7 +296,7 @@ where
                 needs: "the geometric form",
             });
         }
-        check_diagonal(name, equation.noise(), like.len(), path.like().len())?;
+        check_components(like.len(), path.like().len())?;
         Ok(Box::new(LogEulerStepper {
             equation,
             step: Step::new(path),
@@ -334,8 +336,7 @@ where
         let rates = self.drift.as_slice().iter().zip(self.volatility.as_slice());
         let parts = y.as_slice().iter().zip(rates).enumerate();
         for (z, (k, (y, (gamma, sigma)))) in self.next.as_mut_slice().iter_mut().zip(parts) {
-            // One Brownian motion may serve all components.
-            let w = w[if w.len() == 1 { 0 } else { k }].f64();
+            let w = w[k].f64();
             let (gamma, sigma) = (gamma.f64(), sigma.f64());
             let growth = (gamma - 0.5 * sigma * sigma) * h + sigma * w;
             *z = S::Scalar::of(y.f64() * growth.exp());
