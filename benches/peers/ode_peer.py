@@ -195,7 +195,8 @@ def main():
                         answers.append(answer)
                         return answer["seconds"]
 
-                    times = common.in_turns(turn, lambda: best_of(lambda: solve(tol))[1], budget_s=budget, least=3)
+                    least = 2 if options.quick else 5
+                    times = common.in_turns(turn, lambda: best_of(lambda: solve(tol))[1], budget_s=budget, least=least)
                     for name, seconds, at, who in (
                         (twin, times[0], answers[0]["distance"], {}),
                         (impl, times[1], error, version),

@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use ansatz_core::VectorField;
-use ansatz_diffeq::{Options, StepError, solve, tableau};
-use rayon::prelude::*;
+use ansatz_diffeq::{Options, StepError, solve_each, tableau};
 
 /// How each trajectory is solved.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,18 +52,11 @@ pub fn run(n: usize, steps: Steps) -> Result<(Vec<[f64; 3]>, f64), StepError> {
         Steps::Tolerance(tol) => Options::tolerance(tol, tol),
         Steps::Fixed(count) => Options::fixed(&tableau::TSITOURAS, count),
     };
+    let mut states: Vec<[f64; 3]> = (0..n).map(start).collect();
     let begin = Instant::now();
-    let ends: Result<Vec<_>, StepError> = (0..n)
-        .into_par_iter()
-        .with_min_len(256)
-        .map(|i| {
-            let mut x = start(i);
-            let field = lorenz(parameters(i, n));
-            solve(&field, (0.0, LENGTH), &mut x, &options, &mut ())?;
-            Ok(x)
-        })
-        .collect();
-    Ok((ends?, begin.elapsed().as_secs_f64()))
+    let field = |i: usize| lorenz(parameters(i, n));
+    solve_each(field, (0.0, LENGTH), &mut states, &options).map_err(|e| e.source)?;
+    Ok((states, begin.elapsed().as_secs_f64()))
 }
 
 /// The floor of a step: `count` steps of Tsit5 with the coefficients written out, an error norm and the same

@@ -13,6 +13,7 @@
 //!   end states of the Lorenz ensemble; `"steps": 100` in place of `tol` asks for equal steps.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, BufRead, Write};
 
 use ansatz_core::Key;
@@ -100,8 +101,8 @@ struct Server {
 impl Server {
     /// Makes the pool of `threads` threads, once.
     fn ensure(&mut self, threads: usize) -> Result<(), SuiteError> {
-        if !self.pools.contains_key(&threads) {
-            self.pools.insert(threads, pool(threads)?);
+        if let Entry::Vacant(place) = self.pools.entry(threads) {
+            place.insert(pool(threads)?);
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ const TIGHT: f64 = 1e-9;
 pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), SuiteError> {
     let total = CASES.len() * settings.threads.len() + 2;
     let mut emitter = Emitter::new(out, SUITE, total as u64);
-    let rounds = if settings.quick { 5 } else { 15 };
+    let rounds = if settings.quick { 3 } else { 15 };
     for (case, steps) in CASES {
         for &threads in &settings.threads {
             emitter.step(format!("{case}, {threads} threads"))?;
