@@ -18,6 +18,7 @@ def arguments():
     parser.add_argument("--threads", required=True, help="thread counts, such as 1,2")
     parser.add_argument("--out", required=True, help="folder of the run")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--held", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.threads = [int(n) for n in options.threads.split(",")]
     return options

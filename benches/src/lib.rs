@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod emit;
+pub mod ensemble;
+pub mod ode;
 pub mod record;
 pub mod serve;
 pub mod stepping;

@@ -5,16 +5,25 @@
 //! - `{"op": "end", "method": "DDIM", "steps": 10, "sigmas": []}` gives `{"x": […], "nfe": 10}`: the end points of the 16
 //!   seed-free points of TB1;
 //! - `{"op": "time", "method": "DDIM", "elements": 65536, "threads": 1}` gives `{"seconds": …}`: the mean time between two
-//!   evaluations in one run of 20 steps on an `f32` state.
+//!   evaluations in one run of 20 steps on an `f32` state;
+//! - `{"op": "setting", "problem": "pleiades"}` gives `{"start": […], "times": […], "end": […]}`;
+//! - `{"op": "ode", "problem": "pleiades", "method": "Tsit5", "tol": 1e-6}` gives the state reached, seconds, error and
+//!   evaluations of a solve;
+//! - `{"op": "ensemble", "count": 1000, "tol": 1e-6, "threads": 2}` gives `{"seconds": …, "ends": […]}`, the first 1000
+//!   end states of the Lorenz ensemble; `"steps": 100` in place of `tol` asks for equal steps.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, BufRead, Write};
 
 use ansatz_core::Key;
 use ansatz_testkit::{Mixture, tb1};
 use serde::{Deserialize, Serialize};
 
+use crate::ensemble::{self, Steps};
+use crate::ode;
 use crate::stepping::{self, Stepping};
+use crate::suites::lorenz::COUNT;
 use crate::suites::{SuiteError, pool};
 
 #[derive(Debug, Deserialize)]
@@ -31,6 +40,22 @@ enum Request {
         elements: usize,
         threads: usize,
     },
+    Setting {
+        problem: String,
+    },
+    Ode {
+        problem: String,
+        method: String,
+        tol: f64,
+    },
+    Ensemble {
+        count: usize,
+        #[serde(default)]
+        tol: f64,
+        #[serde(default)]
+        steps: usize,
+        threads: usize,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -38,6 +63,9 @@ enum Request {
 enum Answer {
     End { x: Vec<f64>, nfe: usize },
     Time { seconds: f64 },
+    Setting(ode::Setting),
+    Ode(ode::Solved),
+    Ensemble { seconds: f64, ends: Vec<[f64; 3]> },
     Error { error: String },
 }
 
@@ -71,6 +99,14 @@ struct Server {
 }
 
 impl Server {
+    /// Makes the pool of `threads` threads, once.
+    fn ensure(&mut self, threads: usize) -> Result<(), SuiteError> {
+        if let Entry::Vacant(place) = self.pools.entry(threads) {
+            place.insert(pool(threads)?);
+        }
+        Ok(())
+    }
+
     fn answer(&mut self, request: &Request) -> Result<Answer, SuiteError> {
         match request {
             Request::End {
@@ -89,14 +125,41 @@ impl Server {
                 let report = plan.sample(&Mixture::tb1(), &mut x, Key::new(0), &mut ())?;
                 Ok(Answer::End { x, nfe: report.nfe })
             }
+            Request::Setting { problem } => {
+                let setting = ode::setting(problem).ok_or_else(|| unknown(problem))?;
+                Ok(Answer::Setting(setting))
+            }
+            Request::Ode {
+                problem,
+                method,
+                tol,
+            } => {
+                self.ensure(1)?;
+                let solved = self.pools[&1].install(|| ode::run(problem, method, *tol));
+                Ok(Answer::Ode(solved.ok_or_else(|| unknown(problem))??))
+            }
+            Request::Ensemble {
+                count,
+                tol,
+                steps,
+                threads,
+            } => {
+                self.ensure(*threads)?;
+                let steps = match steps {
+                    0 => Steps::Tolerance(*tol),
+                    steps => Steps::Fixed(*steps),
+                };
+                let run = || ensemble::run(COUNT, steps);
+                let (mut ends, seconds) = self.pools[threads].install(run)?;
+                ends.truncate(*count);
+                Ok(Answer::Ensemble { seconds, ends })
+            }
             Request::Time {
                 method,
                 elements,
                 threads,
             } => {
-                if !self.pools.contains_key(threads) {
-                    self.pools.insert(*threads, pool(*threads)?);
-                }
+                self.ensure(*threads)?;
                 let key = (method.clone(), *elements);
                 if !self.stepping.contains_key(&key) {
                     self.stepping
@@ -109,6 +172,13 @@ impl Server {
                 })
             }
         }
+    }
+}
+
+fn unknown(problem: &str) -> SuiteError {
+    SuiteError::Unknown {
+        name: problem.to_owned(),
+        known: ode::PROBLEMS.join(", "),
     }
 }
 

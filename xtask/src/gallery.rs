@@ -5,7 +5,7 @@
 //! ```text
 //! //! gallery: Sixteen digits in ten evaluations       (once: the title)
 //! //! gallery: expect rms in 0..0.05                     (any number: a line "rms = 0.0123" or "rms: 0.0123" is printed)
-//! //! gallery: picture sample_digits.png Samples         (any number: written under target/gallery/)
+//! //! gallery: picture sample_digits.png Samples         (any number of .png or .svg, written under target/gallery/)
 //! ```
 
 use std::path::Path;
@@ -171,10 +171,12 @@ fn header(source: &str) -> Result<Option<Header>, String> {
             })?);
         } else if let Some(rest) = line.strip_prefix("picture ") {
             let (file, caption) = rest.split_once(' ').unwrap_or((rest, ""));
-            let is_png = Path::new(file).extension().is_some_and(|e| e == "png");
-            if file.contains(['/', '\\']) || !is_png {
+            let shown = Path::new(file)
+                .extension()
+                .is_some_and(|e| e == "png" || e == "svg");
+            if file.contains(['/', '\\']) || !shown {
                 return Err(format!(
-                    "picture {file:?} must be the name of a .png file under target/gallery"
+                    "picture {file:?} must be the name of a .png or .svg file under target/gallery"
                 ));
             }
             header

@@ -2,6 +2,8 @@
 
 pub mod bandwidth;
 pub mod lincomb;
+pub mod lorenz;
+pub mod ode;
 pub mod samplers;
 pub mod steps;
 
@@ -76,6 +78,9 @@ pub enum SuiteError {
     /// A sampler failed.
     #[error("cannot sample: {0}")]
     Sample(#[from] ansatz_diffusion::SampleError),
+    /// A differential equation could not be solved.
+    #[error("cannot solve: {0}")]
+    Solve(#[from] ansatz_diffeq::StepError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -86,7 +91,7 @@ pub enum SuiteError {
     #[error("cannot draw: {0}")]
     Draw(#[from] ansatz_viz::VizError),
     /// There is no such suite.
-    #[error("no suite {name:?}; there are: {known}")]
+    #[error("no {name:?}; there are: {known}")]
     Unknown {
         /// The name given.
         name: String,
@@ -98,9 +103,11 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 4] = [
+const SUITES: [(&str, Run); 6] = [
     ("bandwidth", bandwidth::run),
     ("lincomb", lincomb::run),
+    ("lorenz", lorenz::run),
+    ("ode", ode::run),
     ("samplers", samplers::run),
     ("steps", steps::run),
 ];

@@ -48,6 +48,15 @@ where
     }
 }
 
+/// A vector field with the product that implicit methods and forward sensitivities need.
+pub trait JvpField<S: State>: VectorField<S> {
+    /// `out ← (∂f/∂x)·v`.
+    ///
+    /// # Errors
+    /// Whatever the field reports.
+    fn jvp(&self, t: f64, x: &S, v: &S, out: &mut S) -> Result<(), EvalError>;
+}
+
 /// A vector field with the products that adjoint methods need.
 pub trait VjpField<S: State>: VectorField<S> {
     /// Number of parameters.

@@ -18,8 +18,8 @@ pub use denoiser::{
 };
 pub use error::EvalError;
 pub use field::{
-    ControlField, DifferentiableField, NoiseKind, Residual, ScalarField, Sde, VectorField,
-    VjpControlField, VjpField,
+    ControlField, DifferentiableField, JvpField, NoiseKind, Residual, ScalarField, Sde,
+    VectorField, VjpControlField, VjpField,
 };
 pub use linear::{AdjointOp, LinearMap, LinearOp, OnHost, SearchDirection, SpdOp};
 #[cfg(feature = "ndarray")]

@@ -93,28 +93,6 @@ pub trait State: Clone + Send + Sync {
     /// the order given, after `beta·self`.
     fn lincomb(&mut self, beta: f64, terms: &[(f64, &Self)]);
 
-    /// `self ← y + h Σ cᵢ·slopesᵢ`, the stage of a Runge-Kutta method; without `y`, the sum alone. It is
-    /// [`State::lincomb`] with the terms (1, y), (h·cᵢ, slopesᵢ) for cᵢ ≠ 0, but small states do it
-    /// without a list of terms.
-    ///
-    /// # Panics
-    /// With more than 31 coefficients.
-    #[inline]
-    fn stage(&mut self, y: Option<&Self>, h: f64, c: &[f64], slopes: &[Self]) {
-        let Some(first) = y.or(slopes.first()) else {
-            return self.lincomb(0.0, &[]);
-        };
-        let mut terms = [(1.0, first); MAX_STAGE_TERMS];
-        let mut count = usize::from(y.is_some());
-        for (c, k) in c.iter().zip(slopes) {
-            if *c != 0.0 {
-                terms[count] = (h * c, k);
-                count += 1;
-            }
-        }
-        self.lincomb(0.0, &terms[..count]);
-    }
-
     /// Inner product, summed in a fixed tree: the same bits for every thread count.
     fn dot(&self, other: &Self) -> f64;
 
@@ -123,6 +101,15 @@ pub trait State: Clone + Send + Sync {
 
     /// Standard normal noise. Element `i` is a pure function of `(key, stream, i)`.
     fn fill_normal(&mut self, key: Key, stream: u64);
+
+    /// `self ← y + h·Σ cᵢ·kᵢ`, without `y` where it is `None`, leaving out coefficients that are 0: the
+    /// stages and the error of a Runge-Kutta step. `k` may be longer than `c`.
+    ///
+    /// The result is that of [`State::lincomb`] with the coefficients h·cᵢ. Short states override it,
+    /// for which the list of terms costs more than the arithmetic.
+    fn step_from(&mut self, y: Option<&Self>, h: f64, c: &[f64], k: &[Self]) {
+        step_by_terms(self, y, h, c, k);
+    }
 
     /// Runs several combinations in order, and tells whether all that they wrote is finite.
     ///
@@ -150,11 +137,27 @@ pub trait State: Clone + Send + Sync {
     }
 }
 
-/// Terms of a stage: the state and 31 slopes.
-const MAX_STAGE_TERMS: usize = 32;
-
 /// Terms that one call of `lincomb` takes from the stack; longer sums are split.
 const MAX_TERMS: usize = 16;
+
+/// [`State::step_from`] for any state.
+fn step_by_terms<S: State>(out: &mut S, y: Option<&S>, h: f64, c: &[f64], k: &[S]) {
+    let Some(any) = y.or(k.first()) else {
+        return out.lincomb(0.0, &[]);
+    };
+    let mut terms = [(1.0, any); MAX_TERMS + 1];
+    let mut count = usize::from(y.is_some());
+    let mut beta = 0.0;
+    for (c, k) in c.iter().zip(k).filter(|(c, _)| **c != 0.0) {
+        if count == terms.len() {
+            out.lincomb(beta, &terms);
+            (beta, count) = (1.0, 0);
+        }
+        terms[count] = (h * c, k);
+        count += 1;
+    }
+    out.lincomb(beta, &terms[..count]);
+}
 
 /// [`State::combine_all`] for any state.
 fn combine_in_turn<S: State>(slots: &mut [S], program: &[Combination]) -> bool {
@@ -207,6 +210,14 @@ impl<T: Scalar> State for Vec<T> {
 
     fn lincomb(&mut self, beta: f64, terms: &[(f64, &Self)]) {
         kernel::lincomb(self, beta, terms, |s| s.as_slice());
+    }
+
+    fn step_from(&mut self, y: Option<&Self>, h: f64, c: &[f64], k: &[Self]) {
+        if self.as_slice().len() <= kernel::SMALL {
+            kernel::step_small(self, y.map(Vec::as_slice), h, c, k);
+        } else {
+            step_by_terms(self, y, h, c, k);
+        }
     }
 
     fn dot(&self, other: &Self) -> f64 {

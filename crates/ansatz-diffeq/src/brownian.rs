@@ -13,7 +13,7 @@
 //!
 //! | path | memory | a query costs | depends on earlier queries |
 //! |---|---|---|---|
-//! | [`VirtualBrownianTree`] | none | O(log(span/tolerance)) draws | no |
+//! | [`VirtualBrownianTree`] | none of the path | O(log(span/tolerance)) draws, O(log(step/tolerance)) in a sweep | no |
 //! | [`BrownianInterval`] | a node per query, 45 sets of values | O(1) draws in a sweep, either way | yes |
 //!
 //! Take the tree for adaptive steps and wherever runs must be comparable, the interval for long solves
@@ -272,6 +272,11 @@ fn check<S>(
     } else {
         Err(BrownianError::Levels { expected, got })
     }
+}
+
+/// Times closer than this are the same: t + h and the next time differ by that in a solve.
+fn rounding((start, end): (f64, f64)) -> f64 {
+    4.0 * f64::EPSILON * start.abs().max(end.abs())
 }
 
 fn check_span(start: f64, end: f64) -> Result<(), BrownianError> {

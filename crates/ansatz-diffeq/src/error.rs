@@ -114,6 +114,26 @@ pub enum StepError {
         /// Its value.
         value: f64,
     },
+    /// An implicit step could not be taken.
+    #[error(
+        "no implicit step succeeds at t = {t}: {reason}; the Jacobian products may be wrong, the solution \
+         may jump or be singular there, or constraints may be of an index above 1"
+    )]
+    Newton {
+        /// Time reached.
+        t: f64,
+        /// What the solver says.
+        reason: String,
+    },
+    /// No state near the one given fulfils the constraints.
+    #[error(
+        "the constraints cannot be fulfilled at the start t = {t}: start nearer to a consistent state; \
+         constraints of an index above 1 are not solvable"
+    )]
+    Inconsistent {
+        /// Time of the start.
+        t: f64,
+    },
     /// A stochastic method that does not treat this kind of noise.
     #[error("{method} does not treat {kind:?} noise: it needs {needs}; the Heun method takes any")]
     Noise {

@@ -12,7 +12,7 @@
 //! Reference: A. Pal, Y. Ma, V. Shah, C. Rackauckas, *Opening the blackbox: accelerating neural
 //! differential equations by regularizing internal solver heuristics*, 2021, eq. 9 to 14.
 
-use ansatz_core::{HostState, Scalar, Tolerance};
+use ansatz_core::{HostState, Key, Scalar, Tolerance, stream};
 
 use crate::adjoint::{Bars, Gradient, Memory, Stages, Tape, VjpDrive};
 use crate::integrate::Accepted;
@@ -123,6 +123,27 @@ fn weights(
         ),
     };
     (0..n).map(move |i| if one == Some(i) { 1.0 } else { all })
+}
+
+/// The weight λ when a part `done` (0 to 1) of the training is over: from `first` to `last`, falling by the
+/// same factor every epoch.
+///
+/// ```
+/// assert_eq!(ansatz_diffeq::heuristics::annealed(100.0, 1.0, 0.5), 10.0);
+/// ```
+#[must_use]
+pub fn annealed(first: f64, last: f64, done: f64) -> f64 {
+    first * (last / first).powf(done)
+}
+
+/// A random end of integration for training step `step`, uniform within `reach` of `end` on either side: a field
+/// that gives the right answer at all of them hardly moves any more, and is cheap to solve.
+///
+/// Reference: A. Ghosh, H. Behl, E. Dupont, P. Torr, V. Namboodiri, *STEER: simple temporal regularization for neural
+/// ODEs*, 2020, section 3.
+#[must_use]
+pub fn random_end(key: Key, step: u64, end: f64, reach: f64) -> f64 {
+    end + reach * (2.0 * key.uniform(stream::step(step), 0)[0] - 1.0)
 }
 
 /// A solve with what the solver saw on the way.
@@ -238,7 +259,7 @@ fn pull_error<S: HostState>(
     bars: &mut Bars<'_, S>,
 ) {
     let [e, e_bar] = &mut *bars.work;
-    e.stage(None, step.h, tableau.error, step.slopes);
+    e.step_from(None, step.h, tableau.error, step.slopes);
     let n = e.len();
     let (y, next) = (step.start.as_slice(), step.next.as_slice());
     let (e, e_bar) = (e.as_mut_slice(), e_bar.as_mut_slice());
@@ -289,7 +310,7 @@ fn pull_stiffness<S: HostState>(
     }
     let [u, v] = &mut *bars.work;
     u.lincomb(0.0, &[(1.0, &step.slopes[to]), (-1.0, &step.slopes[from])]);
-    v.stage(None, step.h, &difference[..to], step.slopes);
+    v.step_from(None, step.h, &difference[..to], step.slopes);
     let (nu, nv) = (u.norm(), v.norm());
     if nu == 0.0 || nv == 0.0 {
         return;

@@ -126,7 +126,7 @@ pub(crate) fn same(a: f64, b: f64) -> bool {
 }
 
 /// First and last time, once they are known to be in order.
-fn interval(times: &[f64]) -> Result<(f64, f64), StepError> {
+pub(crate) fn interval(times: &[f64]) -> Result<(f64, f64), StepError> {
     let (Some(start), Some(end)) = (times.first(), times.last()) else {
         return Ok((0.0, 0.0));
     };
@@ -363,6 +363,60 @@ impl StiffnessWatch {
         self.recent = (self.recent << 1 | u32::from(limited)) & ((1 << Self::WINDOW) - 1);
         self.recent.count_ones() >= Self::ENOUGH
     }
+}
+
+/// [`integrate`] over the times `hit`, which contain `times`: writes the states at `times` from the second on into
+/// `out`. Nothing is interpolated.
+pub(crate) fn outputs_at_stops<S, M>(
+    method: &mut M,
+    hit: &[f64],
+    times: &[f64],
+    y: &mut S,
+    control: &Control,
+    out: &mut [S],
+) -> Result<Report, StepError>
+where
+    S: State,
+    M: Stepper<S> + ?Sized,
+{
+    let mut next = 1;
+    integrate(method, hit, y, control, &mut |step: &mut Accepted<
+        '_,
+        S,
+        M,
+    >| {
+        if next < times.len() && (step.end - times[next]) * step.h >= 0.0 {
+            out[next].assign(step.next());
+            next += 1;
+        }
+        Ok(None)
+    })
+}
+
+/// Whether `out` has a state like `like` for each of `times`; the first of them becomes `like`.
+pub(crate) fn first_output<S: State>(
+    times: &[f64],
+    like: &S,
+    out: &mut [S],
+) -> Result<(), StepError> {
+    if out.len() != times.len() {
+        return Err(StepError::Count {
+            what: "output states",
+            expected: times.len(),
+            got: out.len(),
+        });
+    }
+    if let Some(other) = out.iter().find(|s| !s.same_shape(like)) {
+        return Err(StepError::Count {
+            what: "elements of an output state",
+            expected: like.len(),
+            got: other.len(),
+        });
+    }
+    if let Some(first) = out.first_mut() {
+        first.assign(like);
+    }
+    Ok(())
 }
 
 /// [`integrate`] that writes the states at `times` from the second on into `out`, whose first state is

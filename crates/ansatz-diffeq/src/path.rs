@@ -2,10 +2,10 @@
 //!
 //! | path | between knots | derivative | sees the future |
 //! |---|---|---|---|
-//! | [`Path::linear`] | straight lines | jumps at knots | one knot |
-//! | [`Path::hermite`] | cubic, slopes from backward differences | continuous | no: changes at tᵢ are seen from tᵢ on |
+//! | [`Path::linear`] | straight lines | jumps at knots | to the next knot |
+//! | [`Path::hermite`] | cubic, slopes from backward differences | continuous | to the next knot |
 //! | [`Path::natural`] | cubic spline with no curvature at the ends | continuous, twice | all of it |
-//! | [`Series::rectilinear`], then linear | first time moves, then data | jumps | no |
+//! | [`Series::rectilinear`], then linear | first time moves, then data | jumps | not at all |
 //!
 //! On [tᵢ, tᵢ₊₁] with δ = tᵢ₊₁ − tᵢ, sᵢ = (xᵢ₊₁ − xᵢ)/δ, s₋₁ = s₀ and u = t − tᵢ, the Hermite path is
 //! xᵢ + sᵢ₋₁u + 2(sᵢ − sᵢ₋₁)u²/δ + (sᵢ₋₁ − sᵢ)u³/δ².
@@ -22,6 +22,8 @@
 //! for neural CDEs*, 2022 (Hermite cubics with backward differences, rectilinear paths).
 
 mod series;
+
+use ansatz_core::Scalar;
 
 pub use series::{Fill, Inside, PathError, Series};
 
@@ -48,8 +50,8 @@ impl Path {
         })
     }
 
-    /// Cubics whose slope at a knot is that of the segment before: no value sees later data, and the
-    /// derivative is continuous.
+    /// Cubics whose slope at a knot is that of the segment before: the derivative is continuous, and between two
+    /// knots nothing depends on data after the second.
     ///
     /// # Errors
     /// [`PathError::Missing`].
@@ -176,7 +178,7 @@ impl Path {
     ///
     /// # Panics
     /// When `out` is not of length [`Path::width`].
-    pub fn value(&self, t: f64, out: &mut [f64]) {
+    pub fn value<T: Scalar>(&self, t: f64, out: &mut [T]) {
         self.value_in(self.segment(t), t, out);
     }
 
@@ -184,7 +186,7 @@ impl Path {
     ///
     /// # Panics
     /// When `out` is not of length [`Path::width`].
-    pub fn derivative(&self, t: f64, out: &mut [f64]) {
+    pub fn derivative<T: Scalar>(&self, t: f64, out: &mut [T]) {
         self.derivative_in(self.segment(t), t, out);
     }
 
@@ -192,10 +194,10 @@ impl Path {
     ///
     /// # Panics
     /// When `out` is not of length [`Path::width`], or there is no such segment.
-    pub fn value_in(&self, segment: usize, t: f64, out: &mut [f64]) {
-        let (u, c) = self.at(segment, t, out);
+    pub fn value_in<T: Scalar>(&self, segment: usize, t: f64, out: &mut [T]) {
+        let (u, c) = self.at(segment, t, out.len());
         for (k, x) in out.iter_mut().enumerate() {
-            *x = c[0][k] + u * (c[1][k] + u * (c[2][k] + u * c[3][k]));
+            *x = T::of(c[0][k] + u * (c[1][k] + u * (c[2][k] + u * c[3][k])));
         }
     }
 
@@ -203,16 +205,16 @@ impl Path {
     ///
     /// # Panics
     /// When `out` is not of length [`Path::width`], or there is no such segment.
-    pub fn derivative_in(&self, segment: usize, t: f64, out: &mut [f64]) {
-        let (u, c) = self.at(segment, t, out);
+    pub fn derivative_in<T: Scalar>(&self, segment: usize, t: f64, out: &mut [T]) {
+        let (u, c) = self.at(segment, t, out.len());
         for (k, x) in out.iter_mut().enumerate() {
-            *x = c[1][k] + u * (2.0 * c[2][k] + u * (3.0 * c[3][k]));
+            *x = T::of(c[1][k] + u * (2.0 * c[2][k] + u * (3.0 * c[3][k])));
         }
     }
 
-    fn at(&self, segment: usize, t: f64, out: &[f64]) -> (f64, [&[f64]; 4]) {
+    fn at(&self, segment: usize, t: f64, length: usize) -> (f64, [&[f64]; 4]) {
         let w = self.width;
-        assert_eq!(out.len(), w, "room for one number per channel");
+        assert_eq!(length, w, "room for one number per channel");
         let c = &self.coefficients[segment * 4 * w..][..4 * w];
         let part = |k: usize| &c[k * w..(k + 1) * w];
         (

@@ -16,6 +16,7 @@
 //! | [`SRA1`] | both | additive | 1.5 | 2, 3 |
 //! | [`SHARK`] | both | additive | 1.5 | 2, 2 |
 //! | [`SRID2`] | Itô | diagonal, scalar | 1.5 | 3, 4 |
+//! | [`LOG_EULER`] | Itô | geometric equations ([`Stable`]) | 1; keeps signs | 1, 1 |
 //!
 //! Three families of tables and two methods by themselves: any explicit Runge-Kutta table runs on the slope
 //! f + G·ΔW/h ([`NoisyField`]) and converges to the Stratonovich solution (Euler's to the Itô one);
@@ -23,8 +24,10 @@
 //! Rössler's form with iterated integrals. Your own tables work.
 //!
 //! Steps are equal, or controlled where a method has an error estimate ([`Control::adaptive`] with
-//! [`Gains::NOISY`] and a first step): rejected steps ask the same path again. Controlled steps with an Itô
-//! method of order ½ may converge to a wrong limit, so Euler-Maruyama has no estimate.
+//! [`Gains::NOISY`] and a first step): rejected steps ask the same path again. [`Doubled`] makes an estimate for those
+//! without. Controlled steps with an Itô method of order ½ may converge to a wrong limit, so Euler-Maruyama has none.
+//!
+//! An equation of one calculus with diagonal noise becomes one of the other by [`Converted`].
 //!
 //! A step allocates nothing and is a pure function of (t, h, y, path). Vectorise over samples: a state
 //! of 20 000 components is 20 000 paths of a scalar equation.
@@ -34,23 +37,28 @@
 //! equations*, 2010; J. Foster, G. dos Reis, C. Strange, *High order splitting methods for SDEs satisfying a
 //! commutativity condition*, 2023 (ShARK); P. Kidger, *On neural differential equations*, 2022, chapter 5.
 
+mod convert;
 mod diagonal;
 mod milstein;
 mod noisy;
 mod srk;
+mod stable;
 
 use ansatz_core::{HostState, NoiseKind, Observer, Report, Sde, State, VjpControlField};
 
 use crate::brownian::{Brownian, LevyArea};
-use crate::integrate::{Accepted, integrate};
+use crate::integrate::{Accepted, first_output, integrate, outputs_at_stops};
+use crate::stepper::Doubling;
 use crate::{Control, ReversibleHeun, RungeKutta, StepError, StepSize, Stepper, Tableau, tableau};
 
+pub use convert::Converted;
 pub use diagonal::{
     DiagonalRungeKutta, DiagonalTableau, MILSTEIN_ITO, MILSTEIN_STRATONOVICH, SRID2,
 };
 pub use milstein::{Milstein, MilsteinStepper};
 pub use noisy::{NoisyField, Unpaired};
 pub use srk::{At, Call, EULER_HEUN, SHARK, SRA1, SrkTableau, StochasticRungeKutta, Term};
+pub use stable::{Form, LOG_EULER, LogEuler, LogEulerStepper, Stable, VjpVolatility, Volatility};
 
 #[cfg(doc)]
 use crate::Gains;
@@ -76,7 +84,7 @@ impl Calculus {
 }
 
 /// A method for stochastic equations: binds itself to an equation and a path.
-pub trait Method<S: State, W: State, E: ?Sized, B: ?Sized> {
+pub trait Method<S: State, W: State, E: ?Sized, B: ?Sized>: Sync {
     /// Its name.
     fn name(&self) -> &'static str;
 
@@ -102,6 +110,8 @@ pub trait Method<S: State, W: State, E: ?Sized, B: ?Sized> {
 /// An explicit Runge-Kutta table on the slope f + G·ΔW/h.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Classical {
+    /// What the table is called when it treats noise.
+    pub name: &'static str,
     /// The table.
     pub tableau: &'static Tableau,
     /// [`Calculus::Ito`] for Euler's table, [`Calculus::Stratonovich`] for all of order 2 and more.
@@ -110,6 +120,7 @@ pub struct Classical {
 
 /// X + f·h + G·ΔW (G. Maruyama, *Continuous Markov processes and stochastic equations*, 1955).
 pub const EULER_MARUYAMA: Classical = Classical {
+    name: "Euler-Maruyama",
     tableau: &tableau::EULER,
     calculus: Calculus::Ito,
 };
@@ -117,12 +128,14 @@ pub const EULER_MARUYAMA: Classical = Classical {
 /// The average of the slopes at the beginning and at the end of an Euler step, which serves as the error
 /// estimate.
 pub const HEUN: Classical = Classical {
+    name: "Heun",
     tableau: &tableau::HEUN2,
     calculus: Calculus::Stratonovich,
 };
 
 /// The slope at the end of half an Euler step.
 pub const MIDPOINT: Classical = Classical {
+    name: "midpoint",
     tableau: &tableau::MIDPOINT,
     calculus: Calculus::Stratonovich,
 };
@@ -134,6 +147,49 @@ pub struct Reversible;
 /// The reversible Heun method. [`ReversibleHeun`] on pairs runs backwards as well.
 pub const REVERSIBLE_HEUN: Reversible = Reversible;
 
+/// A method with step doubling for its error estimate, see [`Doubling`].
+///
+/// Of Euler-Maruyama only where the noise is additive: with the step chosen by the path, an Itô method of order ½ may
+/// converge to a wrong limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Doubled<M> {
+    /// The method.
+    pub method: M,
+    /// Order in the step-size rule: strong order + ½.
+    pub error_order: f64,
+}
+
+impl<S, W, E, B, M> Method<S, W, E, B> for Doubled<M>
+where
+    S: State,
+    W: State,
+    E: ?Sized,
+    B: ?Sized,
+    M: Method<S, W, E, B>,
+{
+    fn name(&self) -> &'static str {
+        self.method.name()
+    }
+
+    fn calculus(&self) -> Calculus {
+        self.method.calculus()
+    }
+
+    fn stepper<'a>(
+        &self,
+        equation: &'a E,
+        path: &'a mut B,
+        like: &S,
+    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
+    where
+        S: 'a,
+        W: 'a,
+    {
+        let method = self.method.stepper(equation, path, like)?;
+        Ok(Box::new(Doubling::new(method, self.error_order, like)))
+    }
+}
+
 impl<S, W, E, B> Method<S, W, E, B> for Classical
 where
     S: State,
@@ -142,7 +198,7 @@ where
     B: Brownian<W> + ?Sized,
 {
     fn name(&self) -> &'static str {
-        self.tableau.name
+        self.name
     }
 
     fn calculus(&self) -> Calculus {
@@ -363,6 +419,36 @@ where
     Ok(report)
 }
 
+/// Writes the states at `times` into `out`, from the state `x` at the first of them. Steps end at all of them:
+/// between steps a path is not known to the solution.
+///
+/// With equal steps, their number is that between two times.
+///
+/// # Errors
+/// Those of [`solve`]; [`StepError::Count`] when `out` and `times` differ in length, [`StepError::Times`] when the times
+/// are not in order. `out` may then hold part of the solution.
+pub fn solve_at<S, W, E, B, M>(
+    equation: &E,
+    path: &mut B,
+    times: &[f64],
+    x: &S,
+    method: &M,
+    control: &Control,
+    out: &mut [S],
+) -> Result<Report, StepError>
+where
+    S: State,
+    W: State,
+    E: Sde<S, W> + ?Sized,
+    B: Brownian<W> + ?Sized,
+    M: Method<S, W, E, B> + ?Sized,
+{
+    first_output(times, x, out)?;
+    let mut y = x.clone();
+    let mut stepper = method.stepper(equation, path, x)?;
+    outputs_at_stops(stepper.as_mut(), times, times, &mut y, control, out)
+}
+
 /// Whether a path tells enough for a method.
 fn check_levels(method: &'static str, needs: LevyArea, got: LevyArea) -> Result<(), StepError> {
     if got >= needs {
@@ -390,6 +476,11 @@ fn check_diagonal(
             needs,
         });
     }
+    check_components(state, noise)
+}
+
+/// Whether a path has a component for each of the state's.
+fn check_components(state: usize, noise: usize) -> Result<(), StepError> {
     if noise == state {
         return Ok(());
     }

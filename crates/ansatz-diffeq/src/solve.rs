@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 
 use ansatz_core::{Event, NoiseLevel, Observer, Report, State, VectorField};
 
-use crate::integrate::{Accepted, integrate};
+use crate::integrate::{Accepted, first_output, integrate};
 use crate::{
     Adaptive, Control, OnStiff, RungeKutta, StepError, StepSize, Stepper, Tableau, tableau,
 };
@@ -198,24 +198,10 @@ where
     F: VectorField<S> + ?Sized,
 {
     options.validate()?;
-    if out.len() != times.len() {
-        return Err(StepError::Count {
-            what: "output states",
-            expected: times.len(),
-            got: out.len(),
-        });
-    }
-    if let Some(other) = out.iter().find(|s| !s.same_shape(x)) {
-        return Err(StepError::Count {
-            what: "elements of an output state",
-            expected: x.len(),
-            got: other.len(),
-        });
-    }
-    let Some(first) = out.first_mut() else {
+    first_output(times, x, out)?;
+    if times.is_empty() {
         return Ok(Report::default());
-    };
-    first.assign(x);
+    }
     let mut y = x.clone();
     let mut method = RungeKutta::new(options.tableau, field, x);
     crate::integrate::outputs(&mut method, times, &mut y, &options.control(), out)

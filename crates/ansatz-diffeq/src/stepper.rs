@@ -10,12 +10,15 @@
 //! | [`Etdrk4`] | y' = L y + N(t, y), L diagonal | spectral methods, stiff only in L |
 //! | [`Symplectic`] | q' = v(p), p' = F(t, q) | mechanics over long times |
 //! | [`ReversibleHeun`] | any field, on pairs of states | exact gradients without stored states |
+//! | [`Doubling`] | that of another stepper | error estimates where it has none |
 
+mod doubling;
 mod exponential;
 mod reversible;
 mod runge_kutta;
 mod symplectic;
 
+pub use doubling::Doubling;
 pub use exponential::{Etdrk4, Spectrum};
 pub use reversible::ReversibleHeun;
 pub use runge_kutta::RungeKutta;

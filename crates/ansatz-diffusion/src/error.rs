@@ -2,7 +2,7 @@
 
 use ansatz_core::{EvalError, Prediction};
 use ansatz_diffeq::StepError;
-use ansatz_stats::WeightError;
+use ansatz_stats::{TransportError, WeightError};
 use thiserror::Error;
 
 /// A plan cannot be made: the grid or an option is wrong. Nothing has been evaluated yet.
@@ -223,6 +223,9 @@ pub enum SampleError {
         #[source]
         source: WeightError,
     },
+    /// A transport map could not be applied.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// The model failed.
     #[error("model evaluation failed at step {step}, t = {t}")]
     Eval {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dmcmc;
+pub mod dpm_ot;
 mod error;
 pub mod flow;
 pub mod fokker_planck;
@@ -18,6 +19,7 @@ pub use ansatz_core as core;
 pub use ansatz_diffeq as diffeq;
 pub use ansatz_stats as stats;
 pub use dmcmc::{DenoisingMcmc, ExactLevels, Harvest, LevelDraw, LevelPosterior, NoisyChains};
+pub use dpm_ot::{DpmOt, Ladder, Start};
 pub use error::{PlanError, SampleError};
 pub use flow::{Clock, Encoded, ExactTrace, Hutchinson, ProbabilityFlow};
 pub use fokker_planck::FokkerPlanck;

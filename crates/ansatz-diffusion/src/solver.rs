@@ -45,7 +45,7 @@ pub use rddm::{Rddm, ResidualPair};
 pub use reversible_heun::ReversibleHeun;
 pub use rho_rk::RhoRungeKutta;
 pub(crate) use rho_rk::{between, stages};
-pub(crate) use rows::{finite, row_length};
+pub(crate) use rows::{Evaluator, finite, row_length};
 pub use sde::SdeDpmMultistep;
 pub use singlestep::{Blocks, DpmSinglestep};
 pub use unipc::{Bh, UniPc};

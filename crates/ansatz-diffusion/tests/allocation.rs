@@ -116,6 +116,32 @@ fn general_samplers_allocate_nothing_in_a_step() {
 }
 
 #[test]
+fn a_step_after_a_map_allocates_nothing() {
+    use ansatz_diffusion::stats::transport::BrenierMap;
+    use ansatz_diffusion::{DpmOt, Sampler};
+
+    let model = ansatz_testkit::Mixture::tb1();
+    let grid = TimeGrid::new(&Edm::default(), Spacing::LogSnr, 7).unwrap();
+    let map = BrenierMap::new(&[0.0, 0.0, 1.0, 1.0], 2, &[0.0, 0.0]).unwrap();
+    let steps = |per_level| {
+        let sampler = DpmOt {
+            per_level,
+            ..DpmOt::new(map.clone(), &grid)
+        };
+        let mut x = ansatz_testkit::tb1::points(200);
+        allocation_counter::measure(|| {
+            sampler
+                .sample(&model, &mut x, Key::new(0), &mut ())
+                .unwrap();
+        })
+        .count_total
+    };
+    // The model's own working memory comes with the first run.
+    assert!(steps(1) > 0, "the counter counts");
+    assert_eq!(steps(2), steps(9));
+}
+
+#[test]
 fn a_sweep_of_chains_allocates_nothing() {
     let model = ansatz_testkit::Mixture::tb1();
     let grid = TimeGrid::new(&Edm::default(), Spacing::LogSnr, 15).unwrap();

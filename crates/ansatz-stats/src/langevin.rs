@@ -24,8 +24,8 @@ use std::ops::ControlFlow;
 
 use ansatz_core::{EvalError, Event, HostState, Key, NoiseLevel, Observer, Report, State, stream};
 
-use crate::hmc::{finite, positive};
-use crate::{Adaptation, ChainError, ChainReport, Hmc, Target};
+use crate::ensemble::{finite, positive};
+use crate::{Adaptation, ChainError, ChainReport, Hmc, Mass, Target};
 
 /// The unadjusted Langevin algorithm.
 ///
@@ -106,6 +106,7 @@ impl Mala {
             step: self.step.sqrt(),
             leaps: 1,
             steps: self.steps,
+            mass: Mass::Identity,
         }
     }
 
@@ -139,6 +140,7 @@ impl Mala {
         positive("step", self.step)?;
         let adaptation = Adaptation {
             acceptance: 0.574,
+            windows: None,
             ..Adaptation::default()
         };
         let hmc = self.as_hmc().warm_up(target, x, chains, key, &adaptation)?;

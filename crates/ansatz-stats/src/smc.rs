@@ -17,7 +17,11 @@
 //! References: P. Del Moral, A. Doucet, A. Jasra, *Sequential Monte Carlo samplers*, 2006; N. Gordon,
 //! D. Salmond, A. Smith, *Novel approach to nonlinear/non-Gaussian Bayesian state estimation*, 1993.
 
+mod temper;
+
 use ansatz_core::{HostState, Key};
+
+pub use temper::Criterion;
 
 use crate::{Resampler, WeightError, effective_sample_size, log_mean_exp, log_sum_exp};
 

@@ -7,6 +7,8 @@ mod error;
 pub mod laws;
 pub mod measure;
 pub mod model;
+pub mod net;
+pub mod ode;
 pub mod reference;
 mod scratch;
 pub mod tb1;

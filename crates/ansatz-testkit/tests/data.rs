@@ -1,6 +1,7 @@
 //! Checksums of the bundled data sets.
 
-use ansatz_testkit::data::{self, Digits};
+use ansatz_core::Key;
+use ansatz_testkit::data::{self, Digits, Vowels};
 
 /// Records per class, and sums of raw pixels (0 to 16) per class.
 const COUNTS: [usize; 10] = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180];
@@ -23,4 +24,55 @@ fn digits_have_the_published_checksums() {
     }
     assert_eq!(digits.image(1796).map(<[f32]>::len), Some(64));
     assert!(digits.image(1797).is_none());
+}
+
+/// Utterances per speaker in the test part, from the description of the data set; 4274 and 5687
+/// observations in all.
+#[test]
+fn vowels_have_the_published_sizes() {
+    let vowels = data::vowels();
+    let counts = |part: &[data::Series]| {
+        let mut counts = [0; Vowels::CLASSES];
+        for series in part {
+            counts[usize::from(series.label)] += 1;
+        }
+        counts
+    };
+    assert_eq!(counts(&vowels.train), [30; 9]);
+    assert_eq!(counts(&vowels.test), [31, 35, 88, 44, 29, 24, 40, 50, 29]);
+    let mut observations = 0;
+    for series in vowels.train.iter().chain(&vowels.test) {
+        let length = series.values.len() / Vowels::CHANNELS;
+        assert!(series.values.len().is_multiple_of(12) && (7..=29).contains(&length));
+        assert!(series.values.iter().all(|v| v.abs() < 2.3));
+        observations += length;
+    }
+    assert_eq!(observations, 4274 + 5687);
+    // The first observation of the file, as printed there.
+    let first = [1.860936, -0.207383, 0.261557];
+    for (v, exact) in vowels.train[0].values.iter().zip(first) {
+        assert!((f64::from(*v) - exact).abs() <= 0.5 / 8192.0);
+    }
+}
+
+/// Whole observations go missing at the rate asked for, never the first or the last.
+#[test]
+fn observations_go_missing() {
+    let vowels = data::vowels();
+    for rate in [0.0, 0.3, 0.5, 0.7, 1.0] {
+        let (mut gone, mut inner) = (0, 0);
+        for (i, series) in vowels.train.iter().enumerate() {
+            let part = series.with_missing(12, rate, Key::new(5).fold_in(i as u64));
+            let rows: Vec<bool> = part.values.chunks(12).map(|r| r[0].is_nan()).collect();
+            assert!(!rows[0] && !rows[rows.len() - 1]);
+            for (row, missing) in part.values.chunks(12).zip(&rows) {
+                assert!(row.iter().all(|v| v.is_nan() == *missing));
+            }
+            gone += rows.iter().filter(|r| **r).count();
+            inner += rows.len() - 2;
+        }
+        let seen = gone as f64 / inner as f64;
+        // Some 3700 draws: three standard deviations are 0.025.
+        assert!((seen - rate).abs() < 0.025, "{rate}: {seen}");
+    }
 }

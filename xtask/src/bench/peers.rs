@@ -1,4 +1,5 @@
-//! Other packages that do the same work, each in a virtual environment that is made here.
+//! Other packages that do the same work: Python scripts, each in a virtual environment that is made here, and Rust programs
+//! that are workspaces of their own, so that an ordinary build needs none of their packages.
 //!
 //! A peer's program gets the path of our own program and runs it beside itself, so that both sides take turns on the
 //! same machine in the same minute; it compares answers first and times only what agrees. A peer that cannot be had is a
@@ -50,8 +51,17 @@ impl<'a> Peers<'a> {
     /// Runs the peer of a suite; its records, and what went wrong, go to `collected`.
     pub(crate) fn run(&mut self, suite: &Suite, peer: &Peer, collected: &mut Collected) {
         let benches = self.workspace.workspace_root.join("benches");
-        let python = match self.python(&peer.requirements, &benches) {
-            Ok(python) => python,
+        let made = if peer.script.ends_with("Cargo.toml") {
+            self.program(&benches.join(&peer.script)).map(Command::new)
+        } else {
+            self.python(&peer.requirements, &benches).map(|python| {
+                let mut command = Command::new(python);
+                command.arg(benches.join(&peer.script));
+                command
+            })
+        };
+        let mut command = match made {
+            Ok(command) => command,
             Err(reason) => {
                 println!("{}: {} is not installed: {reason}", suite.name, peer.name);
                 let text = format!(
@@ -66,9 +76,7 @@ impl<'a> Peers<'a> {
             }
         };
         let threads: Vec<String> = self.threads.iter().map(ToString::to_string).collect();
-        let mut command = Command::new(python);
         command
-            .arg(benches.join(&peer.script))
             .arg("--suite")
             .arg(&suite.name)
             .arg("--ours")
@@ -93,6 +101,27 @@ impl<'a> Peers<'a> {
                 text,
             });
         }
+    }
+
+    /// Builds the Rust program of a manifest; it is called as its folder.
+    fn program(&self, manifest: &Path) -> Result<PathBuf, String> {
+        let folder = manifest.parent().unwrap_or(manifest);
+        let name = folder.file_name().unwrap_or_default();
+        let target = self.workspace.target_directory.join("peers").join(name);
+        println!("building {} (release)", self.workspace.relative(manifest));
+        let mut command = shell::cargo();
+        command
+            .args(["build", "--release", "--quiet", "--manifest-path"])
+            .arg(manifest)
+            .arg("--target-dir")
+            .arg(&target);
+        shell::output(&mut command).map_err(|e| last_line(&e.to_string()))?;
+        let file = format!(
+            "{}-peer{}",
+            name.to_string_lossy(),
+            std::env::consts::EXE_SUFFIX
+        );
+        Ok(target.join("release").join(file))
     }
 
     /// A Python with the packages of `requirements`, made once and used again while the file stays the same.

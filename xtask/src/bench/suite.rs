@@ -94,9 +94,10 @@ pub(crate) enum Shape {
 pub(crate) struct Peer {
     /// As a person calls it.
     pub(crate) name: String,
-    /// Program under `benches/`.
+    /// Program under `benches/`: a Python script, or the `Cargo.toml` of a Rust program.
     pub(crate) script: String,
-    /// Pinned packages under `benches/`.
+    /// Pinned packages of a Python script, under `benches/`.
+    #[serde(default)]
     pub(crate) requirements: String,
     /// Greatest difference at which two answers count as the same.
     pub(crate) agreement: f64,

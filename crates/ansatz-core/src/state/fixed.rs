@@ -37,23 +37,25 @@ impl<T: Scalar, const N: usize> State for [T; N] {
     }
 
     #[inline]
-    fn stage(&mut self, y: Option<&Self>, h: f64, c: &[f64], slopes: &[Self]) {
-        // −0 is what changes no number when added.
-        let mut sum = y.map_or([-0.0; N], |y| scaled(1.0, y));
-        let mut empty = y.is_none();
-        for (c, k) in c.iter().zip(slopes) {
-            if *c != 0.0 {
-                empty = false;
-                for (s, v) in sum.iter_mut().zip(scaled(h * c, k)) {
-                    *s += v;
-                }
+    fn step_from(&mut self, y: Option<&Self>, h: f64, c: &[f64], k: &[Self]) {
+        let mut sum = y.map_or([0.0; N], |y| y.map(T::f64));
+        // The first term starts the sum in `lincomb`: −0 stays −0.
+        let mut fresh = y.is_none();
+        for (c, k) in c.iter().zip(k) {
+            if *c == 0.0 {
+                continue;
+            }
+            let c = T::coefficient(h * c);
+            if fresh {
+                sum = k.map(|v| c * v.f64());
+                fresh = false;
+                continue;
+            }
+            for (s, v) in sum.iter_mut().zip(k) {
+                *s += c * v.f64();
             }
         }
-        *self = if empty {
-            self.zeros_like()
-        } else {
-            sum.map(T::of)
-        };
+        *self = sum.map(T::of);
     }
 
     #[inline]

@@ -4,6 +4,8 @@
 //! time, which is worth 2 to 3 times on `f32` vectors in the cache (conversion to `f64` needs wide
 //! registers) and changes no bit: multiply-add is fused only where the product is exact anyway.
 
+use std::array::from_fn;
+
 use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
@@ -30,9 +32,6 @@ pub(super) const CHUNK: usize = 1 << 14;
 
 /// Leaf of the reduction tree. The tree is a function of the length alone.
 const LEAF: usize = 1 << 12;
-
-/// Terms that fit in registers; longer sums go through a small buffer on the stack.
-const MAX_FUSED: usize = 6;
 
 /// Independent partial sums in a leaf, enough to fill two of the widest registers.
 const LANES: usize = 16;
@@ -68,6 +67,50 @@ pub(super) fn lincomb<'a, T: Scalar, S: Sync>(
     }
 }
 
+/// Longest vector for which choosing an instruction set costs more than it brings.
+pub(super) const SMALL: usize = 16;
+
+/// `dst ← y + h·Σ c·k` for at most [`SMALL`] elements, with the bits of [`lincomb`].
+///
+/// # Panics
+/// If a state's length differs from that of `dst`.
+pub(super) fn step_small<T: Scalar>(
+    dst: &mut [T],
+    y: Option<&[T]>,
+    h: f64,
+    c: &[f64],
+    k: &[Vec<T>],
+) {
+    let n = dst.len();
+    let mut sums = [0.0; SMALL];
+    let sums = &mut sums[..n];
+    let mut fresh = true;
+    let mut add = |c: f64, x: &[T]| {
+        assert_eq!(x.len(), n, "step_from: states of different length");
+        if fresh {
+            for (s, v) in sums.iter_mut().zip(x) {
+                *s = c * v.f64();
+            }
+        } else {
+            for (s, v) in sums.iter_mut().zip(x) {
+                *s += c * v.f64();
+            }
+        }
+        fresh = false;
+    };
+    if let Some(y) = y {
+        add(1.0, y);
+    }
+    for (c, k) in c.iter().zip(k) {
+        if *c != 0.0 {
+            add(T::coefficient(h * c), k);
+        }
+    }
+    for (d, s) in dst.iter_mut().zip(&*sums) {
+        *d = T::of(*s);
+    }
+}
+
 /// One combination on one piece of memory: `dst ← beta·dst + Σ c(k)·x(k)`.
 pub(super) fn block<'a, T: Scalar>(
     dst: &mut [T],
@@ -78,21 +121,18 @@ pub(super) fn block<'a, T: Scalar>(
 ) {
     let beta = T::coefficient(beta);
     let c = |k: usize| T::coefficient(c(k));
-    match terms {
-        0 => scale(beta, dst),
-        1 => fused(beta, dst, [c(0)], [x(0)]),
-        2 => fused(beta, dst, [c(0), c(1)], [x(0), x(1)]),
-        3 => fused(beta, dst, [0, 1, 2].map(c), [0, 1, 2].map(x)),
-        4 => fused(beta, dst, [0, 1, 2, 3].map(c), [0, 1, 2, 3].map(x)),
-        5 => fused(beta, dst, [0, 1, 2, 3, 4].map(c), [0, 1, 2, 3, 4].map(x)),
-        MAX_FUSED => fused(
-            beta,
-            dst,
-            [0, 1, 2, 3, 4, 5].map(c),
-            [0, 1, 2, 3, 4, 5].map(x),
-        ),
-        n => buffered(beta, dst, n, c, x),
+    /// One loop for each number of terms.
+    macro_rules! by_terms {
+        ($($n:literal)*) => {
+            match terms {
+                0 => scale(beta, dst),
+                $($n => fused::<T, $n>(beta, dst, from_fn(&c), from_fn(&x)),)*
+                n => buffered(beta, dst, n, c, x),
+            }
+        };
     }
+    // What the stages of Runge-Kutta methods of order 8 have.
+    by_terms!(1 2 3 4 5 6 7 8 9 10 11 12);
 }
 
 fn scale<T: Scalar>(beta: f64, dst: &mut [T]) {

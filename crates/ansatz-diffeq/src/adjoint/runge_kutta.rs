@@ -77,7 +77,11 @@ impl<S: State, D: VjpDrive<S>> RungeKutta<'_, S, D> {
         } = memory;
         for i in 0..stages {
             let row = tableau.coefficients[i];
-            arguments[i].stage(Some(y), h, row, &self.slopes);
+            arguments[i].step_from(Some(y), h, row, &self.slopes);
+            if seed.is_none() && i + 1 == stages {
+                // No argument is made of the last slope.
+                break;
+            }
             let at = t + tableau.nodes[i] * h;
             evaluate(&mut self.drive, at, &arguments[i], &mut self.slopes[i])?;
             self.nfe += 1;
@@ -87,7 +91,8 @@ impl<S: State, D: VjpDrive<S>> RungeKutta<'_, S, D> {
             bar.lincomb(0.0, &[]);
         }
         if let Some(seed) = seed {
-            self.next.stage(Some(y), h, tableau.weights, &self.slopes);
+            self.next
+                .step_from(Some(y), h, tableau.weights, &self.slopes);
             let step = Stages {
                 h,
                 start: y,

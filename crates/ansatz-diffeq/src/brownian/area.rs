@@ -6,7 +6,7 @@
 //! h²/20 + (h/5)(Hᵢ² + Hⱼ²) (Foster). Both give Var A_ij = h²/4 as the exact law does.
 //!
 //! References: A. Davie, *KMT theory applied to approximations of SDE*, 2014; J. Foster, *Numerical
-//! approximations for stochastic differential equations*, 2020, chapter 7.
+//! approximations for stochastic differential equations*, 2020.
 
 use ansatz_core::{Key, Scalar};
 
@@ -53,7 +53,7 @@ impl AreaApproximation {
         h: &[T],
         out: &mut [T],
     ) -> Result<(), BrownianError> {
-        let batch = if m == 0 { 0 } else { w.len() / m };
+        let batch = w.len().checked_div(m).unwrap_or(0);
         for (what, expected, got) in [
             ("w", batch * m, w.len()),
             ("h", w.len(), h.len()),

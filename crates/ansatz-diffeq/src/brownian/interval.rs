@@ -3,12 +3,12 @@
 use ansatz_core::{Key, State};
 
 use super::split::{self, Split};
-use super::{Brownian, BrownianError, Increment, LevyArea, check, check_span};
+use super::{Brownian, BrownianError, Increment, LevyArea, check, check_span, rounding};
 
 /// How a [`BrownianInterval`] spends memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IntervalOptions {
-    /// Nodes whose values are kept, the least recently used given up first.
+    /// Nodes whose values are kept, those not used for long given up first.
     pub cache: usize,
 }
 
@@ -57,6 +57,7 @@ pub struct BrownianInterval<S> {
     root: Vec<S>,
     node: Vec<S>,
     child: Vec<S>,
+    sibling: Vec<S>,
     covered: Vec<S>,
     noise: Vec<S>,
     /// Way from a cached ancestor to a node, or nodes still to visit.
@@ -79,18 +80,19 @@ struct Node {
     slot: u32,
 }
 
-/// Values of recently used nodes.
+/// Values of recently used nodes. A hand goes round and gives up the first slot that was not used since it was last
+/// there: as good as giving up the least recently used one, without a search.
 #[derive(Debug, Clone)]
 struct Cache<S> {
     slots: Vec<Slot<S>>,
     capacity: usize,
-    clock: u64,
+    hand: usize,
 }
 
 #[derive(Debug, Clone)]
 struct Slot<S> {
     node: u32,
-    used: u64,
+    used: bool,
     values: Vec<S>,
 }
 
@@ -127,12 +129,13 @@ impl<S: State> BrownianInterval<S> {
             cache: Cache {
                 slots: Vec::with_capacity(options.cache),
                 capacity: options.cache,
-                clock: 0,
+                hand: 0,
             },
             last: 0,
             root,
             node: zeros.clone(),
             child: zeros.clone(),
+            sibling: zeros.clone(),
             covered: zeros.clone(),
             noise: zeros,
             way: Vec::new(),
@@ -169,14 +172,18 @@ impl<S: State> BrownianInterval<S> {
         left
     }
 
-    /// Makes `x` an end of nodes, for a query of length h.
-    fn cut(&mut self, x: f64, h: f64) {
+    /// Makes `x` an end of nodes, for a query of length h; an end that differs by rounding will do, and is returned.
+    fn cut(&mut self, x: f64, h: f64) -> f64 {
+        let near = rounding(self.span());
         let mut k = self.leaf_at(x);
         loop {
             self.last = k;
             let Node { start, end, .. } = self.nodes[k as usize];
-            if x <= start || x >= end {
-                return;
+            if x - start <= near {
+                return start;
+            }
+            if end - x <= near {
+                return end;
             }
             let middle = start + 0.5 * (end - start);
             let at = if end - start > LONGEST_LEAF * h {
@@ -215,6 +222,12 @@ impl<S: State> BrownianInterval<S> {
             let parts = Split::at(at - start, end - at, self.root.len());
             if down == left {
                 parts.left(&self.node, &self.noise, &mut self.child);
+                // What is left of a leaf will be split by the next query of a sweep.
+                let right = self.nodes[left as usize + 1];
+                if right.left == NONE && right.slot == NONE {
+                    parts.right(&self.node, &self.noise, &mut self.sibling);
+                    self.cache.insert(left + 1, &self.sibling, &mut self.nodes);
+                }
             } else {
                 parts.right(&self.node, &self.noise, &mut self.child);
             }
@@ -252,27 +265,30 @@ impl<S: State> BrownianInterval<S> {
 
 impl<S: State> Cache<S> {
     fn touch(&mut self, slot: u32) -> &[S] {
-        self.clock += 1;
         let slot = &mut self.slots[slot as usize];
-        slot.used = self.clock;
+        slot.used = true;
         &slot.values
     }
 
-    /// Keeps the values of a node in place of those used longest ago.
+    /// Keeps the values of a node in place of others.
     fn insert(&mut self, node: u32, values: &[S], nodes: &mut [Node]) {
-        self.clock += 1;
-        let used = self.clock;
         let slot = if self.slots.len() < self.capacity {
-            let values = values.to_vec();
-            self.slots.push(Slot { node, used, values });
+            self.slots.push(Slot {
+                node,
+                used: true,
+                values: values.to_vec(),
+            });
             self.slots.len() - 1
         } else {
-            let oldest = |(_, s): &(usize, &Slot<S>)| s.used;
-            let slot = self.slots.iter().enumerate().min_by_key(oldest);
-            let slot = slot.map_or(0, |(i, _)| i);
+            while self.slots[self.hand].used {
+                self.slots[self.hand].used = false;
+                self.hand = (self.hand + 1) % self.capacity;
+            }
+            let slot = self.hand;
+            self.hand = (self.hand + 1) % self.capacity;
             let kept = &mut self.slots[slot];
             nodes[kept.node as usize].slot = NONE;
-            (kept.node, kept.used) = (node, used);
+            (kept.node, kept.used) = (node, true);
             for (x, v) in kept.values.iter_mut().zip(values) {
                 x.assign(v);
             }
@@ -301,8 +317,12 @@ impl<S: State> Brownian<S> for BrownianInterval<S> {
             out.clear();
             return Ok(());
         }
-        self.cut(a, b - a);
-        self.cut(b, b - a);
+        let h = b - a;
+        let (a, b) = (self.cut(a, h), self.cut(b, h));
+        if a >= b {
+            out.clear();
+            return Ok(());
+        }
         let around = self.around(a, b);
         // Nodes inside [a, b], from left to right.
         self.way.clear();

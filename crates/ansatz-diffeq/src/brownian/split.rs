@@ -27,6 +27,7 @@ pub(super) struct Split {
 }
 
 /// L(θ), with ρ = 1 − θ given for its digits.
+#[inline]
 fn restrict(theta: f64, rho: f64) -> Square {
     let s = theta.sqrt();
     [
@@ -41,6 +42,7 @@ fn restrict(theta: f64, rho: f64) -> Square {
 }
 
 /// L and R.
+#[inline]
 fn halves(theta: f64, rho: f64) -> [Square; 2] {
     let mut right = restrict(rho, theta);
     for (j, row) in right.iter_mut().enumerate() {
@@ -55,6 +57,7 @@ fn halves(theta: f64, rho: f64) -> [Square; 2] {
 
 impl Split {
     /// A split into parts of the lengths l and r.
+    #[inline]
     pub(super) fn at(l: f64, r: f64, moments: usize) -> Self {
         let h = l + r;
         let (theta, rho) = (l / h, r / h);
@@ -110,6 +113,12 @@ fn complement(theta: f64, rho: f64, n: usize, left: &Square, right: &Square) -> 
     let dot = |a: &[f64; 2 * MAX], b: &[f64; 2 * MAX]| -> f64 {
         a.iter().zip(b).map(|(a, b)| a * b).sum()
     };
+    if n == 1 {
+        let mut noise = [[[0.0; MAX]; MAX]; 2];
+        noise[0][0][0] = rho.sqrt();
+        noise[1][0][0] = -theta.sqrt();
+        return noise;
+    }
     // Rows of [L R], then the columns of N as they are found.
     let mut basis = [[0.0; 2 * MAX]; 2 * MAX];
     for j in 0..n {

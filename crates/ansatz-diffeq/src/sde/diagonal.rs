@@ -8,7 +8,7 @@
 //! with I₁₁ = (W² − h)/2, I₁₀ = h(W/2 + H), I₁₁₁ = (W³ − 3hW)/6 (Itô), W²/2 and W³/6 (Stratonovich).
 //!
 //! Source: A. Rößler, *Runge-Kutta methods for the strong approximation of solutions of stochastic
-//! differential equations*, 2010, section 5.
+//! differential equations*, 2010.
 
 use ansatz_core::{HostState, Scalar, Sde, State, Tolerance};
 
@@ -88,8 +88,8 @@ pub const MILSTEIN_STRATONOVICH: DiagonalTableau = DiagonalTableau {
     error_beta: [0.0, 1.0, 0.0, 0.0],
 };
 
-/// Rößler's SRI method of strong order 1.5 with weights of his table for deterministic order 3. The estimate
-/// is the difference to a method of order 1.
+/// Rößler's SRI method of strong order 1.5 whose drift part has order 3. The estimate is the difference to a
+/// method of order 1.
 pub const SRID2: DiagonalTableau = DiagonalTableau {
     name: "SRID2",
     calculus: Calculus::Ito,

@@ -4,7 +4,7 @@ use ansatz_core::{HostState, NoiseKind, Scalar, Sde, Tolerance, VjpControlField}
 
 use super::diagonal::{add_product, ones};
 use super::noisy::Step;
-use super::{Calculus, check_diagonal};
+use super::{Calculus, check_components};
 use crate::brownian::Brownian;
 use crate::{StepError, Stepper};
 
@@ -65,7 +65,7 @@ where
                 needs,
             });
         }
-        check_diagonal("Milstein", kind, like.len(), noise)?;
+        check_components(like.len(), noise)?;
         let (zeros, like) = (like.zeros_like(), path.like());
         Ok(Self {
             method,

@@ -4,11 +4,12 @@
 //! combination of earlier results; the new state is another such combination. The list is all that an
 //! adjoint needs as well.
 
-use ansatz_core::{NoiseKind, Sde, State, Tolerance};
+use ansatz_core::{NoiseKind, Sde, State, Tolerance, VjpControlField, VjpField};
 
 use super::noisy::Step;
 use super::{Calculus, check_levels};
-use crate::brownian::{Brownian, LevyArea};
+use crate::adjoint::AdjointStepper;
+use crate::brownian::{Brownian, Increment, LevyArea};
 use crate::{StepError, Stepper};
 
 /// A method as data.
@@ -105,7 +106,7 @@ pub const EULER_HEUN: SrkTableau = SrkTableau {
     error: &[0.0, -0.5, 0.5],
 };
 
-/// Rößler's SRA1 for additive noise (2010, table 6.3), with I₁₀/h = W/2 + H.
+/// Rößler's SRA1 for additive noise (2010), with I₁₀/h = W/2 + H.
 pub const SRA1: SrkTableau = SrkTableau {
     name: "SRA1",
     calculus: Calculus::Ito,
@@ -198,7 +199,17 @@ pub struct StochasticRungeKutta<'a, S, W, E: ?Sized, B: ?Sized> {
     results: Vec<S>,
     next: S,
     scratch: S,
+    pull_memory: Option<PullMemory<S, W>>,
     nfe: usize,
+}
+
+/// Memory of the backward pass.
+struct PullMemory<S, W> {
+    /// Where the calls were evaluated; then the cotangents of these states.
+    points: Vec<S>,
+    bar: S,
+    x_bar: S,
+    u_bar: W,
 }
 
 impl<'a, S, W, E, B> StochasticRungeKutta<'a, S, W, E, B>
@@ -238,6 +249,7 @@ where
             results: vec![zeros.clone(); tableau.calls.len()],
             next: zeros.clone(),
             scratch: zeros,
+            pull_memory: None,
             nfe: 0,
             tableau,
         })
@@ -270,15 +282,12 @@ where
             };
             let time = t + call.node * h;
             let (out, equation) = (&mut rest[0], self.equation);
-            let done = match (call.term, increment.h()) {
-                (Term::Drift, _) => equation.eval(time, at, out),
-                (Term::Noise { w, area }, Some(levy)) if area != 0.0 => {
-                    let terms = [(area, levy), (w, increment.w())];
-                    let count = if w == 0.0 { 1 } else { 2 };
-                    self.control.lincomb(0.0, &terms[..count]);
-                    equation.apply(time, at, &self.control, out)
+            let done = match call.term {
+                Term::Drift => equation.eval(time, at, out),
+                Term::Noise { w, area } => {
+                    let control = control(w, area, increment, &mut self.control);
+                    equation.apply(time, at, control, out)
                 }
-                (Term::Noise { .. }, _) => equation.apply(time, at, increment.w(), out),
             };
             done.map_err(|source| StepError::Eval { t: time, source })?;
             crate::stepper::same_length(time, y, out)?;
@@ -323,6 +332,96 @@ where
 
     fn nfe(&self) -> usize {
         self.nfe
+    }
+}
+
+/// w·W + area·H, in `out` unless it is W.
+fn control<'a, W: State>(w: f64, area: f64, increment: &'a Increment<W>, out: &'a mut W) -> &'a W {
+    let Some(levy) = increment.h().filter(|_| area != 0.0) else {
+        // A table that has no area has W once.
+        return increment.w();
+    };
+    let terms = [(area, levy), (w, increment.w())];
+    let count = if w == 0.0 { 1 } else { 2 };
+    out.lincomb(0.0, &terms[..count]);
+    out
+}
+
+/// With vᵢ the results, xᵢ the states where they were evaluated and rⱼ the rows: v̄ᵢ = wᵢȳ₁ + Σ_{j>i} rⱼᵢ x̄ⱼ,
+/// x̄ᵢ = (∂vᵢ/∂x)ᵀv̄ᵢ and ȳ₀ = ȳ₁ + Σ x̄ᵢ.
+impl<S, W, E, B> AdjointStepper<S> for StochasticRungeKutta<'_, S, W, E, B>
+where
+    S: State,
+    W: State,
+    E: Sde<S, W> + VjpField<S> + VjpControlField<S, W> + ?Sized,
+    B: Brownian<W> + ?Sized,
+{
+    fn params(&self) -> usize {
+        VjpField::params(self.equation)
+    }
+
+    fn pull(
+        &mut self,
+        t: f64,
+        h: f64,
+        y: &S,
+        y_bar: &mut S,
+        p_bar: &mut [f64],
+    ) -> Result<(), StepError> {
+        self.attempt(t, h, y)?;
+        let (tableau, equation) = (self.tableau, self.equation);
+        let increment = &self.step.increment;
+        let memory = self.pull_memory.get_or_insert_with(|| PullMemory {
+            points: vec![y.zeros_like(); tableau.calls.len()],
+            bar: y.zeros_like(),
+            x_bar: y.zeros_like(),
+            u_bar: increment.w().zeros_like(),
+        });
+        let PullMemory {
+            points,
+            bar,
+            x_bar,
+            u_bar,
+        } = memory;
+        for (point, call) in points.iter_mut().zip(tableau.calls) {
+            match call.at {
+                At::Start => point.assign(y),
+                At::Row(row) => combine(point, Some(y), &tableau, h, row, &self.results),
+            }
+        }
+        for (i, call) in tableau.calls.iter().enumerate().rev() {
+            let scale = tableau.scale(i, h);
+            let mut terms = [(scale * tableau.weights[i], &*y_bar); MAX_CALLS + 1];
+            let mut count = 1;
+            for (later, x_bar) in tableau.calls.iter().zip(&*points).skip(i + 1) {
+                if let At::Row(row) = later.at
+                    && let Some(c) = row.get(i).filter(|c| **c != 0.0)
+                {
+                    terms[count] = (scale * c, x_bar);
+                    count += 1;
+                }
+            }
+            bar.lincomb(0.0, &terms[..count]);
+            let (time, point) = (t + call.node * h, &points[i]);
+            let done = match call.term {
+                Term::Drift => equation.vjp(time, point, bar, x_bar, p_bar),
+                Term::Noise { w, area } => {
+                    let control = control(w, area, increment, &mut self.control);
+                    equation.control_vjp(time, point, control, bar, x_bar, u_bar, p_bar)
+                }
+            };
+            done.map_err(|source| StepError::Eval { t: time, source })?;
+            crate::stepper::same_length(time, y, x_bar)?;
+            std::mem::swap(&mut points[i], x_bar);
+        }
+        for x_bar in &*points {
+            y_bar.lincomb(1.0, &[(1.0, x_bar)]);
+        }
+        Ok(())
+    }
+
+    fn rate(&mut self, _: f64, _: &S, _: &mut S) -> Result<bool, StepError> {
+        Ok(false)
     }
 }
 

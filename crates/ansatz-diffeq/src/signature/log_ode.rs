@@ -104,9 +104,10 @@ pub fn linear_flow(log: &Tensor, matrices: &[f64], z: &mut [f64]) -> Result<(), 
     let norm = sum
         .chunks(d)
         .map(|row| row.iter().map(|x| x.abs()).sum::<f64>())
-        .fold(0.0, f64::max);
-    // NaN fails as well. Beyond this the exponential leaves the numbers in one direction or another.
-    if !(norm <= 1e4) {
+        // Unlike `max`, this keeps NaN.
+        .fold(0.0, |m: f64, x| if x > m || x.is_nan() { x } else { m });
+    // Beyond this the exponential leaves the numbers in one direction or another.
+    if norm > 1e4 || norm.is_nan() {
         return Err(PathError::Option {
             name: "norm of the generator",
             value: norm,

@@ -25,11 +25,15 @@ use crate::{Adaptive, StepError, Tableau};
 /// assert!((y[0] - (-1.0_f64).exp()).abs() < 1e-8);
 /// # Ok::<(), ansatz_diffeq::StepError>(())
 /// ```
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what is known of a step comes and goes independently"
+)]
 pub struct RungeKutta<'a, S, D> {
     pub(crate) tableau: &'a Tableau,
-    pub(crate) drive: D,
     /// Whether the last stage is the first of the next step.
-    reuses: bool,
+    reused: bool,
+    pub(crate) drive: D,
     /// kᵢ; the first stays valid when a step is rejected.
     pub(crate) slopes: Vec<S>,
     /// Argument of the next stage; after an attempt, the result of the step.
@@ -58,8 +62,8 @@ impl<'a, S: State, D: Drive<S>> RungeKutta<'a, S, D> {
     pub fn new(tableau: &'a Tableau, drive: D, like: &S) -> Self {
         Self {
             tableau,
+            reused: tableau.reuses_last(),
             drive,
-            reuses: tableau.reuses_last(),
             slopes: (0..tableau.stages()).map(|_| like.zeros_like()).collect(),
             next: like.zeros_like(),
             scratch: like.zeros_like(),
@@ -95,7 +99,7 @@ impl<'a, S: State, D: Drive<S>> RungeKutta<'a, S, D> {
         if self.has_end {
             return Ok(());
         }
-        let slope = if self.reuses {
+        let slope = if self.reused {
             &mut self.slopes[self.tableau.stages() - 1]
         } else {
             if self.extra.is_empty() {
@@ -111,7 +115,7 @@ impl<'a, S: State, D: Drive<S>> RungeKutta<'a, S, D> {
 
     /// Where the slope at the end is.
     fn end_slope(&self) -> &S {
-        if self.reuses {
+        if self.reused {
             &self.slopes[self.tableau.stages() - 1]
         } else {
             &self.extra[0]
@@ -124,7 +128,7 @@ impl<'a, S: State, D: Drive<S>> RungeKutta<'a, S, D> {
         if self.has_extra || rows.is_empty() {
             return Ok(());
         }
-        let base = usize::from(!self.reuses);
+        let base = usize::from(!self.reused);
         while self.extra.len() < base + rows.len() {
             self.extra.push(self.next.zeros_like());
         }
@@ -146,8 +150,9 @@ impl<'a, S: State, D: Drive<S>> RungeKutta<'a, S, D> {
     }
 
     /// `scratch ← h Σ d·k`.
+    #[inline]
     fn difference(&mut self, h: f64, d: &[f64]) {
-        self.scratch.stage(None, h, d, &self.slopes);
+        self.scratch.step_from(None, h, d, &self.slopes);
     }
 }
 
@@ -173,15 +178,17 @@ impl<S: State, D: Drive<S>> Stepper<S> for RungeKutta<'_, S, D> {
         self.has_extra = false;
         let tableau = self.tableau;
         // A reused last stage is evaluated when somebody asks: the error estimate or the next step.
-        let stages = tableau.stages() - usize::from(self.reuses);
+        let reused = self.reused;
+        let stages = tableau.stages() - usize::from(reused);
         for i in 1..stages {
             self.next
-                .stage(Some(y), h, tableau.coefficients[i], &self.slopes);
+                .step_from(Some(y), h, tableau.coefficients[i], &self.slopes);
             let at = t + tableau.nodes[i] * h;
             evaluate(&mut self.drive, at, &self.next, &mut self.slopes[i])?;
             self.nfe += 1;
         }
-        self.next.stage(Some(y), h, tableau.weights, &self.slopes);
+        self.next
+            .step_from(Some(y), h, tableau.weights, &self.slopes);
         Ok(())
     }
 
@@ -195,7 +202,7 @@ impl<S: State, D: Drive<S>> Stepper<S> for RungeKutta<'_, S, D> {
             return Ok(f64::NAN);
         }
         let tableau = self.tableau;
-        if self.reuses {
+        if self.reused {
             self.end(t, h)?;
         }
         self.difference(h, tableau.error);
@@ -213,7 +220,7 @@ impl<S: State, D: Drive<S>> Stepper<S> for RungeKutta<'_, S, D> {
         std::mem::swap(y, &mut self.next);
         self.has_first = self.has_end;
         if self.has_end {
-            if self.reuses {
+            if self.reused {
                 let last = self.slopes.len() - 1;
                 self.slopes.swap(0, last);
             } else {
@@ -243,7 +250,7 @@ impl<S: State, D: Drive<S>> Stepper<S> for RungeKutta<'_, S, D> {
         let tableau = self.tableau;
         let mut weights = [0.0; MAX_STAGES];
         let end = tableau.dense_weights(theta, &mut weights);
-        let base = usize::from(!self.reuses);
+        let base = usize::from(!self.reused);
         let stages = self.slopes.iter().chain(self.extra.iter().skip(base));
         let mut terms = [(1.0, y); MAX_STAGES + 2];
         let mut count = 1;
@@ -274,7 +281,7 @@ impl<S: State, D: Drive<S>> Stepper<S> for RungeKutta<'_, S, D> {
                 out.lincomb(0.0, &[change[0], change[1], (-h, first), (-h, end)]);
             }
             _ => {
-                let base = usize::from(!self.reuses);
+                let base = usize::from(!self.reused);
                 let stages = self.slopes.iter().chain(self.extra.iter().skip(base));
                 let mut terms = [(0.0, first); MAX_STAGES];
                 out.lincomb(

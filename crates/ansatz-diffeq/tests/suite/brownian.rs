@@ -117,6 +117,28 @@ fn parts_join_to_the_whole() {
     }
 }
 
+/// Steps of a solve end where the next begin only up to rounding: nothing of the path is lost there.
+#[test]
+fn steps_that_meet_up_to_rounding() {
+    let like = [0.0; 4];
+    for path in &mut paths(&like, LevyArea::None) {
+        let (start, end) = SPAN;
+        let whole = ask(path.as_mut(), start, end);
+        for n in [7, 10, 22, 300] {
+            let h = (end - start) / f64::from(n);
+            let mut sum = [0.0_f64; 4];
+            for i in 0..n {
+                let t = start + f64::from(i) * h;
+                let x = ask(path.as_mut(), t, (t + h).min(end));
+                sum.lincomb(1.0, &[(1.0, x.w())]);
+            }
+            for (x, y) in sum.iter().zip(whole.w()) {
+                assert!((x - y).abs() < 1e-11, "{n}: {x} {y}");
+            }
+        }
+    }
+}
+
 /// Times of steps that do not fit any grid.
 fn steps(n: usize) -> Vec<(f64, f64)> {
     let (start, end) = SPAN;

@@ -1,8 +1,11 @@
 //! Paths through data, signatures, and equations driven by them.
 
-use ansatz_core::Key;
+use ansatz_core::{ControlField, EvalError, Key, Report, VectorField, VjpControlField, VjpField};
+use ansatz_diffeq::adjoint::{Memory, Tape};
+use ansatz_diffeq::cde::{self, Cde, Stops};
 use ansatz_diffeq::path::{Fill, Inside, Path, PathError, Series};
 use ansatz_diffeq::signature::{Signature, linear_flow, lyndon_count, lyndon_words, windows};
+use ansatz_diffeq::{Control, Options, RungeKutta, StepError, solve, tableau};
 
 const HOLE: f64 = f64::NAN;
 
@@ -57,8 +60,8 @@ fn cubic_paths_agree_with_printed_values() {
     }
 }
 
-/// All paths go through the data; derivatives are continuous where they say so, and Hermite paths and rectilinear
-/// ones do not know the future.
+/// All paths go through the data; derivatives are continuous where they say so, and Hermite paths
+/// do not look beyond the next knot.
 #[test]
 fn paths_keep_their_promises() {
     let data = example();
@@ -360,4 +363,325 @@ fn windows_of_log_signatures() {
         2,
     );
     assert_eq!(windows(&regular.unwrap(), 0.2, 2).unwrap().times().len(), 6);
+}
+
+/// The linear equation of [`log_ode_of_a_linear_equation`].
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a field")]
+fn linear_field(_: f64, z: &[f64; 2], x: &[f64; 2], out: &mut [f64; 2]) -> Result<(), EvalError> {
+    let a = |i: usize| TURN_AND_SHEAR[i] * x[0] + TURN_AND_SHEAR[4 + i] * x[1];
+    *out = [a(0) * z[0] + a(1) * z[1], a(2) * z[0] + a(3) * z[1]];
+    Ok(())
+}
+
+const LINEAR_END: [f64; 2] = [1.662_313_849_480_209_9, 0.401_810_909_506_300_2];
+
+fn driven(times: &[f64], stops: Stops, options: &Options) -> ([f64; 2], Report) {
+    let series = Series::new(times.to_vec(), POINTS.to_vec(), 1, 2).unwrap();
+    let path = Path::linear(&series).unwrap();
+    let equation = Cde::new(&linear_field, &path, &[0.0; 2]).unwrap();
+    let mut z = [1.0, 0.5];
+    let report = cde::solve(&equation, path.span(), &mut z, stops, options, &mut ()).unwrap();
+    (z, report)
+}
+
+fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
+    (a[0] - b[0]).abs().max((a[1] - b[1]).abs())
+}
+
+/// The exact end, however fast the path is run through.
+#[test]
+fn controlled_equations_do_not_see_the_speed() {
+    let options = Options::tolerance(1e-11, 1e-11);
+    for times in [[0.0, 1.0, 2.0, 3.0], [-2.0, -1.9, 5.0, 5.3]] {
+        let (z, report) = driven(&times, Stops::AtJumps, &options);
+        println!(
+            "error {:.1e} in {} steps",
+            distance(z, LINEAR_END),
+            report.steps
+        );
+        assert!(distance(z, LINEAR_END) < 1e-8);
+    }
+    // Smooth paths: X(t) and X(t²/2 + t) on [0, 1.5].
+    let ends = [|t: f64| (t, 1.0), |t: f64| (0.5 * t * t + t, t + 1.0)].map(|clock| {
+        let field = |t: f64, z: &[f64; 2], out: &mut [f64; 2]| {
+            let (s, rate) = clock(t);
+            let x = [(2.0 * s).cos() * rate, (1.0 - s) * rate];
+            linear_field(t, z, &x, out)
+        };
+        let end = if clock(1.0).0 > 1.0 { 1.0 } else { 1.5 };
+        let mut z = [1.0, 0.5];
+        solve(&field, (0.0, end), &mut z, &options, &mut ()).unwrap();
+        z
+    });
+    assert!(distance(ends[0], ends[1]) < 1e-8);
+}
+
+/// Steps end at the jumps and see the derivative of their own side: tables keep their order.
+#[test]
+fn jumps_do_not_cost_the_order() {
+    let times = [0.0, 0.3, 1.1, 2.0];
+    for (table, order) in [(&tableau::RK4, 4.0), (&tableau::BOGACKI_SHAMPINE, 3.0)] {
+        let errors = [4, 8, 16].map(|n| {
+            let (z, report) = driven(&times, Stops::AtJumps, &Options::fixed(table, n));
+            assert_eq!(report.steps, 3 * n);
+            distance(z, LINEAR_END)
+        });
+        let slope = (errors[1] / errors[2]).log2();
+        assert!((slope - order).abs() < 0.3, "{}: {errors:?}", table.name);
+    }
+    // And back again, to the start; a start at a jump looks to the other side.
+    let series = Series::new(times.to_vec(), POINTS.to_vec(), 1, 2).unwrap();
+    let path = Path::linear(&series).unwrap();
+    let equation = Cde::new(&linear_field, &path, &[0.0; 2]).unwrap();
+    let options = Options::tolerance(1e-11, 1e-11);
+    let mut z = [1.0, 0.5];
+    let mut run = |from, to| {
+        cde::solve(
+            &equation,
+            (from, to),
+            &mut z,
+            Stops::AtJumps,
+            &options,
+            &mut (),
+        )
+        .unwrap()
+    };
+    run(0.0, 1.1);
+    run(1.1, 2.0);
+    run(2.0, 1.1);
+    run(1.1, 0.0);
+    assert!(distance(z, [1.0, 0.5]) < 1e-8, "{z:?}");
+}
+
+/// Smooth paths may be stepped over or hit at knots; outputs agree with single solves.
+#[test]
+fn smooth_paths_and_outputs() {
+    let times = vec![0.0, 0.3, 1.1, 2.0];
+    let series = Series::new(times.clone(), POINTS.to_vec(), 1, 2).unwrap();
+    let path = Path::hermite(&series).unwrap();
+    let equation = Cde::new(&linear_field, &path, &[0.0; 2]).unwrap();
+    let tight = Options::tolerance(1e-11, 1e-11);
+    let end = |stops, options: &Options| {
+        let mut z = [1.0, 0.5];
+        let report = cde::solve(&equation, (0.0, 2.0), &mut z, stops, options, &mut ()).unwrap();
+        (z, report)
+    };
+    let (exact, _) = end(Stops::AtKnots, &tight);
+    assert!(distance(exact, end(Stops::AtJumps, &tight).0) < 1e-8);
+    let (one_each, report) = end(Stops::AtKnots, &Options::fixed(&tableau::RK4, 1));
+    assert!(report.steps == 3 && distance(exact, one_each) < 0.2);
+    let mut z = [1.0, 0.5];
+    solve(&equation, (0.0, 2.0), &mut z, &tight, &mut ()).unwrap();
+    assert!(distance(z, exact) < 1e-8, "as any vector field");
+
+    let at = [0.0, 0.3, 0.7, 2.0];
+    for path in [&path, &Path::linear(&series).unwrap()] {
+        let equation = Cde::new(&linear_field, path, &[0.0; 2]).unwrap();
+        let mut out = [[0.0; 2]; 4];
+        let z0 = [1.0, 0.5];
+        cde::solve_at(&equation, &at, &z0, Stops::AtJumps, &tight, &mut out).unwrap();
+        for (t, got) in at.iter().zip(out) {
+            let mut z = z0;
+            cde::solve(
+                &equation,
+                (0.0, *t),
+                &mut z,
+                Stops::AtJumps,
+                &tight,
+                &mut (),
+            )
+            .unwrap();
+            assert!(distance(z, got) < 1e-8, "{t}: {z:?} {got:?}");
+        }
+        let short = cde::solve_at(&equation, &at, &z0, Stops::AtJumps, &tight, &mut out[..2]);
+        assert!(matches!(short, Err(StepError::Count { .. })));
+    }
+    let wide = Cde::new(&linear_field, &path, &[0.0; 3]);
+    assert!(matches!(
+        wide.err(),
+        Some(StepError::Count {
+            expected: 2,
+            got: 3,
+            ..
+        })
+    ));
+}
+
+/// A long series through windows of log-signatures: the field of a linear equation on Lyndon words, one step a window.
+#[test]
+fn log_ode_over_windows() {
+    // Depth 2: dz = Σ Aᵢz dLⁱ + [A₁, A₀]z dL⁰¹ (the first letter acts first).
+    let a = |i: usize| [0, 1, 2, 3].map(|k| TURN_AND_SHEAR[4 * i + k]);
+    let product = |p: [f64; 4], q: [f64; 4]| {
+        [
+            p[0] * q[0] + p[1] * q[2],
+            p[0] * q[1] + p[1] * q[3],
+            p[2] * q[0] + p[3] * q[2],
+            p[2] * q[1] + p[3] * q[3],
+        ]
+    };
+    let (p, q) = (product(a(1), a(0)), product(a(0), a(1)));
+    let bracket = [0, 1, 2, 3].map(|k| p[k] - q[k]);
+    let field = |_: f64, z: &[f64; 2], l: &[f64; 3], out: &mut [f64; 2]| {
+        let m = [0, 1, 2, 3].map(|k| a(0)[k] * l[0] + a(1)[k] * l[1] + bracket[k] * l[2]);
+        *out = [m[0] * z[0] + m[1] * z[1], m[2] * z[0] + m[3] * z[1]];
+        Ok(())
+    };
+    let n = 401;
+    let values = (0..n).flat_map(|i| {
+        let t = f64::from(i) * 0.01;
+        [
+            (3.0 * t).sin() + 0.1 * (5.0 * t).cos(),
+            t - 0.3 * (2.0 * t).sin(),
+        ]
+    });
+    let times: Vec<f64> = (0..n).map(|i| f64::from(i) * 0.01).collect();
+    let series = Series::new(times, values.collect(), 1, 2).unwrap();
+    let fine = Path::linear(&series).unwrap();
+    let equation = Cde::new(&linear_field, &fine, &[0.0; 2]).unwrap();
+    let options = Options::tolerance(1e-9, 1e-9);
+    let mut exact = [1.0, 0.5];
+    cde::solve(
+        &equation,
+        (0.0, 4.0),
+        &mut exact,
+        Stops::AtJumps,
+        &options,
+        &mut (),
+    )
+    .unwrap();
+    let errors = [0.4, 0.2, 0.1].map(|length| {
+        let path = Path::linear(&windows(&series, length, 2).unwrap()).unwrap();
+        let equation = Cde::new(&field, &path, &[0.0; 3]).unwrap();
+        let mut z = [1.0, 0.5];
+        let rk4 = Options::fixed(&tableau::RK4, 1);
+        let report = cde::solve(
+            &equation,
+            path.span(),
+            &mut z,
+            Stops::AtJumps,
+            &rk4,
+            &mut (),
+        )
+        .unwrap();
+        assert_eq!(report.steps, (4.0 / length).round() as usize);
+        distance(z, exact)
+    });
+    println!("windows of 40, 20, 10 observations: {errors:?}");
+    assert!(errors[2] < 1e-3 && errors[1] < 0.4 * errors[0] && errors[2] < 0.4 * errors[1]);
+}
+
+/// A field with parameters: G(z)·u = p₀ tanh(z)·u₀ + p₁ sin(z)·u₁, component by component.
+struct Driven([f64; 2]);
+
+impl ControlField<[f64; 2]> for Driven {
+    fn apply(
+        &self,
+        _: f64,
+        z: &[f64; 2],
+        u: &[f64; 2],
+        out: &mut [f64; 2],
+    ) -> Result<(), EvalError> {
+        *out = z.map(|z| self.0[0] * z.tanh() * u[0] + self.0[1] * z.sin() * u[1]);
+        Ok(())
+    }
+}
+
+impl VjpControlField<[f64; 2]> for Driven {
+    fn control_params(&self) -> usize {
+        2
+    }
+
+    fn control_vjp(
+        &self,
+        _: f64,
+        z: &[f64; 2],
+        u: &[f64; 2],
+        w: &[f64; 2],
+        z_bar: &mut [f64; 2],
+        u_bar: &mut [f64; 2],
+        p_bar: &mut [f64],
+    ) -> Result<(), EvalError> {
+        let [p, q] = self.0;
+        *u_bar = [0.0; 2];
+        for i in 0..2 {
+            let (a, s, c) = (z[i].tanh(), z[i].sin(), z[i].cos());
+            z_bar[i] = w[i] * (p * (1.0 - a * a) * u[0] + q * c * u[1]);
+            u_bar[0] += w[i] * p * a;
+            u_bar[1] += w[i] * q * s;
+            p_bar[0] += w[i] * a * u[0];
+            p_bar[1] += w[i] * s * u[1];
+        }
+        Ok(())
+    }
+}
+
+/// Gradients through controlled equations, across jumps of the path, against central differences.
+#[test]
+fn gradients_of_controlled_equations() {
+    let series = Series::new(vec![0.0, 0.3, 1.1, 2.0], POINTS.to_vec(), 1, 2).unwrap();
+    let (p, z, h) = ([0.7, -0.4], [1.0, 0.5], 1e-5);
+    for path in [
+        Path::linear(&series).unwrap(),
+        Path::natural(&series).unwrap(),
+    ] {
+        let hit = cde::stops(&path, Stops::AtKnots, &[0.0, 2.0]);
+        assert_eq!(hit, [0.0, 0.3, 1.1, 2.0]);
+        let loss = |p: [f64; 2], mut z: [f64; 2]| {
+            let field = Driven(p);
+            let equation = Cde::new(&field, &path, &z).unwrap();
+            let options = Options::fixed(&tableau::RK4, 2);
+            cde::solve(
+                &equation,
+                (0.0, 2.0),
+                &mut z,
+                Stops::AtKnots,
+                &options,
+                &mut (),
+            )
+            .unwrap();
+            z[0] - 2.0 * z[1]
+        };
+        let field = Driven(p);
+        let equation = Cde::new(&field, &path, &z).unwrap();
+        let drive = cde::SidedCde::new(&equation, (0.0, 2.0));
+        let mut method = RungeKutta::new(&tableau::RK4, drive, &z);
+        let tape =
+            Tape::record(&mut method, &hit, &z, &Control::fixed(2), Memory::Slots(3)).unwrap();
+        let mut bars = [[0.0; 2]; 4];
+        bars[3] = [1.0, -2.0];
+        let gradient = tape.pull(&mut method, &bars).unwrap();
+        for i in 0..2 {
+            let moved = |h: f64| {
+                let (mut z, mut p) = (z, p);
+                z[i] += h;
+                p[i] += h;
+                (loss(p, [1.0, 0.5]), loss([0.7, -0.4], z))
+            };
+            let (up, down) = (moved(h), moved(-h));
+            let (dp, dz) = ((up.0 - down.0) / (2.0 * h), (up.1 - down.1) / (2.0 * h));
+            assert!(
+                (gradient.params[i] - dp).abs() < 1e-8,
+                "{} {dp}",
+                gradient.params[i]
+            );
+            assert!(
+                (gradient.state[i] - dz).abs() < 1e-8,
+                "{} {dz}",
+                gradient.state[i]
+            );
+        }
+        // The plain field has the same products inside segments.
+        let (mut a, mut b) = ([0.0; 2], [0.0; 2]);
+        equation.vjp(0.5, &z, &[1.0, 1.0], &mut a, &mut b).unwrap();
+        assert_eq!(VjpField::<[f64; 2]>::params(&equation), 2);
+        let e = 1e-6;
+        let slope = |z: [f64; 2]| {
+            let mut dz = [0.0; 2];
+            equation.eval(0.5, &z, &mut dz).unwrap();
+            dz[0] + dz[1]
+        };
+        let want = (slope([1.0 + e, 0.5]) - slope([1.0 - e, 0.5])) / (2.0 * e);
+        assert!((a[0] - want).abs() < 1e-8);
+    }
 }

@@ -15,6 +15,7 @@ mod diffusers;
 mod discrete;
 mod dmcmc;
 mod dpm;
+mod dpm_ot;
 mod edm;
 mod evodiff;
 mod files;

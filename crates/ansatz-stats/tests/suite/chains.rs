@@ -34,6 +34,7 @@ fn acceptance_on_a_gaussian() {
             step,
             leaps,
             steps: 1,
+            ..Hmc::default()
         };
         let report = hmc.run(&normal, &mut x, n, Key::new(2), &mut ()).unwrap();
         let exact = acceptance(step, leaps);
@@ -114,6 +115,7 @@ fn chains_keep_their_target() {
         step: 0.6,
         leaps: 4,
         steps: 8,
+        ..Hmc::default()
     };
     hmc.run(&two_bumps, &mut x, n, Key::new(23), &mut ())
         .unwrap();
@@ -143,6 +145,7 @@ fn detailed_balance() {
             step: 0.7,
             leaps: 3,
             steps: 1,
+            ..Hmc::default()
         },
     ];
     for hmc in methods {
@@ -251,9 +254,11 @@ fn adapted_steps() {
             step: 0.1,
             leaps,
             steps: 400,
+            ..Hmc::default()
         };
         let adaptation = Adaptation {
             acceptance: goal,
+            windows: None,
             ..Adaptation::default()
         };
         let found = hmc
@@ -288,6 +293,7 @@ fn a_diffusion_model_is_a_target() {
         step: 0.4,
         leaps: 4,
         steps: 60,
+        ..Hmc::default()
     };
     let report = hmc.run(&target, &mut x, n, Key::new(61), &mut ()).unwrap();
     assert!(
@@ -332,6 +338,7 @@ fn threads_and_precision() {
         step: 0.5,
         leaps: 3,
         steps: 1,
+        ..Hmc::default()
     };
     let (mut few, mut many) = (rows[..16].to_vec(), rows.clone());
     hmc.run(&two_bumps, &mut few, 16, Key::new(74), &mut ())
@@ -350,6 +357,7 @@ fn threads_and_precision() {
         step: 0.3,
         leaps: 4,
         steps: 30,
+        ..Hmc::default()
     };
     let report = hmc
         .run(&target, &mut x, 1000, Key::new(75), &mut ())

@@ -51,6 +51,7 @@ fn options_and_states_of_chains() {
         step: 0.1,
         leaps: 2,
         steps: 3,
+        ..Hmc::default()
     };
     let key = Key::new(0);
     let refused = |hmc: Hmc, x: Vec<f64>, chains: usize| {
@@ -60,7 +61,14 @@ fn options_and_states_of_chains() {
         error
     };
     for step in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let error = refused(Hmc { step, ..hmc }, vec![0.0], 1);
+        let error = refused(
+            Hmc {
+                step,
+                ..hmc.clone()
+            },
+            vec![0.0],
+            1,
+        );
         assert!(matches!(error, ChainError::Option { name: "step", .. }));
         let mala = Mala { step, steps: 1 };
         let error = mala.run(&normal, &mut vec![0.0], 1, key, &mut ());
@@ -70,13 +78,20 @@ fn options_and_states_of_chains() {
         let error = ula.run(&score, &mut vec![0.0], key, &mut ());
         assert!(matches!(error, Err(ChainError::Option { .. })));
     }
-    let error = refused(Hmc { leaps: 0, ..hmc }, vec![0.0], 1);
+    let error = refused(
+        Hmc {
+            leaps: 0,
+            ..hmc.clone()
+        },
+        vec![0.0],
+        1,
+    );
     assert!(matches!(error, ChainError::Option { name: "leaps", .. }));
     for (len, chains) in [(3, 2), (0, 1), (3, 0)] {
-        let error = refused(hmc, vec![0.0; len], chains);
+        let error = refused(hmc.clone(), vec![0.0; len], chains);
         assert!(matches!(error, ChainError::Chains { .. }), "{error}");
     }
-    let error = refused(hmc, vec![0.0, f64::NAN], 2);
+    let error = refused(hmc.clone(), vec![0.0, f64::NAN], 2);
     assert!(matches!(error, ChainError::NonFinite { .. }));
     for adaptation in [
         Adaptation {
@@ -108,6 +123,7 @@ fn targets_that_fail() {
         step: 0.1,
         leaps: 1,
         steps: 3,
+        ..Hmc::default()
     };
     let outside = |_: &Vec<f64>, log: &mut [f64], _: &mut Vec<f64>| -> Result<(), EvalError> {
         log.fill(f64::NEG_INFINITY);
@@ -157,6 +173,7 @@ fn divergences_are_rejected() {
         step: 50.0,
         leaps: 20,
         steps: 2,
+        ..Hmc::default()
     };
     let mut x = vec![1.0, -0.5, 2.0];
     let report = hmc.run(&quartic, &mut x, 3, Key::new(0), &mut ()).unwrap();
@@ -179,6 +196,7 @@ fn observers_stop_a_run() {
         step: 0.5,
         leaps: 2,
         steps: 10,
+        ..Hmc::default()
     };
     let mut x = vec![0.0; 4];
     let report = hmc
@@ -187,7 +205,10 @@ fn observers_stop_a_run() {
     assert_eq!((report.steps, report.stopped_early), (3, true));
     assert_eq!(seen, [(1, 3, 1.0), (2, 5, 2.0), (3, 7, 3.0)]);
     let mut three = vec![0.0; 4];
-    let short = Hmc { steps: 3, ..hmc };
+    let short = Hmc {
+        steps: 3,
+        ..hmc.clone()
+    };
     short
         .run(&normal, &mut three, 4, Key::new(3), &mut ())
         .unwrap();

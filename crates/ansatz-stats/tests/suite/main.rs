@@ -10,8 +10,12 @@
 )]
 
 mod chains;
+mod diagnostics;
 mod errors;
 mod langevin;
+mod nuts;
 mod resample;
+mod semidiscrete;
+mod sinkhorn;
 mod smc;
 mod targets;

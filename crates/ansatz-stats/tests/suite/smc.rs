@@ -1,7 +1,7 @@
 //! Sequential Monte Carlo against closed forms and the Kalman filter.
 
 use ansatz_core::{EvalError, Key, State};
-use ansatz_stats::{Mala, Particles, Resampler, WeightError, log_mean_exp};
+use ansatz_stats::{Criterion, Mala, Particles, Resampler, WeightError, log_mean_exp};
 use ansatz_testkit::laws;
 
 use crate::targets::mean_and_error;
@@ -243,4 +243,142 @@ fn threads_change_nothing() {
             .state()
             .clone()
     });
+}
+
+/// The conditional size of a step from N(0, 1) with exponent −½(x − m)²/v in closed form: with E over the
+/// particles, (E v)²/E v², both Gaussian integrals.
+#[test]
+fn temperatures_in_closed_form() {
+    let n = 200_000;
+    let mut x = vec![0.0; n];
+    x.fill_normal(Key::new(61), 0);
+    let (m, v) = (2.0_f64, 0.25);
+    let exponents: Vec<f64> = x.iter().map(|x| -0.5 * (x - m).powi(2) / v).collect();
+    let particles = Particles::new(x, n).unwrap();
+    for fraction in [0.9, 0.5, 0.2] {
+        let conditional = particles
+            .next_temperature(&exponents, 0.0, fraction, Criterion::Conditional)
+            .unwrap();
+        let effective = particles
+            .next_temperature(&exponents, 0.0, fraction, Criterion::Effective)
+            .unwrap();
+        assert!((conditional - effective).abs() < 1e-12, "equal weights");
+        // E exp(−½a(x − m)²) = exp(−½am²/(1 + a))/√(1 + a) for x ~ N(0, 1).
+        let log = |a: f64| -0.5 * a * m * m / (1.0 + a) - 0.5 * (1.0 + a).ln();
+        let a = conditional / v;
+        let size = (2.0 * log(a) - log(2.0 * a)).exp();
+        // The relative error of a ratio of means of n particles worth `fraction` of them.
+        assert!((size / fraction - 1.0).abs() < 0.03, "{fraction}: {size}");
+    }
+}
+
+/// Annealing by temperatures of its own choice: few steps, and log Z within five standard errors of 100 runs.
+#[test]
+fn adaptive_annealing() {
+    let exact = 0.5 * 0.2_f64.ln() - 1.6;
+    let potential = |x: f64| -0.5 * (x - 2.0).powi(2) / 0.25;
+    let run = |key: Key, criterion: Criterion| {
+        let n = 500;
+        let mut x = vec![0.0; n];
+        x.fill_normal(key, 0);
+        let mut particles = Particles::new(x, n).unwrap();
+        let (mut tau, mut steps) = (0.0, 0);
+        while tau < 1.0 {
+            steps += 1;
+            let u: Vec<f64> = particles.state().iter().map(|x| potential(*x)).collect();
+            let next = particles.next_temperature(&u, tau, 0.7, criterion).unwrap();
+            assert!(next > tau);
+            let increments: Vec<f64> = u.iter().map(|u| (next - tau) * u).collect();
+            particles.reweight(&increments).unwrap();
+            tau = next;
+            let below = if criterion == Criterion::Effective {
+                1.0
+            } else {
+                0.5
+            };
+            particles
+                .resample_below(below, Resampler::Systematic, key, 10 + steps)
+                .unwrap();
+            let target =
+                |x: &Vec<f64>, log: &mut [f64], score: &mut Vec<f64>| -> Result<(), EvalError> {
+                    for ((l, s), x) in log.iter_mut().zip(score).zip(x) {
+                        *l = -0.5 * x * x + tau * potential(*x);
+                        *s = -x - tau * (x - 2.0) / 0.25;
+                    }
+                    Ok(())
+                };
+            let mala = Mala {
+                step: 0.3,
+                steps: 3,
+            };
+            mala.run(
+                &target,
+                particles.state_mut(),
+                n,
+                key.fold_in(steps),
+                &mut (),
+            )
+            .unwrap();
+        }
+        (steps, (particles.log_normaliser().unwrap() - exact).exp())
+    };
+    for criterion in [Criterion::Conditional, Criterion::Effective] {
+        let runs: Vec<(u64, f64)> = (0..100)
+            .map(|r| run(Key::new(62).fold_in(r), criterion))
+            .collect();
+        let ratios: Vec<f64> = runs.iter().map(|r| r.1).collect();
+        let (mean, error) = mean_and_error(&ratios);
+        assert!(
+            (mean - 1.0).abs() < 5.0 * error && error < 0.03,
+            "{criterion:?}: {mean} ± {error}"
+        );
+        assert!(
+            runs.iter().all(|r| (3..12).contains(&r.0)),
+            "{criterion:?}: {:?}",
+            runs[0]
+        );
+    }
+}
+
+#[test]
+fn temperatures_that_are_refused() {
+    let mut particles = Particles::new(vec![0.0; 4], 4).unwrap();
+    let u = [-1.0, -2.0, f64::NEG_INFINITY, 0.0];
+    let next = |p: &Particles<Vec<f64>>, u: &[f64], from, fraction| {
+        p.next_temperature(u, from, fraction, Criterion::Effective)
+    };
+    for (from, fraction) in [
+        (1.0, 0.5),
+        (-0.1, 0.5),
+        (f64::NAN, 0.5),
+        (0.0, 0.0),
+        (0.0, 1.0),
+    ] {
+        let error = next(&particles, &u, from, fraction);
+        assert!(
+            matches!(error, Err(WeightError::Option { .. })),
+            "{from} {fraction}"
+        );
+    }
+    assert!(matches!(
+        next(&particles, &u[..3], 0.0, 0.5),
+        Err(WeightError::Length { .. })
+    ));
+    assert!(matches!(
+        next(&particles, &[f64::NAN; 4], 0.0, 0.5),
+        Err(WeightError::NotANumber { .. })
+    ));
+    assert!(matches!(
+        next(&particles, &[f64::NEG_INFINITY; 4], 0.0, 0.5),
+        Err(WeightError::AllZero { .. })
+    ));
+    assert_eq!(next(&particles, &[3.0; 4], 0.2, 0.9), Ok(1.0));
+    // A step of any length kills one of four: the temperature still moves on.
+    let tau = next(&particles, &u, 0.5, 0.9).unwrap();
+    assert!(tau > 0.5 && tau < 0.5 + 1e-9);
+    particles.reweight(&[0.0, -50.0, -50.0, -50.0]).unwrap();
+    assert!(matches!(
+        next(&particles, &u, 0.0, 0.5),
+        Err(WeightError::Option { .. })
+    ));
 }
