@@ -130,7 +130,7 @@ impl<'g> Array<'g> {
         let numbers = (self.as_number(), other.as_number());
         let folded = match (function, numbers) {
             (f, (Some(x), Some(y))) => Some(self.graph.number(f.at(x, y))),
-            (Binary::Add, (None, Some(0.0))) | (Binary::Sub, (None, Some(0.0))) => Some(self),
+            (Binary::Add | Binary::Sub, (None, Some(0.0))) => Some(self),
             (Binary::Add, (Some(0.0), None)) => Some(other),
             (Binary::Add, (None, Some(c))) => Some(self.shift(c)),
             (Binary::Add, (Some(c), None)) => Some(other.shift(c)),
@@ -156,7 +156,7 @@ impl<'g> Array<'g> {
     }
 
     fn scale(self, c: f64) -> Self {
-        if c == 1.0 {
+        if (c - 1.0).abs() <= 0.0 {
             return self;
         }
         if c == 0.0 {
@@ -375,8 +375,9 @@ impl<'g> Array<'g> {
         if self.shape()[..] == *to {
             return self;
         }
-        if let Some(value) = self.as_number() {
-            assert_eq!(self.shape().len(), Shape::new(to).len(), "reshape");
+        if let Some(value) = self.as_number()
+            && self.shape().len() == Shape::new(to).len()
+        {
             return self.graph.number(value).broadcast(to);
         }
         let to = Shape::new(to);

@@ -188,12 +188,11 @@ pub(crate) fn chunked(block: &Block<'_>, globals: &mut Globals) -> Bound {
                 .filter(|(_, s)| bound.slots[**s] >= width)
                 .min_by_key(|(_, s)| bound.slots[**s])
                 .map(|(k, _)| k);
-            let slot = match best {
-                Some(k) => free.swap_remove(k),
-                None => {
-                    bound.slots.push(width);
-                    bound.slots.len() - 1
-                }
+            let slot = if let Some(k) = best {
+                free.swap_remove(k)
+            } else {
+                bound.slots.push(width);
+                bound.slots.len() - 1
             };
             slots.insert(id, slot);
             if wanted(id) {

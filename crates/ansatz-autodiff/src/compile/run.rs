@@ -107,7 +107,7 @@ impl<T: Element> Frame<T> {
                 }
                 let mut views: [&[T]; LOADS] = [&[]; LOADS];
                 for (view, loc) in views.iter_mut().zip(loads) {
-                    *view = read(&self.slots, shared, *loc, start, rows);
+                    *view = read(&self.slots, &shared, *loc, start, rows);
                 }
                 Walk {
                     kernel,
@@ -134,8 +134,8 @@ impl<T: Element> Frame<T> {
                 let (count, m, k) = (count.at(rows), m.at(rows), k.at(rows));
                 let mut result = self.take(*out);
                 let add = matches!(out, Target::Accumulator(_));
-                let a = read(&self.slots, shared, *a, start, rows);
-                let b = read(&self.slots, shared, *b, start, rows);
+                let a = read(&self.slots, &shared, *a, start, rows);
+                let b = read(&self.slots, &shared, *b, start, rows);
                 for i in 0..count {
                     let product = Gemm {
                         sides: *sides,
@@ -158,7 +158,7 @@ impl<T: Element> Frame<T> {
             } => {
                 let mut result = self.take(*out);
                 let add = matches!(out, Target::Accumulator(_));
-                let input = read(&self.slots, shared, *x, start, rows);
+                let input = read(&self.slots, &shared, *x, start, rows);
                 let first = if x.split {
                     rows
                 } else {
@@ -177,7 +177,7 @@ impl<T: Element> Frame<T> {
             } => {
                 let mut wide = std::mem::take(&mut self.wide);
                 for ((loc, _), buffer) in inputs.iter().zip(&mut wide) {
-                    let values = read(&self.slots, shared, *loc, start, rows);
+                    let values = read(&self.slots, &shared, *loc, start, rows);
                     for (w, v) in buffer.iter_mut().zip(values) {
                         *w = v.f64();
                     }
@@ -216,7 +216,7 @@ impl<T: Element> Frame<T> {
 /// A value's elements, those of the chunk if it is split.
 fn read<'a, T>(
     slots: &'a [Vec<T>],
-    shared: Shared<'a, T>,
+    shared: &Shared<'a, T>,
     loc: Loc,
     start: usize,
     rows: usize,

@@ -111,7 +111,7 @@ impl<'g> Series<'g> {
             return *moves;
         }
         let inputs = self.graph.node(id).inputs;
-        let moves = inputs.iter().fold(false, |any, i| self.moves(*i) || any);
+        let moves = inputs.iter().any(|i| self.moves(*i));
         self.moved.insert(id, moves);
         moves
     }

@@ -17,6 +17,7 @@ pub enum Comparison {
 impl Comparison {
     /// 1 where it holds, else 0; 0 for NaN.
     #[must_use]
+    #[expect(clippy::float_cmp, reason = "it is what the user asks for")]
     pub fn at(self, a: f64, b: f64) -> f64 {
         let holds = match self {
             Self::Less => a < b,

@@ -177,10 +177,9 @@ impl Primitive for Unary {
             Self::Erf => (-(x * x)).exp() * FRAC_2_SQRT_PI,
             Self::Abs => x.sign(),
             Self::Shift(_) => x.ones(),
-            Self::Powi(0) => x.zeros(),
+            Self::Neg | Self::Sign | Self::Scale(_) | Self::Powi(0) => x.zeros(),
             Self::Powi(n) => x.powi(n - 1) * f64::from(n),
             Self::Powf(c) => x.powf(c - 1.0) * c,
-            Self::Neg | Self::Sign | Self::Scale(_) => x.zeros(),
         }
     }
 

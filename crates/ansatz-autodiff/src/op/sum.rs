@@ -107,7 +107,7 @@ impl Primitive for ReduceMax {
         out.fill(f64::NEG_INFINITY);
         for (v, i) in x.iter().zip(targets(from, &self.axes, shape)) {
             // NaN stays.
-            if !(*v <= out[i]) {
+            if *v > out[i] || v.is_nan() {
                 out[i] = *v;
             }
         }
