@@ -1,5 +1,4 @@
 //! A program allocates in its first run and never again.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ansatz_autodiff::{Graph, Options, Program, gradient};
 
@@ -21,7 +20,7 @@ fn later_runs_allocate_nothing() {
     let mut run = || {
         program
             .run(&[&points, &weights], &mut [&mut value, &mut slopes])
-            .unwrap()
+            .unwrap();
     };
     pool.install(|| {
         run();
