@@ -123,3 +123,25 @@ fn laplacian_of_a_network() {
         assert!((out[2][i] - out[3][i]).abs() < 1e-12);
     }
 }
+
+/// Reverse over Taylor: (sin a·x)''' = −a³ cos a·x, its mean square and the slope of that in a.
+#[test]
+fn gradient_of_a_third_derivative() {
+    let g = Graph::new();
+    let (x, a) = (g.batch(&[100]), g.input(&[]));
+    let y = (x * a).sin();
+    let series = jet(&[y], &[(x, &[x.ones()])], 3).remove(0);
+    let loss = (series[3] * 6.0).square().mean();
+    let slope = gradient(loss, &[a])[0];
+    let xs: Vec<f64> = (0..100).map(|i| 0.01 * f64::from(i)).collect();
+    let a0 = 1.3_f64;
+    let out = run(&g, &[loss, slope], &[&xs, &[a0]]);
+    let mean = |f: &dyn Fn(f64) -> f64| xs.iter().map(|x| f(*x)).sum::<f64>() / 100.0;
+    let value = mean(&|x| a0.powi(6) * (a0 * x).cos().powi(2));
+    let exact = mean(&|x| {
+        let (s, c) = (a0 * x).sin_cos();
+        6.0 * a0.powi(5) * c * c - 2.0 * a0.powi(6) * x * s * c
+    });
+    assert!((out[0][0] - value).abs() < 1e-13 * value);
+    assert!((out[1][0] - exact).abs() < 1e-12 * exact.abs());
+}
