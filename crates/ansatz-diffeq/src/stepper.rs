@@ -6,7 +6,7 @@
 //!
 //! | stepper | problem | use it for |
 //! |---|---|---|
-//! | [`RungeKutta`] | any [`VectorField`](ansatz_core::VectorField) | everything that is not stiff |
+//! | [`RungeKutta`] | any [`VectorField`] | everything that is not stiff |
 //! | [`Etdrk4`] | y' = L y + N(t, y), L diagonal | spectral methods, stiff only in L |
 //! | [`Symplectic`] | q' = v(p), p' = F(t, q) | mechanics over long times |
 //! | [`ReversibleHeun`] | any field, on pairs of states | exact gradients without stored states |

@@ -84,8 +84,8 @@ pub struct Tableau {
     /// Nodes and rows of stages that only dense output needs; they may use every stage and the
     /// extra ones before.
     pub extra: &'static [(f64, &'static [f64])],
-    /// Dense output beyond the cubic Hermite polynomial: row j has the weights of θ-polynomial
-    /// j + 3 of [`Tableau::dense_weights`] over stages and extra stages. Empty: the cubic.
+    /// Dense output beyond the cubic Hermite polynomial: rows of weights over stages and extra stages,
+    /// of the polynomials θ²(1−θ)², θ³(1−θ)², θ³(1−θ)³, θ⁴(1−θ)³. Empty: the cubic.
     pub dense: &'static [&'static [f64]],
 }
 

@@ -68,7 +68,7 @@ pub(super) fn lincomb<'a, T: Scalar, S: Sync>(
 }
 
 /// Longest vector for which choosing an instruction set costs more than it brings.
-pub(super) const SMALL: usize = 16;
+pub(super) const SMALL: usize = 40;
 
 /// `dst ← y + h·Σ c·k` for at most [`SMALL`] elements, with the bits of [`lincomb`].
 ///
