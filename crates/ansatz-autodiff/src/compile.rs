@@ -176,7 +176,8 @@ impl<T: Element> Program<T> {
         self.plan.chunk
     }
 
-    /// Computes the outputs. After the first run of each thread that calls it nothing is allocated.
+    /// Computes the outputs. After the first run of each thread that calls it, elementwise operations, sums
+    /// and matrix products allocate nothing; movements of data make small lists of strides.
     ///
     /// # Errors
     /// [`AutodiffError::Count`], [`AutodiffError::Length`] when slices do not fit.

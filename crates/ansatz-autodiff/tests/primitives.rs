@@ -236,6 +236,30 @@ fn chunks_and_threads() {
     }
 }
 
+/// Sums of more arrays than a kernel reads from the stack, of a single point, and of none.
+#[test]
+fn many_inputs_and_few_points() {
+    for points in [0, 1, 40] {
+        let g = Graph::new();
+        let inputs: Vec<Array<'_>> = (0..300).map(|_| g.batch(&[points, 2])).collect();
+        let w = g.input(&[2]);
+        let first = inputs[0];
+        let total = inputs[1..].iter().fold(first, |sum, x| sum + *x);
+        let y = (total * w).tanh();
+        let loss = y.sum() + total.sum_axes(&[1]).square().sum();
+        let slope = vjp(&[(loss, loss.ones())], &[w])[0];
+        let values = vec![0.001; 2 * points];
+        let mut slices: Vec<&[f64]> = vec![&values; 300];
+        slices.push(&[1.0, 2.0]);
+        let got = run::<f64>(&g, &[loss, slope], &slices);
+        let n = points as f64;
+        let (a, b) = (0.3_f64.tanh(), 0.6_f64.tanh());
+        close("many", "loss", &got[0], &[n * (a + b + 0.36)], 1e-12);
+        let slopes = [n * 0.3 * (1.0 - a * a), n * 0.3 * (1.0 - b * b)];
+        close("many", "slope", &got[1], &slopes, 1e-12);
+    }
+}
+
 #[test]
 fn what_does_not_fit() {
     use ansatz_autodiff::AutodiffError;

@@ -10,7 +10,7 @@ use super::plan::{Product, Sites};
 use super::tile::Kernel;
 use crate::Shape;
 use crate::graph::{Id, Trace};
-use crate::op::{Lowering, Primitive, Side};
+use crate::op::{Primitive, Side};
 
 /// Where a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -323,11 +323,13 @@ fn step(
                 stores: stores.iter().map(|id| slot(*id)).collect(),
             }
         }
-        Instruction::Product { kind, a, b, out } => {
-            let node = &trace.nodes[*out as usize];
-            let Lowering::MatMul(m) = node.primitive.lowering() else {
-                unreachable!("a product is made of a matrix product")
-            };
+        Instruction::Product {
+            product: m,
+            kind,
+            a,
+            b,
+            out,
+        } => {
             let (count, rows, inner, n) = m.sizes(trace.shape(*a), trace.shape(*b));
             let fixed = Extent::Fixed;
             let per_point = |count: usize| match kind {
@@ -354,19 +356,13 @@ fn step(
                 out: target(*out),
             }
         }
-        Instruction::Sum { x, out } => {
-            let node = &trace.nodes[*out as usize];
-            let Lowering::Sum(axes) = node.primitive.lowering() else {
-                unreachable!("a sum is made of a sum")
-            };
-            Step::Sum {
-                x: find(*x),
-                shape: trace.shape(*x).clone(),
-                axes: axes.to_vec(),
-                out: target(*out),
-                width: width(trace, sites, *out),
-            }
-        }
+        Instruction::Sum { x, axes, out } => Step::Sum {
+            x: find(*x),
+            shape: trace.shape(*x).clone(),
+            axes: axes.clone(),
+            out: target(*out),
+            width: width(trace, sites, *out),
+        },
         Instruction::Evaluate { out } => {
             let node = &trace.nodes[*out as usize];
             let inputs = node.inputs.iter();

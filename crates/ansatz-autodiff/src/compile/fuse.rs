@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::plan::{Product, Sites, product};
 use super::tile::{Action, Kernel, Pattern, Place, TileOp};
 use crate::graph::{Id, Trace};
-use crate::op::Lowering;
+use crate::op::{Lowering, MatMul};
 
 /// What a block computes with.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,13 +20,14 @@ pub(crate) enum Instruction {
         stores: Vec<Id>,
     },
     Product {
+        product: MatMul,
         kind: Option<Product>,
         a: Id,
         b: Id,
         out: Id,
     },
     /// Sums along axes; over the batch if the result is reduced.
-    Sum { x: Id, out: Id },
+    Sum { x: Id, axes: Vec<usize>, out: Id },
     /// Anything else, by the primitive's own evaluation.
     Evaluate { out: Id },
 }
@@ -161,14 +162,16 @@ impl Block<'_> {
                             inputs.iter().map(|i| self.sites.of(*i).split).collect();
                         let shapes: Vec<_> = inputs.iter().map(|i| self.trace.shape(*i)).collect();
                         list.push(Instruction::Product {
+                            product: m,
                             kind: product(m, &split, &shapes),
                             a: inputs[0],
                             b: inputs[1],
                             out: *id,
                         });
                     }
-                    Lowering::Sum(_) => list.push(Instruction::Sum {
+                    Lowering::Sum(axes) => list.push(Instruction::Sum {
                         x: self.inputs(*id)[0],
+                        axes: axes.to_vec(),
                         out: *id,
                     }),
                     Lowering::Broadcast if materialised.contains(id) => {

@@ -105,14 +105,22 @@ impl<T: Element> Frame<T> {
                 for (taken, slot) in self.stores.iter_mut().zip(stores) {
                     *taken = std::mem::take(&mut self.slots[*slot]);
                 }
-                let mut views: [&[T]; LOADS] = [&[]; LOADS];
+                // Larger kernels are rare; they pay for a list.
+                let mut few: [&[T]; LOADS] = [&[]; LOADS];
+                let mut many = Vec::new();
+                let views = if loads.len() <= LOADS {
+                    &mut few[..loads.len()]
+                } else {
+                    many.resize(loads.len(), &[][..]);
+                    &mut many[..]
+                };
                 for (view, loc) in views.iter_mut().zip(loads) {
                     *view = read(&self.slots, &shared, *loc, start, rows);
                 }
                 Walk {
                     kernel,
                     rows: extent.at(rows),
-                    loads: &views[..loads.len()],
+                    loads: views,
                     stores: &mut self.stores,
                     registers: &mut self.registers,
                 }
