@@ -190,155 +190,95 @@ where
     }
 }
 
-impl<S, W, E, B> Method<S, W, E, B> for Classical
-where
-    S: State,
-    W: State,
-    E: Sde<S, W> + ?Sized,
-    B: Brownian<W> + ?Sized,
-{
-    fn name(&self) -> &'static str {
-        self.name
-    }
+/// Implements [`Method`] for a type: its memory, what it asks of the equation, its name, its calculus,
+/// and how it becomes a stepper.
+macro_rules! method {
+    (
+        $type:ty, $memory:ident, [$($equation:tt)*];
+        name: $n:ident => $name:expr;
+        calculus: $c:ident => $calculus:expr;
+        stepper: ($m:ident, $e:ident, $path:ident, $like:ident) => $stepper:expr
+    ) => {
+        impl<S, W, E, B> Method<S, W, E, B> for $type
+        where
+            S: $memory,
+            W: $memory,
+            E: $($equation)* + ?Sized,
+            B: Brownian<W> + ?Sized,
+        {
+            fn name(&self) -> &'static str {
+                let $n = self;
+                $name
+            }
 
-    fn calculus(&self) -> Calculus {
-        self.calculus
-    }
+            fn calculus(&self) -> Calculus {
+                let $c = self;
+                $calculus
+            }
 
-    fn stepper<'a>(
-        &self,
-        equation: &'a E,
-        path: &'a mut B,
-        like: &S,
-    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
-    where
-        S: 'a,
-        W: 'a,
-    {
-        self.tableau.validate()?;
+            fn stepper<'a>(
+                &self,
+                equation: &'a E,
+                path: &'a mut B,
+                like: &S,
+            ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
+            where
+                S: 'a,
+                W: 'a,
+            {
+                let ($m, $e, $path, $like) = (self, equation, path, like);
+                $stepper
+            }
+        }
+    };
+}
+
+method! {
+    Classical, State, [Sde<S, W>];
+    name: method => method.name;
+    calculus: method => method.calculus;
+    stepper: (method, equation, path, like) => {
+        method.tableau.validate()?;
         let drive = NoisyField::new(equation, path, like);
-        Ok(Box::new(RungeKutta::new(self.tableau, drive, like)))
+        Ok(Box::new(RungeKutta::new(method.tableau, drive, like)))
     }
 }
 
-impl<S, W, E, B> Method<S, W, E, B> for Reversible
-where
-    S: State,
-    W: State,
-    E: Sde<S, W> + ?Sized,
-    B: Brownian<W> + ?Sized,
-{
-    fn name(&self) -> &'static str {
-        "reversible Heun"
-    }
-
-    fn calculus(&self) -> Calculus {
-        Calculus::Stratonovich
-    }
-
-    fn stepper<'a>(
-        &self,
-        equation: &'a E,
-        path: &'a mut B,
-        like: &S,
-    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
-    where
-        S: 'a,
-        W: 'a,
-    {
+method! {
+    Reversible, State, [Sde<S, W>];
+    name: _method => "reversible Heun";
+    calculus: _method => Calculus::Stratonovich;
+    stepper: (_method, equation, path, like) => {
         let drive = NoisyField::new(equation, path, like);
         let pairs = ReversibleHeun::new(drive, like);
         Ok(Box::new(Unpaired::new(pairs, like)))
     }
 }
 
-impl<S, W, E, B> Method<S, W, E, B> for SrkTableau
-where
-    S: State,
-    W: State,
-    E: Sde<S, W> + ?Sized,
-    B: Brownian<W> + ?Sized,
-{
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn calculus(&self) -> Calculus {
-        self.calculus
-    }
-
-    fn stepper<'a>(
-        &self,
-        equation: &'a E,
-        path: &'a mut B,
-        like: &S,
-    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
-    where
-        S: 'a,
-        W: 'a,
-    {
-        let stepper = StochasticRungeKutta::new(*self, equation, path, like)?;
-        Ok(Box::new(stepper))
+method! {
+    SrkTableau, State, [Sde<S, W>];
+    name: method => method.name;
+    calculus: method => method.calculus;
+    stepper: (method, equation, path, like) => {
+        Ok(Box::new(StochasticRungeKutta::new(*method, equation, path, like)?))
     }
 }
 
-impl<S, W, E, B> Method<S, W, E, B> for DiagonalTableau
-where
-    S: HostState,
-    W: HostState,
-    E: Sde<S, W> + ?Sized,
-    B: Brownian<W> + ?Sized,
-{
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn calculus(&self) -> Calculus {
-        self.calculus
-    }
-
-    fn stepper<'a>(
-        &self,
-        equation: &'a E,
-        path: &'a mut B,
-        like: &S,
-    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
-    where
-        S: 'a,
-        W: 'a,
-    {
-        let stepper = DiagonalRungeKutta::new(*self, equation, path, like)?;
-        Ok(Box::new(stepper))
+method! {
+    DiagonalTableau, HostState, [Sde<S, W>];
+    name: method => method.name;
+    calculus: method => method.calculus;
+    stepper: (method, equation, path, like) => {
+        Ok(Box::new(DiagonalRungeKutta::new(*method, equation, path, like)?))
     }
 }
 
-impl<S, W, E, B> Method<S, W, E, B> for Milstein
-where
-    S: HostState,
-    W: HostState,
-    E: Sde<S, W> + VjpControlField<S, W> + ?Sized,
-    B: Brownian<W> + ?Sized,
-{
-    fn name(&self) -> &'static str {
-        "Milstein"
-    }
-
-    fn calculus(&self) -> Calculus {
-        self.calculus
-    }
-
-    fn stepper<'a>(
-        &self,
-        equation: &'a E,
-        path: &'a mut B,
-        like: &S,
-    ) -> Result<Box<dyn Stepper<S> + 'a>, StepError>
-    where
-        S: 'a,
-        W: 'a,
-    {
-        let stepper = MilsteinStepper::new(*self, equation, path, like)?;
-        Ok(Box::new(stepper))
+method! {
+    Milstein, HostState, [Sde<S, W> + VjpControlField<S, W>];
+    name: _method => "Milstein";
+    calculus: method => method.calculus;
+    stepper: (method, equation, path, like) => {
+        Ok(Box::new(MilsteinStepper::new(*method, equation, path, like)?))
     }
 }
 
