@@ -14,6 +14,7 @@ mod element;
 mod fuse;
 mod plan;
 mod run;
+mod stack;
 mod tile;
 mod tree;
 
@@ -221,7 +222,8 @@ fn level_of(trace: &Trace, sites: &Sites, level: usize, globals: &mut Globals) -
             let site = sites.of(*id);
             let on =
                 (site.split && site.level == level) || (site.reduced && site.level == level + 1);
-            on && !leaf(*id)
+            let lowering = trace.nodes[*id as usize].primitive.lowering();
+            on && !leaf(*id) && !(site.reduced && fuse::light(&lowering))
         })
         .collect();
     let views = Block {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::fuse::{Block, Instruction, root};
 use super::plan::{Product, Sites};
+use super::stack::{Fate, Stacks};
 use super::tile::Kernel;
 use crate::Shape;
 use crate::graph::{Id, Trace};
@@ -30,6 +31,9 @@ pub(crate) struct Loc {
     /// Elements of a row if the value is split, else of all.
     pub(crate) width: usize,
     pub(crate) split: bool,
+    /// Arrays of the chunk above it in its slot, and how many are meant.
+    pub(crate) part: usize,
+    pub(crate) parts: usize,
 }
 
 /// Where a step writes.
@@ -40,18 +44,18 @@ pub(crate) enum Target {
     Accumulator(usize),
 }
 
-/// A length that is known, or the number of rows of the chunk.
+/// A length that is known, or a multiple of the number of rows of the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     Fixed(usize),
-    Rows,
+    Rows(usize),
 }
 
 impl Extent {
     pub(crate) fn at(self, rows: usize) -> usize {
         match self {
             Self::Fixed(n) => n,
-            Self::Rows => rows,
+            Self::Rows(times) => times * rows,
         }
     }
 }
@@ -63,7 +67,8 @@ pub(crate) enum Step {
         kernel: Kernel,
         rows: Extent,
         loads: Vec<Loc>,
-        stores: Vec<usize>,
+        /// Slot and part of each result.
+        stores: Vec<(usize, usize)>,
     },
     Gemm {
         sides: (Side, Side),
@@ -118,6 +123,7 @@ pub(crate) struct Bound {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) slot: usize,
+    pub(crate) part: usize,
     pub(crate) width: usize,
     pub(crate) global: usize,
 }
@@ -149,16 +155,15 @@ pub(crate) fn whole(block: &Block<'_>, globals: &mut Globals) -> Bound {
             globals.add(id, length);
         }
     }
-    let slot = |id: Id| match globals.of.get(&id) {
-        Some(Source::Global(i)) => *i,
-        _ => usize::MAX,
+    let target = |id: Id| match globals.of.get(&id) {
+        Some(Source::Global(i)) => Target::Slot(*i),
+        _ => Target::Accumulator(0),
     };
     let steps = instructions
         .iter()
         .map(|i| {
-            step(block, i, &|id| loc(block, id, globals, None), &|id| {
-                Target::Slot(slot(id))
-            })
+            let find = |id| loc(block, id, globals, None);
+            step(block, i, &find, &target, &|_| (0, 1))
         })
         .collect();
     Bound {
@@ -167,93 +172,114 @@ pub(crate) fn whole(block: &Block<'_>, globals: &mut Globals) -> Bound {
     }
 }
 
+/// Where split values are: slot and part.
+type Places = HashMap<Id, (usize, usize)>;
+
 /// Binds a block of split nodes.
 pub(crate) fn chunked(block: &Block<'_>, globals: &mut Globals) -> Bound {
     let instructions = block.instructions();
-    let trace = block.trace;
+    let (trace, sites) = (block.trace, block.sites);
+    let stacks = Stacks::new(block, &instructions, |id| sites.total(id));
     let mut bound = Bound::default();
     let mut accumulators: HashMap<Id, usize> = HashMap::new();
-    // When each value is needed last.
+    // Arrays that lie together live together.
+    let together = |id: Id| match stacks.of.get(&id) {
+        Some((list, _)) => stacks.lists[*list].clone(),
+        None => vec![id],
+    };
+    let wanted = |id: Id| block.wanted.iter().any(|w| root(trace, *w) == id);
+    let stacked = |i: usize| stacks.fates.get(&i) == Some(&Fate::Stacked);
+    let read = |i: usize| -> Vec<Id> {
+        let ids = inputs(block, &instructions[i]).into_iter();
+        ids.flat_map(together).collect()
+    };
     let mut last: HashMap<Id, usize> = HashMap::new();
-    for (i, instruction) in instructions.iter().enumerate() {
-        for id in inputs(block, instruction) {
+    for i in 0..instructions.len() {
+        for id in read(i) {
             last.insert(id, i);
         }
     }
-    let mut slots: HashMap<Id, usize> = HashMap::new();
+    let mut places = Places::new();
     let mut free: Vec<usize> = Vec::new();
-    let wanted = |id: Id| block.wanted.iter().any(|w| root(trace, *w) == id);
-    let mut kept: Vec<Id> = Vec::new();
     for (i, instruction) in instructions.iter().enumerate() {
-        for id in outputs(instruction) {
-            if block.sites.of(id).reduced {
-                let length = trace.shape(id).len();
-                accumulators.insert(id, bound.sums.len());
-                bound.sums.push((length, globals.add(id, length)));
-                continue;
-            }
-            let width = width(trace, block.sites, id);
-            let best = free
-                .iter()
-                .enumerate()
-                .filter(|(_, s)| bound.slots[**s] >= width)
-                .min_by_key(|(_, s)| bound.slots[**s])
-                .map(|(k, _)| k);
-            let slot = if let Some(k) = best {
-                free.swap_remove(k)
-            } else {
-                bound.slots.push(width);
-                bound.slots.len() - 1
-            };
-            slots.insert(id, slot);
-            if wanted(id) {
-                kept.push(id);
+        if stacks.fates.get(&i) == Some(&Fate::Gone) {
+            continue;
+        }
+        let mut made: Vec<Id> = outputs(instruction);
+        if stacked(i) {
+            made = made.into_iter().flat_map(together).collect();
+        }
+        for id in &made {
+            if sites.of(*id).reduced {
+                let total = sites.total(*id);
+                let next = bound.sums.len();
+                let k = *accumulators.entry(total).or_insert(next);
+                accumulators.insert(*id, k);
+                if k == next {
+                    let length = trace.shape(total).len();
+                    bound.sums.push((length, globals.add(total, length)));
+                }
+            } else if !places.contains_key(id) {
+                let list = together(*id);
+                let width = width(trace, sites, *id) * list.len();
+                let slot = take(&mut bound.slots, &mut free, width);
+                let each = list.into_iter().enumerate();
+                places.extend(each.map(|(part, id)| (id, (slot, part))));
             }
         }
-        let find = |id: Id| loc(block, id, globals, Some(&slots));
-        let target = |id: Id| match accumulators.get(&id) {
-            Some(k) => Target::Accumulator(*k),
-            None => Target::Slot(slots.get(&id).copied().unwrap_or(usize::MAX)),
+        let find = |id: Id| loc(block, id, globals, Some(&places));
+        let target = |id: Id| match (accumulators.get(&id), places.get(&id)) {
+            (None, Some((slot, _))) => Target::Slot(*slot),
+            (k, _) => Target::Accumulator(k.copied().unwrap_or(0)),
         };
-        bound.steps.push(step(block, instruction, &find, &target));
-        let mut ended: Vec<Id> = inputs(block, instruction)
+        let parts = |id: Id| match stacks.of.get(&id) {
+            Some((list, _)) if stacked(i) => (0, stacks.lists[*list].len()),
+            Some((_, part)) => (*part, 1),
+            None => (0, 1),
+        };
+        bound
+            .steps
+            .push(step(block, instruction, &find, &target, &parts));
+        // Slots whose values nobody reads any more.
+        let mut ended: Vec<usize> = read(i)
             .into_iter()
-            .chain(outputs(instruction))
-            .filter(|id| last.get(id).is_none_or(|l| *l <= i) && !wanted(*id))
+            .chain(made)
+            .filter_map(|id| Some((id, places.get(&id)?.0)))
+            .filter(|(id, _)| {
+                let over = |id: &Id| last.get(id).is_none_or(|l| *l <= i) && !wanted(*id);
+                together(*id).iter().all(over)
+            })
+            .map(|(_, slot)| slot)
             .collect();
         ended.sort_unstable();
         ended.dedup();
-        for id in ended {
-            if let Some(slot) = slots.get(&id)
-                && !free.contains(slot)
-                && slots_owner(&slots, id, *slot, &last, i)
-            {
-                free.push(*slot);
-            }
+        for slot in ended {
+            places.retain(|_, (s, _)| *s != slot);
+            free.push(slot);
         }
     }
+    let mut kept: Vec<Id> = places.keys().copied().filter(|id| wanted(*id)).collect();
+    kept.sort_unstable();
     for id in kept {
+        let (slot, part) = places[&id];
         bound.kept.push(Kept {
-            slot: slots[&id],
-            width: width(trace, block.sites, id),
+            slot,
+            part,
+            width: width(trace, sites, id),
             global: globals.add(id, trace.shape(id).len()),
         });
     }
     bound
 }
 
-/// Whether no later value sits in the slot.
-fn slots_owner(
-    slots: &HashMap<Id, usize>,
-    id: Id,
-    slot: usize,
-    last: &HashMap<Id, usize>,
-    now: usize,
-) -> bool {
-    slots
-        .iter()
-        .filter(|(other, s)| **other != id && **s == slot)
-        .all(|(other, _)| last.get(other).is_none_or(|l| *l <= now))
+/// A free slot of at least this width, the narrowest; or a new one.
+fn take(slots: &mut Vec<usize>, free: &mut Vec<usize>, width: usize) -> usize {
+    let fitting = free.iter().enumerate().filter(|(_, s)| slots[**s] >= width);
+    if let Some((k, _)) = fitting.min_by_key(|(_, s)| slots[**s]) {
+        return free.swap_remove(k);
+    }
+    slots.push(width);
+    slots.len() - 1
 }
 
 fn width(trace: &Trace, sites: &Sites, id: Id) -> usize {
@@ -265,23 +291,27 @@ fn width(trace: &Trace, sites: &Sites, id: Id) -> usize {
     }
 }
 
-fn loc(block: &Block<'_>, id: Id, globals: &Globals, slots: Option<&HashMap<Id, usize>>) -> Loc {
+fn loc(block: &Block<'_>, id: Id, globals: &Globals, places: Option<&Places>) -> Loc {
     let id = root(block.trace, id);
     // Whole blocks see all rows of what was split before.
-    let split = block.sites.of(id).split && slots.is_some();
+    let split = block.sites.of(id).split && places.is_some();
     let width = if split {
         width(block.trace, block.sites, id)
     } else {
         block.trace.shape(id).len()
     };
-    let slot = slots.and_then(|s| s.get(&id)).map(|s| Source::Slot(*s));
-    let source = slot
-        .or_else(|| globals.of.get(&id).copied())
-        .unwrap_or(Source::Slot(usize::MAX));
+    let place = places.and_then(|p| p.get(&id));
+    let source = match (place, globals.of.get(&id)) {
+        (Some((slot, _)), _) => Source::Slot(*slot),
+        (None, Some(source)) => *source,
+        (None, None) => panic!("%{id} is read before it is there"),
+    };
     Loc {
         source,
         width,
         split,
+        part: place.map_or(0, |(_, part)| *part),
+        parts: 1,
     }
 }
 
@@ -294,7 +324,7 @@ fn outputs(instruction: &Instruction) -> Vec<Id> {
     }
 }
 
-fn inputs(block: &Block<'_>, instruction: &Instruction) -> Vec<Id> {
+pub(crate) fn inputs(block: &Block<'_>, instruction: &Instruction) -> Vec<Id> {
     let ids = match instruction {
         Instruction::Fused { loads, .. } => loads.clone(),
         Instruction::Product { a, b, .. } => vec![*a, *b],
@@ -309,11 +339,12 @@ fn step(
     instruction: &Instruction,
     find: &dyn Fn(Id) -> Loc,
     target: &dyn Fn(Id) -> Target,
+    // First part of an array in its slot, and the number of parts that are meant.
+    parts: &dyn Fn(Id) -> (usize, usize),
 ) -> Step {
     let (trace, sites) = (block.trace, block.sites);
     let slot = |id: Id| match target(id) {
-        Target::Slot(s) => s,
-        Target::Accumulator(_) => usize::MAX,
+        Target::Slot(s) | Target::Accumulator(s) => s,
     };
     match instruction {
         Instruction::Fused {
@@ -326,7 +357,7 @@ fn step(
             Step::Fused {
                 kernel: kernel.clone(),
                 rows: if split {
-                    Extent::Rows
+                    Extent::Rows(1)
                 } else {
                     Extent::Fixed(rows)
                 },
@@ -347,7 +378,7 @@ fn step(
                         }
                     })
                     .collect(),
-                stores: stores.iter().map(|id| slot(*id)).collect(),
+                stores: stores.iter().map(|id| (slot(*id), parts(*id).0)).collect(),
             }
         }
         Instruction::Product {
@@ -364,11 +395,25 @@ fn step(
                 Some(Product::Stack) => count / sites.batch.max(1),
                 _ => count,
             };
+            let stacked = |id: Id| {
+                let (part, parts) = parts(root(trace, id));
+                Loc {
+                    part,
+                    parts,
+                    ..find(id)
+                }
+            };
+            let (a, b) = match kind {
+                Some(Product::Rows) => (stacked(*a), find(*b)),
+                Some(Product::Contracted) => (stacked(*a), stacked(*b)),
+                _ => (find(*a), find(*b)),
+            };
+            let points = Extent::Rows(a.parts);
             let (count, rows, inner) = match kind {
-                Some(Product::Rows) => (fixed(1), Extent::Rows, fixed(inner)),
-                Some(Product::Contracted) => (fixed(1), fixed(rows), Extent::Rows),
+                Some(Product::Rows) => (fixed(1), points, fixed(inner)),
+                Some(Product::Contracted) => (fixed(1), fixed(rows), points),
                 Some(Product::Stack) if per_point(count) == 1 => {
-                    (Extent::Rows, fixed(rows), fixed(inner))
+                    (points, fixed(rows), fixed(inner))
                 }
                 _ => (fixed(count), fixed(rows), fixed(inner)),
             };
@@ -378,8 +423,8 @@ fn step(
                 m: rows,
                 k: inner,
                 n,
-                a: find(*a),
-                b: find(*b),
+                a,
+                b,
                 out: target(*out),
             }
         }
@@ -408,7 +453,7 @@ fn step(
             let chunked = site.split || site.reduced;
             let shape = one_row(&node.shape, site.split);
             let rows = if chunked {
-                Extent::Rows
+                Extent::Rows(1)
             } else {
                 Extent::Fixed(1)
             };

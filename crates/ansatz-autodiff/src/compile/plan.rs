@@ -5,9 +5,11 @@
 //! accumulated while the chunks go by. Levels order the work: at level ℓ the whole nodes of the level
 //! run, then the chunks with all split nodes of the level.
 
+use std::collections::HashMap;
+
 use crate::Shape;
 use crate::graph::{Id, Trace};
-use crate::op::{Lowering, MatMul, Side, Split};
+use crate::op::{Binary, Lowering, MatMul, Side, Split};
 
 /// Where and when a node is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,9 @@ pub(crate) struct Sites {
     /// Length of the batch; 1 without one.
     pub(crate) batch: usize,
     pub(crate) levels: usize,
+    /// Sums over the batch that are only parts of a sum of such sums, and that one: they are accumulated
+    /// in one place.
+    totals: HashMap<Id, Id>,
 }
 
 impl Sites {
@@ -37,16 +42,42 @@ impl Sites {
                 _ => None,
             })
             .unwrap_or(0);
+        let mut uses = vec![0_usize; trace.nodes.len()];
+        let read = trace.nodes.iter().flat_map(|n| &n.inputs);
+        for id in read.chain(&trace.outputs) {
+            uses[*id as usize] += 1;
+        }
+        let mut totals = HashMap::new();
         let mut list: Vec<Site> = Vec::with_capacity(trace.nodes.len());
-        for id in 0..trace.nodes.len() {
-            list.push(site(trace, &list, id, batch));
+        for (id, node) in trace.nodes.iter().enumerate() {
+            let part = |i: &Id| list[*i as usize].reduced && uses[*i as usize] == 1;
+            let level = |i: &Id| list[*i as usize].level;
+            match (node.primitive.lowering(), &node.inputs[..]) {
+                (Lowering::Binary(Binary::Add), [a, b])
+                    if part(a) && part(b) && level(a) == level(b) =>
+                {
+                    totals.insert(*a, id as Id);
+                    totals.insert(*b, id as Id);
+                    list.push(list[*a as usize]);
+                }
+                _ => list.push(site(trace, &list, id, batch)),
+            }
         }
         let levels = list.iter().map(|s| s.level + 1).max().unwrap_or(0);
         Self {
             list,
             batch,
             levels,
+            totals,
         }
+    }
+
+    /// The sum that a sum over the batch goes into; itself, if into none.
+    pub(crate) fn total(&self, mut id: Id) -> Id {
+        while let Some(total) = self.totals.get(&id) {
+            id = *total;
+        }
+        id
     }
 
     pub(crate) fn of(&self, id: Id) -> Site {

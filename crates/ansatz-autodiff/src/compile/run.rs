@@ -73,6 +73,9 @@ impl Room {
 /// Arrays that a step reads by a list on the stack.
 const LOADS: usize = 128;
 
+/// Arrays that a kernel writes by a list on the stack.
+const STORES: usize = 32;
+
 /// A list of `count` entries on the stack; larger ones are rare, they pay for an allocation.
 fn list<'a, V: Copy>(
     few: &'a mut [V; LOADS],
@@ -125,7 +128,8 @@ impl<T: Element> Frame<T> {
     /// Keeps the rows of the chunk.
     pub(crate) fn keep(&mut self, kept: &[Kept], rows: usize) {
         for (rows_kept, k) in self.kept.iter_mut().zip(kept) {
-            rows_kept.extend_from_slice(&self.slots[k.slot][..k.width * rows]);
+            let len = k.width * rows;
+            rows_kept.extend_from_slice(&self.slots[k.slot][k.part * len..][..len]);
         }
     }
 
@@ -144,8 +148,27 @@ impl<T: Element> Frame<T> {
                 loads,
                 stores,
             } => {
-                for (taken, slot) in self.stores.iter_mut().zip(stores) {
-                    *taken = std::mem::take(&mut self.slots[*slot]);
+                // The slots that are written, each once, and in them the parts.
+                let fresh = |k: usize| stores[..k].iter().all(|(slot, _)| *slot != stores[k].0);
+                let mut written = std::mem::take(&mut self.stores);
+                for (k, (slot, _)) in stores.iter().enumerate().filter(|(k, _)| fresh(*k)) {
+                    written[k] = std::mem::take(&mut self.slots[*slot]);
+                }
+                let len = extent.at(rows) * kernel.width;
+                let mut few: [&mut [T]; STORES] = std::array::from_fn(|_| &mut [][..]);
+                let mut many: Vec<&mut [T]> = Vec::new();
+                let outs = if stores.len() <= STORES {
+                    &mut few[..stores.len()]
+                } else {
+                    many.resize_with(stores.len(), || &mut []);
+                    &mut many[..]
+                };
+                for (values, (slot, _)) in written.iter_mut().zip(stores) {
+                    for (part, values) in values.chunks_mut(len.max(1)).enumerate() {
+                        if let Some(k) = stores.iter().position(|s| *s == (*slot, part)) {
+                            outs[k] = values;
+                        }
+                    }
                 }
                 let (mut few, mut many) = ([&[][..]; LOADS], Vec::new());
                 let views = list(&mut few, &mut many, loads.len(), &[]);
@@ -156,13 +179,14 @@ impl<T: Element> Frame<T> {
                     kernel,
                     rows: extent.at(rows),
                     loads: views,
-                    stores: &mut self.stores,
+                    stores: outs,
                     registers: &mut self.registers,
                 }
                 .run();
-                for (taken, slot) in self.stores.iter_mut().zip(stores) {
-                    self.slots[*slot] = std::mem::take(taken);
+                for (k, (slot, _)) in stores.iter().enumerate().filter(|(k, _)| fresh(*k)) {
+                    self.slots[*slot] = std::mem::take(&mut written[k]);
                 }
+                self.stores = written;
             }
             Step::Gemm {
                 sides,
@@ -313,7 +337,10 @@ fn read<'a, T>(
         Source::Constant(i) => &shared.constants[i],
         Source::Global(i) if shared.globals.is_empty() => &slots[i],
         Source::Global(i) => &shared.globals[i],
-        Source::Slot(i) => return &slots[i][..loc.width * if loc.split { rows } else { 1 }],
+        Source::Slot(i) => {
+            let len = loc.width * if loc.split { rows } else { 1 };
+            return &slots[i][loc.part * len..][..loc.parts * len];
+        }
     };
     if loc.split {
         &all[start * loc.width..(start + rows) * loc.width]

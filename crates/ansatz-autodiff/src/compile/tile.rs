@@ -96,7 +96,7 @@ pub struct Walk<'a, 'b, T> {
     pub(crate) rows: usize,
     /// Arrays that are read, from the block's first row on.
     pub(crate) loads: &'a [&'b [T]],
-    pub(crate) stores: &'a mut [Vec<T>],
+    pub(crate) stores: &'a mut [&'b mut [T]],
     /// Registers, and behind them a tile for each load.
     pub(crate) registers: &'a mut [Vec<T>],
 }
@@ -220,19 +220,17 @@ impl<T: Element> Walk<'_, '_, T> {
         }
         let from = piece.row * width + piece.column;
         for op in &self.kernel.ops {
-            let mut out = match op.output {
-                Place::Register(r) => std::mem::take(&mut self.registers[r]),
-                Place::Store(s) => std::mem::take(&mut self.stores[s]),
-                Place::Load(_) => continue,
-            };
-            let start = match op.output {
-                Place::Store(_) => from,
-                _ => 0,
-            };
-            self.operate(simd, op, piece, &mut out[start..start + piece.len]);
             match op.output {
-                Place::Register(r) => self.registers[r] = out,
-                Place::Store(s) => self.stores[s] = out,
+                Place::Register(r) => {
+                    let mut out = std::mem::take(&mut self.registers[r]);
+                    self.operate(simd, op, piece, &mut out[..piece.len]);
+                    self.registers[r] = out;
+                }
+                Place::Store(s) => {
+                    let out = std::mem::take(&mut self.stores[s]);
+                    self.operate(simd, op, piece, &mut out[from..from + piece.len]);
+                    self.stores[s] = out;
+                }
                 Place::Load(_) => {}
             }
         }
