@@ -143,7 +143,7 @@ impl Correlation {
     /// What does not fit.
     pub fn output(x: &Shape, w: &Shape, options: &Convolution) -> Result<Self, String> {
         let (count, groups) = (spatial(x, w)?, options.groups);
-        if groups == 0 || w[0] % groups != 0 || x[1] != w[1] * groups {
+        if groups == 0 || !w[0].is_multiple_of(groups) || x[1] != w[1] * groups {
             return Err(format!(
                 "{} channels in {groups} groups do not fit weights {w}: x[1] = w[1]·groups and a multiple of groups as w[0] are needed",
                 x[1]
@@ -179,7 +179,7 @@ impl Correlation {
     pub fn input(y: &Shape, w: &Shape, options: &ConvolutionTransposed) -> Result<Self, String> {
         let (count, groups) = (spatial(y, w)?, options.convolution.groups);
         let moves = &options.convolution;
-        if groups == 0 || w[0] % groups != 0 || y[1] != w[0] {
+        if groups == 0 || !w[0].is_multiple_of(groups) || y[1] != w[0] {
             return Err(format!(
                 "{} channels in {groups} groups do not fit weights {w}: w[0] channels, a multiple of groups, are needed",
                 y[1]
@@ -327,7 +327,7 @@ impl Primitive for Correlation {
     }
 }
 
-impl<'g> Array<'g> {
+impl Array<'_> {
     /// The convolution of images [B, C, I₁, …] with weights [O, C/groups, K₁, …], in one, two or three
     /// dimensions (or more): y[b, c, o] = Σ w[c, c', t]·x[b, c', o·stride + t·dilation − padding].
     ///

@@ -273,8 +273,8 @@ impl Windows {
                         inside.map(move |(t, i)| (tap * kernel + t, element * input + i))
                     });
                     Line {
-                        start: line.start * input as isize + (o * axis.stride) as isize
-                            - axis.low as isize,
+                        start: line.start * input.cast_signed() + (o * axis.stride).cast_signed()
+                            - axis.low.cast_signed(),
                         meets: meets.collect(),
                     }
                 };
@@ -284,7 +284,7 @@ impl Windows {
             taps = grown(&taps, axis);
         }
         for line in &mut lines {
-            line.start = line.start * last.input as isize - last.low as isize;
+            line.start = line.start * last.input.cast_signed() - last.low.cast_signed();
             for (tap, element) in &mut line.meets {
                 *tap *= last.kernel;
                 *element *= last.input;
@@ -303,7 +303,7 @@ impl Windows {
     /// The place of the element at a tap of window `o` of a line.
     fn place<T: Element>(&self, line: &Line, o: usize, tap: T) -> Option<usize> {
         let tap = self.taps.get(tap.to_usize()?)?;
-        usize::try_from(line.start + (o * self.last.stride) as isize + tap).ok()
+        usize::try_from(line.start + (o * self.last.stride).cast_signed() + tap).ok()
     }
 
     fn largest<T: Element>(&self, line: &Line, x: &[T], best: &mut [T], out: &mut [T]) {
@@ -333,8 +333,8 @@ impl Windows {
 /// The distances of taps over one more axis.
 fn grown(taps: &[isize], axis: &Axis) -> Vec<isize> {
     let each = |at: &isize| {
-        let at = at * axis.input as isize;
-        (0..axis.kernel).map(move |t| at + (t * axis.dilation) as isize)
+        let at = at * axis.input.cast_signed();
+        (0..axis.kernel).map(move |t| at + (t * axis.dilation).cast_signed())
     };
     taps.iter().flat_map(each).collect()
 }

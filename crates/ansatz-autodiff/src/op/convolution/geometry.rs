@@ -118,9 +118,9 @@ impl Planes {
         'lines: for (i, x) in x.chunks_exact(last.source).enumerate() {
             let (mut rest, mut line, mut below) = (i, 0, 1);
             for axis in outer.iter().rev() {
-                let at = (rest % axis.source) as isize + axis.low;
+                let at = (rest % axis.source).cast_signed() + axis.low;
                 rest /= axis.source;
-                if at < 0 || at as usize >= axis.length {
+                if at < 0 || at.cast_unsigned() >= axis.length {
                     continue 'lines;
                 }
                 line += at as usize * below;
@@ -173,7 +173,7 @@ impl Job {
 pub(super) fn windows(axes: &[Axis]) -> (Planes, Vec<Job>) {
     let padded = axes.iter().map(|a| Padded {
         source: a.input,
-        low: a.low as isize,
+        low: a.low.cast_signed(),
         length: a.extent(),
     });
     let last = axes[axes.len() - 1];
@@ -202,9 +202,9 @@ pub(super) fn transposed(axes: &[Axis]) -> (Planes, Vec<Job>) {
     let mut padded = Vec::new();
     let mut classes = Vec::new();
     for a in axes {
-        let (stride, low) = (a.stride as isize, a.low as isize);
+        let (stride, low) = (a.stride.cast_signed(), a.low.cast_signed());
         let of = |class: usize| {
-            let at = move |t: usize| class as isize + low - (t * a.dilation) as isize;
+            let at = move |t: usize| class.cast_signed() + low - (t * a.dilation).cast_signed();
             let taps = (0..a.kernel).filter(move |t| at(*t).rem_euclid(stride) == 0);
             taps.map(move |t| (t, at(t).div_euclid(stride)))
         };

@@ -271,9 +271,9 @@ struct Panel {
 impl Panel {
     fn multiply<T: Element>(self, x: &[T], (a, b): (&[u32], &[u32]), v: &[T], out: &mut [T]) {
         if self.vectors == 2 {
-            T::product(Product::<T, 2> { x, a, b, v, out });
+            T::sliding(Product::<T, 2> { x, a, b, v, out });
         } else {
-            T::product(Product::<T, 1> { x, a, b, v, out });
+            T::sliding(Product::<T, 1> { x, a, b, v, out });
         }
     }
 }
