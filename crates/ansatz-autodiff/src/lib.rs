@@ -16,4 +16,5 @@ pub use compile::{Element, Options, Program};
 pub use derive::{Laplacian, gradient, hessian_product, jet, jvp, laplacian, vjp};
 pub use error::AutodiffError;
 pub use graph::{Graph, Trace};
+pub use op::{Convolution, ConvolutionTransposed, Divisor, Grid, Interpolation, Pool, Resampling};
 pub use shape::Shape;

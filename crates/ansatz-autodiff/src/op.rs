@@ -16,24 +16,33 @@
 //! Reference: A. Griewank, A. Walther, *Evaluating derivatives*, 2nd edition, 2008, chapter 13.
 
 mod choice;
+mod convolution;
 mod kernel;
 mod leaf;
 mod link;
 mod matmul;
 mod movement;
+mod pool;
+mod resample;
 mod scalar;
+mod separable;
 mod sum;
 
 use std::any::Any;
 use std::fmt::Debug;
 
 pub use choice::{Compare, Comparison, Select};
+pub use convolution::{Convolution, ConvolutionTransposed, Correlation};
+pub(crate) use convolution::{Lanes, Product};
 pub use kernel::{Kernel, Prepared};
 pub use leaf::{Constant, Input};
 pub(crate) use link::Link;
 pub use matmul::{MatMul, Side};
 pub use movement::{Broadcast, Concatenate, Pad, Range, Reshape, Slice, Transpose};
+pub use pool::{Divisor, Largest, Pool};
+pub use resample::{Grid, Interpolation, Resampling};
 pub use scalar::{Binary, Unary};
+pub use separable::Separable;
 pub use sum::{ReduceMax, Sum};
 
 use crate::{Array, Shape};

@@ -1,6 +1,6 @@
 //! A program allocates in its first run and never again.
 
-use ansatz_autodiff::{Graph, Options, Program, gradient};
+use ansatz_autodiff::{Convolution, Graph, Options, Pool, Program, Resampling, gradient};
 
 #[test]
 fn later_runs_allocate_nothing() {
@@ -31,4 +31,48 @@ fn later_runs_allocate_nothing() {
         Program::<f32>::compile(&trace, &Options::default()).unwrap();
     });
     assert!(fresh.count_total > 0, "the counter counts");
+}
+
+#[test]
+fn later_runs_of_convolutions_allocate_nothing() {
+    let g = Graph::new();
+    let x = g.batch(&[40, 4, 8, 8]);
+    let (wide, deep) = (g.input(&[8, 4, 3, 3]), g.input(&[8, 1, 2, 2]));
+    let depthwise = Convolution {
+        stride: vec![2],
+        groups: 8,
+        ..Convolution::default()
+    };
+    let pool = Pool {
+        window: vec![2],
+        stride: vec![1],
+        ..Pool::default()
+    };
+    let y = x
+        .convolve(wide, &Convolution::default())
+        .convolve(deep, &depthwise);
+    let y = y
+        .max_pool(&pool)
+        .resample(&[4, 4], &Resampling::default())
+        .average_pool(&pool);
+    let loss = y.square().mean();
+    let slopes = gradient(loss, &[wide, deep]);
+    let trace = g.finish(&[loss, slopes[0], slopes[1]]);
+    let program = Program::<f32>::compile(&trace, &Options::default()).unwrap();
+    let images = vec![0.3; 40 * 4 * 64];
+    let (a, b) = (vec![0.1; 8 * 4 * 9], vec![0.2; 8 * 4]);
+    let (mut value, mut da, mut db) = ([0.0], vec![0.0; a.len()], vec![0.0; b.len()]);
+    let threads = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
+    let mut run = || {
+        program
+            .run(&[&images, &a, &b], &mut [&mut value, &mut da, &mut db])
+            .unwrap();
+    };
+    threads.install(|| {
+        run();
+        assert_eq!(allocation_counter::measure(&mut run).count_total, 0);
+    });
 }

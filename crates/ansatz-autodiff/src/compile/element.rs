@@ -8,7 +8,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 use super::tile::Walk;
 use crate::math::{self, Function};
-use crate::op::{Comparison, Kernel, Prepared, Side, Unary};
+use crate::op::{Comparison, Kernel, Lanes, Prepared, Product, Side, Unary};
 
 /// `f32` or `f64`.
 pub trait Element: Scalar + sealed::Element {}
@@ -18,7 +18,7 @@ impl Element for f64 {}
 
 pub(crate) mod sealed {
     use super::{Gemm, Walk};
-    use crate::op::{Kernel, Prepared, Unary};
+    use crate::op::{Kernel, Prepared, Product, Unary};
 
     /// What the executor needs of a type.
     pub trait Element: Sized + Copy + Send + Sync {
@@ -33,6 +33,12 @@ pub(crate) mod sealed {
 
         /// A matrix product.
         fn gemm(product: Gemm, a: &[Self], b: &[Self], out: &mut [Self]);
+
+        /// A matrix product with a left factor that is not written out.
+        fn sliding<const V: usize>(product: Product<'_, Self, V>);
+
+        /// Numbers in a vector of this machine.
+        fn lanes() -> usize;
     }
 }
 
@@ -109,6 +115,14 @@ macro_rules! element {
                 let accum = if p.add { Accum::Add } else { Accum::Replace };
                 let out = MatMut::from_row_major_slice_mut(out, p.m, p.n);
                 matmul(out, accum, left, right, 1.0, Par::Seq);
+            }
+
+            fn sliding<const V: usize>(product: Product<'_, Self, V>) {
+                Arch::new().dispatch(product);
+            }
+
+            fn lanes() -> usize {
+                Arch::new().dispatch(Lanes::<$type>::default())
             }
         }
     };
