@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod adapt;
 mod array;
 mod compile;
 mod derive;
@@ -10,6 +11,10 @@ mod math;
 pub mod op;
 mod shape;
 
+pub use adapt::{
+    Level, ProgramDenoiser, ProgramDivergence, ProgramField, ProgramResidual, ProgramScalarField,
+    Signature,
+};
 pub use ansatz_core as core;
 pub use array::Array;
 pub use compile::{Element, Options, Program};

@@ -19,9 +19,10 @@ pub struct Diagonal<'g> {
 /// When `x` is a number, without axes.
 #[must_use]
 #[track_caller]
-pub fn units<'g>(x: Array<'g>) -> Vec<Array<'g>> {
+pub fn units(x: Array<'_>) -> Vec<Array<'_>> {
     let shape = x.shape();
-    let n = *shape.last().expect("unit vectors need an axis");
+    assert!(shape.rank() > 0, "unit vectors need an axis");
+    let n = shape[shape.rank() - 1];
     (0..n)
         .map(|i| {
             let mut e = vec![0.0; n];
