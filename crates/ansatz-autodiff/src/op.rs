@@ -16,6 +16,7 @@
 //! Reference: A. Griewank, A. Walther, *Evaluating derivatives*, 2nd edition, 2008, chapter 13.
 
 mod choice;
+mod convolution;
 mod kernel;
 mod leaf;
 mod link;
@@ -28,6 +29,8 @@ use std::any::Any;
 use std::fmt::Debug;
 
 pub use choice::{Compare, Comparison, Select};
+pub use convolution::{Convolution, ConvolutionTransposed, Correlation};
+pub(crate) use convolution::{Lanes, Product};
 pub use kernel::{Kernel, Prepared};
 pub use leaf::{Constant, Input};
 pub(crate) use link::Link;

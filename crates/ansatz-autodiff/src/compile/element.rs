@@ -3,9 +3,10 @@
 use ansatz_core::Scalar;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use pulp::Arch;
 
 use crate::math::{self, Function};
-use crate::op::{Binary, Comparison, Kernel, Prepared, Side, Unary};
+use crate::op::{Binary, Comparison, Kernel, Lanes, Prepared, Product, Side, Unary};
 
 /// `f32` or `f64`.
 pub trait Element: Scalar + sealed::Element {}
@@ -15,7 +16,7 @@ impl Element for f64 {}
 
 pub(crate) mod sealed {
     use super::Gemm;
-    use crate::op::{Kernel, Prepared, Unary};
+    use crate::op::{Kernel, Prepared, Product, Unary};
 
     /// What the executor needs of a type.
     pub trait Element: Sized + Copy + Send + Sync {
@@ -27,6 +28,12 @@ pub(crate) mod sealed {
 
         /// A matrix product.
         fn gemm(product: Gemm, a: &[Self], b: &[Self], out: &mut [Self]);
+
+        /// A matrix product with a left factor that is not written out.
+        fn product<const V: usize, const M: usize>(product: Product<'_, Self, V, M>);
+
+        /// Numbers in a vector of this machine.
+        fn lanes() -> usize;
     }
 }
 
@@ -88,6 +95,14 @@ macro_rules! element {
                 let accum = if p.add { Accum::Add } else { Accum::Replace };
                 let out = MatMut::from_row_major_slice_mut(out, p.m, p.n);
                 matmul(out, accum, left, right, 1.0, Par::Seq);
+            }
+
+            fn product<const V: usize, const M: usize>(product: Product<'_, Self, V, M>) {
+                Arch::new().dispatch(product);
+            }
+
+            fn lanes() -> usize {
+                Arch::new().dispatch(Lanes::<$type>::default())
             }
         }
     };

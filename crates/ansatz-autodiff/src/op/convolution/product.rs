@@ -1,0 +1,95 @@
+//! The matrix product of a matrix that is never written out.
+//!
+//! out[i, j] += Σₖ x[aᵢ + bₖ]·v[k, j] is the product of im2col's matrix, whose element (i, k) lies at
+//! aᵢ + bₖ of the padded planes, with a panel v of weights. A tile of the result stays in registers; a
+//! row of the panel is read as vectors, the elements of x as numbers. Each element of the result is one
+//! chain of fused multiplications and additions in the order of k, whatever the tiles and the instruction
+//! set: its bits depend on neither.
+
+use std::array;
+
+use pulp::{Simd, WithSimd};
+
+/// Steps whose part of a panel stays in the first cache level.
+pub(super) const DEPTH: usize = 256;
+
+/// A product with a panel of `V` vectors, `M` rows at a time.
+pub struct Product<'a, T, const V: usize, const M: usize> {
+    pub(crate) x: &'a [T],
+    /// Where the rows begin.
+    pub(crate) a: &'a [u32],
+    /// Where the elements of a row are, from its beginning.
+    pub(crate) b: &'a [u32],
+    /// A row of the panel for each of `b`.
+    pub(crate) v: &'a [T],
+    /// A row for each of `a`; it is added to.
+    pub(crate) out: &'a mut [T],
+}
+
+/// Asks for the lanes of a vector.
+#[derive(Default)]
+pub(crate) struct Lanes<T>(pub(crate) std::marker::PhantomData<T>);
+
+macro_rules! product {
+    ($type:ty, $vector:ident, $view:ident, $view_mut:ident, $splat:ident, $mul_add:ident) => {
+        impl<const V: usize, const M: usize> WithSimd for Product<'_, $type, V, M> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) {
+                let Some(reach) = self.b.iter().max().map(|b| *b as usize + 1) else {
+                    return;
+                };
+                let panel = &S::$view(self.v).0.as_chunks::<V>().0[..self.b.len()];
+                let out = S::$view_mut(self.out).0.as_chunks_mut::<V>().0;
+                for (a, out) in self.a.chunks(M).zip(out.chunks_mut(M)) {
+                    let mut sums = [[simd.$splat(0.0); V]; M];
+                    for (sum, o) in sums.iter_mut().zip(&*out) {
+                        *sum = *o;
+                    }
+                    // The last tile repeats its last row. Slices of one length need one check.
+                    let rows: [&[$type]; M] =
+                        array::from_fn(|r| &self.x[a[r.min(a.len() - 1)] as usize..][..reach]);
+                    for (b, v) in self.b.iter().zip(panel) {
+                        let v: [S::$vector; V] = *v;
+                        for r in 0..M {
+                            let x = simd.$splat(rows[r][*b as usize]);
+                            for c in 0..V {
+                                sums[r][c] = simd.$mul_add(x, v[c], sums[r][c]);
+                            }
+                        }
+                    }
+                    for (sum, o) in sums.iter().zip(out) {
+                        *o = *sum;
+                    }
+                }
+            }
+        }
+
+        impl WithSimd for Lanes<$type> {
+            type Output = usize;
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                size_of::<S::$vector>() / size_of::<$type>()
+            }
+        }
+    };
+}
+
+product!(
+    f32,
+    f32s,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    splat_f32s,
+    mul_add_f32s
+);
+product!(
+    f64,
+    f64s,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    splat_f64s,
+    mul_add_f64s
+);
