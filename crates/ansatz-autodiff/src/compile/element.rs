@@ -6,7 +6,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use pulp::Arch;
 
 use crate::math::{self, Function};
-use crate::op::{Binary, Comparison, Kernel, Lanes, Prepared, Product, Side, Unary};
+use crate::op::{Comparison, Kernel, Lanes, Prepared, Product, Side, Unary};
 
 /// `f32` or `f64`.
 pub trait Element: Scalar + sealed::Element {}
@@ -134,25 +134,26 @@ fn vectorised(f: Unary) -> Option<Function> {
 }
 
 #[inline(always)]
-pub(crate) fn binary<T: Scalar>(f: Binary, a: &[T], b: &[T], out: &mut [T]) {
-    let n = out.len();
-    let (a, b) = (&a[..n], &b[..n]);
-    match f {
-        Binary::Add => (0..n).for_each(|i| out[i] = a[i] + b[i]),
-        Binary::Sub => (0..n).for_each(|i| out[i] = a[i] - b[i]),
-        Binary::Mul => (0..n).for_each(|i| out[i] = a[i] * b[i]),
-    }
-}
-
-#[inline(always)]
 pub(crate) fn compare<T: Scalar>(f: Comparison, a: &[T], b: &[T], out: &mut [T]) {
     let n = out.len();
     let (a, b) = (&a[..n], &b[..n]);
     let one = |holds: bool| if holds { T::one() } else { T::zero() };
     match f {
-        Comparison::Less => (0..n).for_each(|i| out[i] = one(a[i] < b[i])),
-        Comparison::LessOrEqual => (0..n).for_each(|i| out[i] = one(a[i] <= b[i])),
-        Comparison::Equal => (0..n).for_each(|i| out[i] = one(a[i] == b[i])),
+        Comparison::Less => {
+            for i in 0..n {
+                out[i] = one(a[i] < b[i]);
+            }
+        }
+        Comparison::LessOrEqual => {
+            for i in 0..n {
+                out[i] = one(a[i] <= b[i]);
+            }
+        }
+        Comparison::Equal => {
+            for i in 0..n {
+                out[i] = one(a[i] == b[i]);
+            }
+        }
     }
 }
 
@@ -160,5 +161,7 @@ pub(crate) fn compare<T: Scalar>(f: Comparison, a: &[T], b: &[T], out: &mut [T])
 pub(crate) fn select<T: Scalar>(c: &[T], a: &[T], b: &[T], out: &mut [T]) {
     let n = out.len();
     let (c, a, b) = (&c[..n], &a[..n], &b[..n]);
-    (0..n).for_each(|i| out[i] = if c[i] == T::zero() { b[i] } else { a[i] });
+    for i in 0..n {
+        out[i] = if c[i] == T::zero() { b[i] } else { a[i] };
+    }
 }
