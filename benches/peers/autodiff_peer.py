@@ -15,7 +15,7 @@ import time
 import common
 
 LAYERS = 5
-STEPS = [("pinn", "PINN step", 4096, ["f32", "f64"])]
+STEPS = [("pinn", "PINN step", 4096, ["f32", "f64"]), ("stack", "convolutions", 32, ["f32"])]
 # How many times faster than the best peer the step should be, on two threads.
 TARGETS = {"PINN step, f32": 3.5, "PINN step, f64": 4.5}
 MANY = 100_000
@@ -104,9 +104,31 @@ def jax_forms(workload, inputs, element, threads):
     from jax.experimental.jet import jet
 
     jax.config.update("jax_enable_x64", True)
-    if workload != "pinn":
-        return {}
     dtype = {"f32": jnp.float32, "f64": jnp.float64}[element]
+
+    def compiled(loss, parameters):
+        step = jax.jit(jax.value_and_grad(loss)).lower(parameters).compile()
+
+        def run():
+            loss, grads = step(parameters)
+            return [loss, *jax.block_until_ready(grads)]
+
+        return run
+
+    if workload == "stack":
+        images = jnp.array(inputs[0], dtype).reshape(-1, 1, 28, 28)
+        parameters = [jnp.array(p, dtype) for p in inputs[1:]]
+        channels = [1, *(len(p) for p in parameters[1::2])]
+        for i in range(len(channels) - 1):
+            parameters[2 * i] = parameters[2 * i].reshape(channels[i + 1], channels[i], 3, 3)
+
+        def mean_square(p):
+            y = images
+            for w, b in zip(p[::2], p[1::2]):
+                y = jax.nn.silu(jax.lax.conv_general_dilated(y, w, (1, 1), "SAME") + b[:, None, None])
+            return jnp.mean(y * y)
+
+        return {"grad": compiled(mean_square, parameters)}
     n = len(inputs[1])
     x = jnp.array(inputs[0], dtype).reshape(n, 2)
     f = jnp.array(inputs[1], dtype).reshape(n, 1)
@@ -147,18 +169,9 @@ def jax_forms(workload, inputs, element, threads):
             z, dz, lz = t @ w + p[2 * i + 1], [(slope * d) @ w for d in dz], l @ w
         return lz
 
-    def compiled(laplacian):
-        step = jax.jit(jax.value_and_grad(lambda p: jnp.mean((laplacian(p) - f) ** 2)))
-        step = step.lower(parameters).compile()
-
-        def run():
-            loss, grads = step(parameters)
-            return [loss, *jax.block_until_ready(grads)]
-
-        return run
-
     forms = {"jvp of jvp": jvp_of_jvp, "jvp of grad": jvp_of_grad, "jet": by_jet, "forward Laplacian by hand": streams}
-    return {name: compiled(laplacian) for name, laplacian in forms.items()}
+    mean_square = lambda laplacian: lambda p: jnp.mean((laplacian(p) - f) ** 2)
+    return {name: compiled(mean_square(laplacian), parameters) for name, laplacian in forms.items()}
 
 
 def forms(package, *arguments):
@@ -208,6 +221,8 @@ def held(options, package, suffix):
                 run()
                 return time.perf_counter() - begin
 
+            if not runs:
+                continue
             sides = [lambda: ours.ask(**request, count=0)["seconds"]]
             sides += [lambda run=run: timed(run) for run in runs.values()]
             times = common.take_turns(sides, budget_s=4.0 if options.quick else 15.0)

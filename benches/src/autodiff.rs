@@ -4,18 +4,24 @@
 
 pub mod floor;
 
-use ansatz_autodiff::{Array, AutodiffError, Element, Graph, Options, Program, Trace};
+use ansatz_autodiff::{Array, AutodiffError, Convolution, Element, Graph, Options, Program, Trace};
 use ansatz_autodiff::{gradient, laplacian};
 use ansatz_core::Key;
 
 /// The workloads by name.
-pub const WORKLOADS: [&str; 1] = ["pinn"];
+pub const WORKLOADS: [&str; 2] = ["pinn", "stack"];
 
 /// Points of the physics-informed step.
 pub const POINTS: usize = 4096;
 
 /// Widths of its network.
 pub const WIDTHS: [usize; 6] = [2, 64, 64, 64, 64, 1];
+
+/// Images of the stack of convolutions, and their side.
+pub const IMAGES: (usize, usize) = (32, 28);
+
+/// Its channels.
+pub const CHANNELS: [usize; 4] = [1, 32, 64, 64];
 
 /// A loss and its gradient: the program, and what it is run on.
 #[derive(Debug)]
@@ -32,7 +38,11 @@ impl Workload {
     /// The workload of a name, or `None` if there is none; `points` is the length of its batch.
     #[must_use]
     pub fn new(name: &str, points: usize) -> Option<Self> {
-        (name == "pinn").then(|| pinn(points))
+        match name {
+            "pinn" => Some(pinn(points)),
+            "stack" => Some(stack(points)),
+            _ => None,
+        }
     }
 }
 
@@ -71,6 +81,29 @@ fn pinn(points: usize) -> Workload {
     };
     let residual = laplacian(u, x, &[unit(0), unit(1)]).second - f;
     with_gradient(&g, residual.square().mean(), &parameters, inputs, points)
+}
+
+/// The mean square of three convolutions with SiLU after each, and its gradient in weights and biases.
+fn stack(images: usize) -> Workload {
+    let g = Graph::new();
+    let side = IMAGES.1;
+    let mut y = g.batch(&[images, CHANNELS[0], side, side]);
+    let mut inputs = vec![normal(20, y.shape().len(), 1.0)];
+    let mut parameters = Vec::new();
+    let same = Convolution {
+        padding: vec![(1, 1)],
+        ..Convolution::default()
+    };
+    for (l, pair) in CHANNELS.windows(2).enumerate() {
+        let (w, b) = (g.input(&[pair[1], pair[0], 3, 3]), g.input(&[pair[1]]));
+        y = (y.convolve(w, &same) + b.reshape(&[pair[1], 1, 1])).silu();
+        let stream = 21 + 2 * l as u64;
+        let scale = (2.0 / (9 * pair[0]) as f64).sqrt();
+        inputs.push(normal(stream, w.shape().len(), scale));
+        inputs.push(normal(stream + 1, pair[1], 0.1));
+        parameters.extend([w, b]);
+    }
+    with_gradient(&g, y.square().mean(), &parameters, inputs, images)
 }
 
 fn with_gradient<'g>(

@@ -6,7 +6,7 @@ use ansatz_autodiff::Element;
 use faer::traits::ComplexField;
 
 use super::{Settings, SuiteError, pool};
-use crate::autodiff::{POINTS, Workload, compile, floor};
+use crate::autodiff::{IMAGES, POINTS, Workload, compile, floor};
 use crate::emit::Emitter;
 use crate::record::Record;
 use crate::timing::{Effort, interleaved};
@@ -21,12 +21,17 @@ pub const MANY: usize = 100_000;
 /// # Errors
 /// [`SuiteError`] if a program cannot be compiled or a line cannot be written.
 pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), SuiteError> {
-    let total = 2 * settings.threads.len() + 1;
+    let total = 3 * settings.threads.len() + 1;
     let mut emitter = Emitter::new(out, SUITE, total as u64);
     if let Some(pinn) = Workload::new("pinn", POINTS) {
         for &threads in &settings.threads {
             workload::<f32>(&mut emitter, settings, "PINN step", &pinn, threads)?;
             workload::<f64>(&mut emitter, settings, "PINN step", &pinn, threads)?;
+        }
+    }
+    if let Some(stack) = Workload::new("stack", IMAGES.0) {
+        for &threads in &settings.threads {
+            workload::<f32>(&mut emitter, settings, "convolutions", &stack, threads)?;
         }
     }
     emitter.step("memory")?;
