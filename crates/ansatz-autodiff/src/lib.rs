@@ -23,5 +23,5 @@ pub use derive::{gauss_newton_product, gradient, hessian_product, jet, jvp, vjp}
 pub use derive::{hessian, jacobian, point_hessians, point_jacobians};
 pub use error::AutodiffError;
 pub use graph::{Graph, Trace};
-pub use op::{Convolution, ConvolutionTransposed};
+pub use op::{Convolution, ConvolutionTransposed, Divisor, Grid, Interpolation, Pool, Resampling};
 pub use shape::Shape;

@@ -22,7 +22,10 @@ mod leaf;
 mod link;
 mod matmul;
 mod movement;
+mod pool;
+mod resample;
 mod scalar;
+mod separable;
 mod sum;
 
 use std::any::Any;
@@ -36,7 +39,10 @@ pub use leaf::{Constant, Input};
 pub(crate) use link::Link;
 pub use matmul::{MatMul, Side};
 pub use movement::{Broadcast, Concatenate, Pad, Range, Reshape, Slice, Transpose};
+pub use pool::{Divisor, Largest, Pool};
+pub use resample::{Grid, Interpolation, Resampling};
 pub use scalar::{Binary, Unary};
+pub use separable::Separable;
 pub use sum::{ReduceMax, Sum};
 
 use crate::{Array, Shape};

@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ansatz_autodiff::{
-    Array, Convolution, ConvolutionTransposed, Element, Graph, Options, Program, vjp,
+    Array, Convolution, ConvolutionTransposed, Divisor, Element, Graph, Grid, Interpolation,
+    Options, Pool, Program, Resampling, vjp,
 };
 
 fn formula(n: usize, f: impl Fn(f64) -> f64) -> Vec<f64> {
@@ -91,6 +92,16 @@ impl Case {
         }
     }
 
+    fn pool(&self, divisor: Divisor) -> Pool {
+        Pool {
+            window: numbers(&self.head[2]),
+            stride: numbers(&self.head[3]),
+            padding: pairs(&self.head[4]),
+            dilation: self.head.get(5).map_or(Vec::new(), |d| numbers(d)),
+            divisor,
+        }
+    }
+
     fn apply<'g>(&self, leaves: &[Array<'g>]) -> Array<'g> {
         match self.head[0].as_str() {
             "convolve" => leaves[0].convolve(leaves[1], &self.options()),
@@ -101,7 +112,22 @@ impl Case {
                 };
                 leaves[0].convolve_transposed(leaves[1], &options)
             }
-            other => panic!("{other}"),
+            "max" => leaves[0].max_pool(&self.pool(Divisor::Window)),
+            "average" => leaves[0].average_pool(&self.pool(Divisor::Window)),
+            "average_inside" => leaves[0].average_pool(&self.pool(Divisor::Inside)),
+            kind => {
+                let options = Resampling {
+                    interpolation: match kind {
+                        "nearest" => Interpolation::Nearest,
+                        _ => Interpolation::Linear,
+                    },
+                    grid: match kind {
+                        "corners" => Grid::AlignedCorners,
+                        _ => Grid::HalfPixel,
+                    },
+                };
+                leaves[0].resample(&numbers(&self.head[2]), &options)
+            }
         }
     }
 
@@ -163,7 +189,7 @@ enum Batched {
 /// Values, gradients and gradients of gradients as PyTorch's, with a batch and without; f32 as f64.
 #[test]
 fn as_pytorch() {
-    for case in cases().into_iter().filter(|c| c.shapes().len() == 2) {
+    for case in cases() {
         let whole = case.compute::<f64>(Batched::No);
         for (got, (name, wanted)) in whole.iter().zip(&case.values) {
             let projections: Vec<f64> = [0.37, 1.93, 2.71]

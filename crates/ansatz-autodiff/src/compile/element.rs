@@ -30,7 +30,7 @@ pub(crate) mod sealed {
         fn gemm(product: Gemm, a: &[Self], b: &[Self], out: &mut [Self]);
 
         /// A matrix product with a left factor that is not written out.
-        fn product<const V: usize, const M: usize>(product: Product<'_, Self, V, M>);
+        fn product<const V: usize>(product: Product<'_, Self, V>);
 
         /// Numbers in a vector of this machine.
         fn lanes() -> usize;
@@ -97,7 +97,7 @@ macro_rules! element {
                 matmul(out, accum, left, right, 1.0, Par::Seq);
             }
 
-            fn product<const V: usize, const M: usize>(product: Product<'_, Self, V, M>) {
+            fn product<const V: usize>(product: Product<'_, Self, V>) {
                 Arch::new().dispatch(product);
             }
 

@@ -18,6 +18,7 @@
 
 mod geometry;
 mod kernel;
+mod narrow;
 mod product;
 
 pub(crate) use geometry::Axis;

@@ -6,14 +6,20 @@
 //! weight gradients the panels hold the output's cotangent, the rows are pairs of channel and tap,
 //! and the terms are positions.
 
+use pulp::Arch;
+
 use super::geometry::{self, Axis, Job, Planes};
+use super::narrow::{Products, Weighted};
 use super::product::{DEPTH, Product};
 use super::{Correlation, Role};
 use crate::compile::Element;
 use crate::op::Kernel;
 
 /// Positions whose results are kept together until their sums are complete.
-const BLOCK: usize = 480;
+const BLOCK: usize = 240;
+
+/// Columns up to which lines are worked on, not panels.
+const NARROW: usize = 2;
 
 /// A convolution, or one of its transposes, made ready.
 #[derive(Debug)]
@@ -37,6 +43,8 @@ pub(super) struct Wide {
     pub(super) target: usize,
     /// Taps of the kernel.
     pub(super) taps: usize,
+    /// Whether there are too few columns for panels.
+    pub(super) narrow: bool,
 }
 
 impl Wide {
@@ -71,6 +79,7 @@ impl Wide {
             source,
             target,
             taps: axes.iter().map(Axis::taps).product(),
+            narrow: columns <= NARROW,
         }
     }
 
@@ -94,12 +103,17 @@ impl Wide {
         }
     }
 
-    /// Weights of all groups as panels, in the order in which they are used.
-    fn pack<T: Element>(&self, w: &[T], mut packed: &mut [T]) {
-        let (row, column) = match self.role {
+    /// Distances of the weights of neighbouring source channels, and of neighbouring columns.
+    fn strides(&self) -> (usize, usize) {
+        match self.role {
             Role::Input => (self.columns * self.taps, self.taps),
             _ => (self.taps, self.channels * self.taps),
-        };
+        }
+    }
+
+    /// Weights of all groups as panels, in the order in which they are used.
+    fn pack<T: Element>(&self, w: &[T], mut packed: &mut [T]) {
+        let (row, column) = self.strides();
         for w in w.chunks_exact(self.channels * self.columns * self.taps) {
             for job in &self.jobs {
                 for panel in panels(self.columns, T::lanes()) {
@@ -135,22 +149,16 @@ impl Wide {
                     for (steps, weights) in steps.chunks(DEPTH).zip(parts) {
                         panel.multiply(x, (positions, steps), weights, sums);
                     }
-                    for (l, out) in out
-                        .chunks_exact_mut(self.target)
-                        .skip(panel.start)
-                        .take(panel.used)
-                        .enumerate()
-                    {
-                        let values = sums.iter().skip(l).step_by(panel.width);
-                        let first = block * BLOCK;
-                        if job.targets.is_empty() {
-                            for (o, v) in out[first..].iter_mut().zip(values) {
-                                *o = *v;
-                            }
-                        } else {
-                            for (t, v) in job.targets[first..].iter().zip(values) {
-                                out[*t as usize] = *v;
-                            }
+                    let first = block * BLOCK;
+                    let columns = &mut out[panel.start * self.target..];
+                    if job.targets.is_empty() {
+                        let to = (&mut columns[first..], self.target);
+                        turn((&*sums, panel.width), to, panel.used, |o, v| *o = v);
+                    } else {
+                        let rows = sums.chunks_exact(panel.width);
+                        for (t, row) in job.targets[first..].iter().zip(rows) {
+                            let places = columns[*t as usize..].iter_mut().step_by(self.target);
+                            places.zip(&row[..panel.used]).for_each(|(o, v)| *o = *v);
                         }
                     }
                 }
@@ -168,26 +176,83 @@ impl Wide {
             sums.fill(T::zero());
             for (i, positions) in job.positions.chunks(DEPTH).enumerate() {
                 let block = &mut block[..positions.len() * panel.width];
-                for l in 0..panel.width {
-                    let column = block[l..].iter_mut().step_by(panel.width);
-                    if l < panel.used {
-                        let y = &y[(panel.start + l) * self.target + i * DEPTH..];
-                        column.zip(y).for_each(|(o, y)| *o = *y);
-                    } else {
-                        column.for_each(|o| *o = T::zero());
-                    }
+                if panel.used < panel.width {
+                    block.fill(T::zero());
                 }
+                let count = positions.len();
+                let y = &y[panel.start * self.target + i * DEPTH..];
+                let last = (panel.used - 1) * self.target + count;
+                turn_back(
+                    (&y[..last], self.target),
+                    (block, panel.width),
+                    panel.used,
+                    count,
+                );
                 panel.multiply(x, (steps, positions), block, sums);
             }
-            for (l, out) in out
-                .chunks_exact_mut(steps.len())
-                .skip(panel.start)
-                .take(panel.used)
-                .enumerate()
-            {
-                for (o, v) in out.iter_mut().zip(sums.iter().skip(l).step_by(panel.width)) {
-                    *o += *v;
+            let columns = &mut out[panel.start * steps.len()..];
+            let to = (columns, steps.len());
+            turn((&*sums, panel.width), to, panel.used, |o, v| *o += v);
+        }
+    }
+}
+
+/// Rows that are transposed together.
+const TURN: usize = 8;
+
+/// Hands the elements of `columns` columns of `from`, whose rows have the given width, to columns that are
+/// a given distance apart.
+#[inline(always)]
+fn turn<T: Copy>(
+    (from, width): (&[T], usize),
+    (to, distance): (&mut [T], usize),
+    columns: usize,
+    put: impl Fn(&mut T, T),
+) {
+    for (i, block) in from.chunks(TURN * width).enumerate() {
+        let (rows, first) = (block.len() / width, i * TURN);
+        if rows == TURN {
+            let rows: [&[T]; TURN] = std::array::from_fn(|r| &block[r * width..][..columns]);
+            for c in 0..columns {
+                let out = &mut to[c * distance + first..][..TURN];
+                for r in 0..TURN {
+                    put(&mut out[r], rows[r][c]);
                 }
+            }
+        } else {
+            for (r, row) in block.chunks_exact(width).enumerate() {
+                for (c, v) in row[..columns].iter().enumerate() {
+                    put(&mut to[c * distance + first + r], *v);
+                }
+            }
+        }
+    }
+}
+
+/// The other way: `count` elements of columns that are a given distance apart become rows of a given width.
+#[inline(always)]
+fn turn_back<T: Copy>(
+    (from, distance): (&[T], usize),
+    (to, width): (&mut [T], usize),
+    columns: usize,
+    count: usize,
+) {
+    for first in (0..columns).step_by(TURN) {
+        let here = TURN.min(columns - first);
+        if here == TURN {
+            let from: [&[T]; TURN] =
+                std::array::from_fn(|c| &from[(first + c) * distance..][..count]);
+            for (p, row) in to.chunks_exact_mut(width).enumerate().take(count) {
+                let row = &mut row[first..][..TURN];
+                for c in 0..TURN {
+                    row[c] = from[c][p];
+                }
+            }
+        } else {
+            for c in first..first + here {
+                let rows = to.iter_mut().skip(c).step_by(width);
+                rows.zip(&from[c * distance..][..count])
+                    .for_each(|(o, v)| *o = *v);
             }
         }
     }
@@ -205,11 +270,10 @@ struct Panel {
 
 impl Panel {
     fn multiply<T: Element>(self, x: &[T], (a, b): (&[u32], &[u32]), v: &[T], out: &mut [T]) {
-        // As many accumulators as sixteen vector registers hold.
         if self.vectors == 2 {
-            T::product(Product::<T, 2, 6> { x, a, b, v, out });
+            T::product(Product::<T, 2> { x, a, b, v, out });
         } else {
-            T::product(Product::<T, 1, 12> { x, a, b, v, out });
+            T::product(Product::<T, 1> { x, a, b, v, out });
         }
     }
 }
@@ -234,6 +298,8 @@ impl<T: Element> Kernel<T> for Wide {
         let steps: usize = self.steps.iter().map(Vec::len).sum();
         self.padded()
             + match self.role {
+                Role::Weight if self.narrow => 0,
+                _ if self.narrow => self.jobs.iter().map(|job| job.line).max().unwrap_or(0),
                 Role::Weight => (steps + DEPTH) * panel,
                 _ => {
                     let most = self.jobs.iter().map(|job| job.positions.len()).max();
@@ -262,7 +328,44 @@ impl<T: Element> Kernel<T> for Wide {
             {
                 let out = &mut out[i % self.groups * part..][..part];
                 self.fill(x, planes);
-                self.backward(planes, y, scratch, out);
+                if self.narrow {
+                    let columns = y.chunks_exact(self.target);
+                    for (y, out) in columns.zip(out.chunks_exact_mut(self.steps[0].len())) {
+                        let (job, steps, x) = (&self.jobs[0], &self.steps[0], &*planes);
+                        Arch::new().dispatch(Products {
+                            job,
+                            steps,
+                            x,
+                            y,
+                            out,
+                        });
+                    }
+                } else {
+                    self.backward(planes, y, scratch, out);
+                }
+            }
+        } else if self.narrow {
+            let (row, column) = self.strides();
+            let results = out.chunks_exact_mut(self.columns * self.target);
+            let part = inputs[1].len() / self.groups;
+            for (i, (x, out)) in sources.zip(results).enumerate().take(images * self.groups) {
+                self.fill(x, planes);
+                let w = &inputs[1][i % self.groups * part..][..part];
+                for (job, steps) in self.jobs.iter().zip(&self.steps) {
+                    for (c, out) in out.chunks_exact_mut(self.target).enumerate() {
+                        let (x, w) = (&*planes, &w[c * column..]);
+                        let sums = &mut scratch[..job.line];
+                        Arch::new().dispatch(Weighted {
+                            job,
+                            steps,
+                            x,
+                            w,
+                            row,
+                            sums,
+                            out,
+                        });
+                    }
+                }
             }
         } else {
             let steps: usize = self.steps.iter().map(Vec::len).sum();

@@ -11,10 +11,10 @@ use std::array;
 use pulp::{Simd, WithSimd};
 
 /// Steps whose part of a panel stays in the first cache level.
-pub(super) const DEPTH: usize = 256;
+pub(super) const DEPTH: usize = 128;
 
-/// A product with a panel of `V` vectors, `M` rows at a time.
-pub struct Product<'a, T, const V: usize, const M: usize> {
+/// A product with a panel of `V` vectors.
+pub struct Product<'a, T, const V: usize> {
     pub(crate) x: &'a [T],
     /// Where the rows begin.
     pub(crate) a: &'a [u32],
@@ -32,11 +32,24 @@ pub(crate) struct Lanes<T>(pub(crate) std::marker::PhantomData<T>);
 
 macro_rules! product {
     ($type:ty, $vector:ident, $view:ident, $view_mut:ident, $splat:ident, $mul_add:ident) => {
-        impl<const V: usize, const M: usize> WithSimd for Product<'_, $type, V, M> {
+        impl<const V: usize> WithSimd for Product<'_, $type, V> {
             type Output = ();
 
             #[inline(always)]
             fn with_simd<S: Simd>(self, simd: S) {
+                // As many sums as the registers hold beside a row of the panel and an element.
+                match (S::REGISTER_COUNT > 16, V) {
+                    (true, 1) => self.tiles::<S, 16>(simd),
+                    (true, _) => self.tiles::<S, 8>(simd),
+                    (false, 1) => self.tiles::<S, 12>(simd),
+                    (false, _) => self.tiles::<S, 6>(simd),
+                }
+            }
+        }
+
+        impl<const V: usize> Product<'_, $type, V> {
+            #[inline(always)]
+            fn tiles<S: Simd, const M: usize>(self, simd: S) {
                 let Some(reach) = self.b.iter().max().map(|b| *b as usize + 1) else {
                     return;
                 };
