@@ -47,20 +47,26 @@ def record(**fields):
     emit("record", schema=SCHEMA, device="cpu", **fields)
 
 
-def in_turns(ours, peer, budget_s, least=10, most=200):
-    """Seconds of each side, taken in turns, the first round thrown away."""
+def take_turns(runs, budget_s, least=10, most=200):
+    """Seconds of each of several runs, taken in turns, the first round thrown away."""
     # A pause lets the threads of the side before stop spinning for more work.
     def turn(run):
         time.sleep(0.02)
         return run()
 
-    turn(ours), turn(peer)
-    times = ([], [])
+    for run in runs:
+        turn(run)
+    times = [[] for _ in runs]
     begin = time.monotonic()
     while len(times[0]) < least or (len(times[0]) < most and time.monotonic() - begin < budget_s):
-        times[0].append(turn(ours))
-        times[1].append(turn(peer))
+        for run, seconds in zip(runs, times):
+            seconds.append(turn(run))
     return times
+
+
+def in_turns(ours, peer, budget_s, least=10, most=200):
+    """Seconds of each side, taken in turns, the first round thrown away."""
+    return take_turns([ours, peer], budget_s, least, most)
 
 
 def spread(values):

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod autodiff;
 pub mod emit;
 pub mod ensemble;
 pub mod ode;

@@ -10,16 +10,21 @@
 //! - `{"op": "ode", "problem": "pleiades", "method": "Tsit5", "tol": 1e-6}` gives the state reached, seconds, error and
 //!   evaluations of a solve;
 //! - `{"op": "ensemble", "count": 1000, "tol": 1e-6, "threads": 2}` gives `{"seconds": …, "ends": […]}`, the first 1000
-//!   end states of the Lorenz ensemble; `"steps": 100` in place of `tol` asks for equal steps.
+//!   end states of the Lorenz ensemble; `"steps": 100` in place of `tol` asks for equal steps;
+//! - `{"op": "inputs", "workload": "pinn", "points": 4096}` gives `{"inputs": [[…], …]}`, what a gradient is taken on;
+//! - `{"op": "gradient", "workload": "pinn", "points": 4096, "element": "f32", "threads": 2, "count": 1}` gives
+//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, BufRead, Write};
+use std::time::Instant;
 
 use ansatz_core::Key;
 use ansatz_testkit::{Mixture, tb1};
 use serde::{Deserialize, Serialize};
 
+use crate::autodiff::{self, Running, WORKLOADS, Workload};
 use crate::ensemble::{self, Steps};
 use crate::ode;
 use crate::stepping::{self, Stepping};
@@ -56,6 +61,17 @@ enum Request {
         steps: usize,
         threads: usize,
     },
+    Inputs {
+        workload: String,
+        points: usize,
+    },
+    Gradient {
+        workload: String,
+        points: usize,
+        element: String,
+        threads: usize,
+        count: usize,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +82,8 @@ enum Answer {
     Setting(ode::Setting),
     Ode(ode::Solved),
     Ensemble { seconds: f64, ends: Vec<[f64; 3]> },
+    Inputs { inputs: Vec<Vec<f64>> },
+    Gradient { seconds: f64, values: Vec<f64> },
     Error { error: String },
 }
 
@@ -92,9 +110,10 @@ pub fn serve(input: impl BufRead, mut out: impl Write) -> io::Result<()> {
 }
 
 /// Pools and states that are kept between requests: making them is not what is measured.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Server {
     pools: BTreeMap<usize, rayon::ThreadPool>,
+    gradients: BTreeMap<(String, usize, String), Box<dyn Running>>,
     stepping: BTreeMap<(String, usize), Stepping<f32>>,
 }
 
@@ -154,6 +173,35 @@ impl Server {
                 ends.truncate(*count);
                 Ok(Answer::Ensemble { seconds, ends })
             }
+            Request::Inputs { workload, points } => {
+                let inputs = made(workload, *points)?.inputs;
+                Ok(Answer::Inputs { inputs })
+            }
+            Request::Gradient {
+                workload,
+                points,
+                element,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let key = (workload.clone(), *points, element.clone());
+                let program = match self.gradients.entry(key) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => {
+                        let workload = made(workload, *points)?;
+                        place.insert(match element.as_str() {
+                            "f32" => autodiff::compile::<f32>(&workload)?,
+                            _ => autodiff::compile::<f64>(&workload)?,
+                        })
+                    }
+                };
+                let start = Instant::now();
+                self.pools[threads].install(|| program.run())?;
+                let seconds = start.elapsed().as_secs_f64();
+                let values = program.values(*count);
+                Ok(Answer::Gradient { seconds, values })
+            }
             Request::Time {
                 method,
                 elements,
@@ -173,6 +221,13 @@ impl Server {
             }
         }
     }
+}
+
+fn made(name: &str, points: usize) -> Result<Workload, SuiteError> {
+    Workload::new(name, points).ok_or_else(|| SuiteError::Unknown {
+        name: name.to_owned(),
+        known: WORKLOADS.join(", "),
+    })
 }
 
 fn unknown(problem: &str) -> SuiteError {
@@ -205,6 +260,25 @@ mod tests {
             (answer["x"][0].as_f64().unwrap() - 2.443_725_250).abs() < 1e-8,
             "{answer}"
         );
+    }
+
+    /// A loss, a slope for each parameter, and the problem that they belong to.
+    #[test]
+    fn gradients_are_served() {
+        let request = r#"{"op":"gradient","workload":"pinn","points":20,"element":"f64","threads":1,"count":99999}"#;
+        let answer = ask(request);
+        let values = answer["values"].as_array().unwrap();
+        assert_eq!(values.len(), 12_738);
+        assert!(values.iter().all(serde_json::Value::is_f64), "{answer}");
+        let inputs = ask(r#"{"op":"inputs","workload":"pinn","points":20}"#);
+        let lengths: Vec<usize> = inputs["inputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|x| x.as_array().unwrap().len())
+            .collect();
+        assert_eq!(lengths[..4], [40, 20, 128, 64]);
+        assert_eq!(lengths[2..].iter().sum::<usize>(), 12_737);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The suites by name, and what each is given.
 
+pub mod autodiff;
 pub mod bandwidth;
 pub mod lincomb;
 pub mod lorenz;
@@ -81,6 +82,9 @@ pub enum SuiteError {
     /// A differential equation could not be solved.
     #[error("cannot solve: {0}")]
     Solve(#[from] ansatz_diffeq::StepError),
+    /// An array program could not be compiled or run.
+    #[error("cannot run an array program: {0}")]
+    Program(#[from] ansatz_autodiff::AutodiffError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -103,7 +107,8 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 6] = [
+const SUITES: [(&str, Run); 7] = [
+    ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
     ("lincomb", lincomb::run),
     ("lorenz", lorenz::run),

@@ -6,16 +6,26 @@
 //! | [`jvp`] | a derivative along a direction | about 1 to 2 times |
 //! | [`jet`] | Taylor coefficients along a line, to any order K | about K²/2 times the scalar functions, K times the rest |
 //! | [`laplacian`] | first derivatives along directions and the sum of the second ones | as many streams as directions, and one |
+//! | [`diagonal`] | first and second derivatives along each direction | two streams a direction |
+//! | [`jacobian`], [`point_jacobians`] | all derivatives, for each point of a batch | a [`vjp`] a row or a [`jvp`] a column |
 //! | [`hessian_product`] | H·v | about 2 gradients |
+//! | [`hessian`], [`point_hessians`] | all second derivatives | a [`hessian_product`] a column |
+//! | [`gauss_newton_product`] | JᵀHJ·v of a loss of results | about 2 gradients |
 //!
 //! All results are arrays like any other: differentiate them again.
 
+mod directions;
 mod forward;
+mod gauss_newton;
+mod jacobian;
 mod jet;
 mod laplacian;
 mod reverse;
 
+pub use directions::{Diagonal, diagonal, units};
 pub use forward::jvp;
+pub use gauss_newton::gauss_newton_product;
+pub use jacobian::{Sweep, hessian, jacobian, point_hessians, point_jacobians};
 pub use jet::jet;
 pub use laplacian::{Laplacian, laplacian};
 pub use reverse::{gradient, hessian_product, vjp};

@@ -30,6 +30,16 @@ pub enum AutodiffError {
         /// Elements given.
         got: usize,
     },
+    /// A function gave, or was given, another shape than is needed.
+    #[error("{what} has the shape {got}, {expected} is needed")]
+    Shape {
+        /// What has the shape.
+        what: &'static str,
+        /// Shape needed.
+        expected: String,
+        /// Shape given.
+        got: String,
+    },
     /// The program needs more memory than it may take.
     #[error(
         "the program needs {needed} bytes, {limit} are allowed: raise Options::memory, take smaller \

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod adapt;
 mod array;
 mod compile;
 mod derive;
@@ -10,10 +11,16 @@ mod math;
 pub mod op;
 mod shape;
 
+pub use adapt::{
+    Level, ProgramDenoiser, ProgramDivergence, ProgramField, ProgramResidual, ProgramScalarField,
+    Signature,
+};
 pub use ansatz_core as core;
 pub use array::Array;
 pub use compile::{Element, Options, Program};
-pub use derive::{Laplacian, gradient, hessian_product, jet, jvp, laplacian, vjp};
+pub use derive::{Diagonal, Laplacian, Sweep, diagonal, laplacian, units};
+pub use derive::{gauss_newton_product, gradient, hessian_product, jet, jvp, vjp};
+pub use derive::{hessian, jacobian, point_hessians, point_jacobians};
 pub use error::AutodiffError;
 pub use graph::{Graph, Trace};
 pub use op::{Convolution, ConvolutionTransposed, Divisor, Grid, Interpolation, Pool, Resampling};

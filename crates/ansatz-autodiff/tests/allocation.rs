@@ -76,3 +76,28 @@ fn later_runs_of_convolutions_allocate_nothing() {
         assert_eq!(allocation_counter::measure(&mut run).count_total, 0);
     });
 }
+
+/// An adapter allocates in its first evaluation and never again.
+#[test]
+fn later_evaluations_allocate_nothing() {
+    use ansatz_autodiff::{ProgramField, Signature};
+    use ansatz_core::{VectorField, VjpField};
+    let signature = Signature {
+        state: &[3],
+        parameters: &[&[3, 3], &[1, 3]],
+        ..Signature::default()
+    };
+    let field = ProgramField::<f64>::new(&signature, vec![0.2; 12], |_, x, p| {
+        let row = x.reshape(&[1, 3]).matmul(p[0]) + p[1];
+        row.tanh().reshape(&[3])
+    })
+    .unwrap();
+    let (x, mut dx) = (vec![0.1; 3], vec![0.0; 3]);
+    let (mut x_bar, mut p_bar) = (vec![0.0; 3], [0.0; 12]);
+    let mut value = || field.eval(0.0, &x, &mut dx).unwrap();
+    value();
+    assert_eq!(allocation_counter::measure(&mut value).count_total, 0);
+    let mut product = || field.vjp(0.0, &x, &x, &mut x_bar, &mut p_bar).unwrap();
+    product();
+    assert_eq!(allocation_counter::measure(&mut product).count_total, 0);
+}

@@ -2,9 +2,8 @@
 
 use ansatz_core::Scalar;
 use faer::linalg::matmul::matmul;
-use pulp::{Arch, Simd, WithSimd};
-
 use faer::{Accum, MatMut, MatRef, Par};
+use pulp::{Arch, Simd, WithSimd};
 
 use super::tile::Walk;
 use crate::math::{self, Function};

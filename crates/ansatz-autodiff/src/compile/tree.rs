@@ -216,7 +216,7 @@ macro_rules! operator {
             fn $method(self, other: Self) -> Self {
                 Self {
                     simd: self.simd,
-                    x: T::$function(self.simd, self.x, other.x),
+                    x: <T as Lanes<S>>::$function(self.simd, self.x, other.x),
                 }
             }
         }
