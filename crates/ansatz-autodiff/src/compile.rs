@@ -28,7 +28,7 @@ use crate::{AutodiffError, Shape};
 use bind::{Bound, Globals, Source};
 use fuse::{Block, root};
 use plan::Sites;
-use run::{Frame, Shared};
+use run::{Frame, Room, Shared};
 
 /// How a program is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -284,11 +284,8 @@ impl<T: Element> Plan<T> {
     }
 
     fn workspace(&self) -> Workspace<T> {
-        let mut whole = Frame::<T>::default();
-        whole.slots = self.lengths.iter().map(|n| vec![T::zero(); *n]).collect();
-        for level in &self.levels {
-            whole.make_room(&level.whole.steps);
-        }
+        let steps = self.levels.iter().flat_map(|l| &l.whole.steps);
+        let whole = Frame::whole(&self.lengths, steps);
         let lane = |level: &Level| Frame::new(&level.chunked, self.chunk, self.lane_rows());
         let lanes = self
             .levels
@@ -302,20 +299,19 @@ impl<T: Element> Plan<T> {
 
     /// Bytes of a workspace, without making one.
     fn needed(&self) -> usize {
-        let global: usize = self.lengths.iter().sum();
         let lane_rows = self.lane_rows();
-        let lanes: usize = self
-            .levels
-            .iter()
-            .map(|level| {
-                let bound = &level.chunked;
-                let slots: usize = bound.slots.iter().sum::<usize>() * self.chunk;
-                let sums: usize = bound.sums.iter().map(|(n, _)| n).sum();
-                let kept: usize = bound.kept.iter().map(|k| k.width).sum();
-                slots + sums + kept * lane_rows
-            })
-            .sum();
-        (global + lanes * self.lanes()) * size_of::<T>()
+        let lane = |level: &Level| {
+            let bound = &level.chunked;
+            let slots: usize = bound.slots.iter().sum::<usize>() * self.chunk;
+            let sums: usize = bound.sums.iter().map(|(n, _)| n).sum();
+            let kept: usize = bound.kept.iter().map(|k| k.width).sum();
+            let room = Room::of::<T>(&bound.steps);
+            (slots + sums + kept * lane_rows) * size_of::<T>() + room.bytes::<T>()
+        };
+        let lanes: usize = self.levels.iter().map(lane).sum();
+        let whole = Room::of::<T>(self.levels.iter().flat_map(|l| &l.whole.steps));
+        let global: usize = self.lengths.iter().sum();
+        global * size_of::<T>() + whole.bytes::<T>() + lanes * self.lanes()
     }
 
     fn check(&self, inputs: &[&[T]], outputs: &[&mut [T]]) -> Result<(), AutodiffError> {

@@ -10,12 +10,15 @@
 //! | `Bilinear` | both transposes | product rules; Cauchy products for Taylor coefficients |
 //! | `Scalar` | f'(x), as an expression of x and y | chain rules; k·yₖ = Σ j·xⱼ·f'ₖ₋ⱼ for Taylor coefficients |
 //! | `Chosen` | nothing | derivatives pass along the branch taken |
+//! | `General` | tangent and cotangent, as programs | everything else: higher orders differentiate the tangent |
 //! | `Constant` | nothing | zero |
 //!
 //! Reference: A. Griewank, A. Walther, *Evaluating derivatives*, 2nd edition, 2008, chapter 13.
 
 mod choice;
+mod kernel;
 mod leaf;
+mod link;
 mod matmul;
 mod movement;
 mod scalar;
@@ -25,7 +28,9 @@ use std::any::Any;
 use std::fmt::Debug;
 
 pub use choice::{Compare, Comparison, Select};
+pub use kernel::{Kernel, Prepared};
 pub use leaf::{Constant, Input};
+pub(crate) use link::Link;
 pub use matmul::{MatMul, Side};
 pub use movement::{Broadcast, Concatenate, Pad, Range, Reshape, Slice, Transpose};
 pub use scalar::{Binary, Unary};
@@ -47,6 +52,19 @@ pub enum Rule {
     Chosen,
     /// The derivative is zero wherever it exists.
     Constant,
+    /// Any function of its inputs; [`Primitive::tangent`] and [`Primitive::cotangent`] are needed.
+    General,
+}
+
+/// How a primitive meets a batch: a first axis of some inputs that numbers independent points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// It needs all points at once.
+    Whole,
+    /// Row i of the result needs row i of the split inputs, and all of the others.
+    Rows,
+    /// The result is the sum of what each row of the split inputs gives.
+    Sum,
 }
 
 /// What the compiler knows how to make fast.
@@ -74,6 +92,8 @@ pub enum Lowering<'a> {
     Broadcast,
     /// The same elements in another shape.
     Reshape,
+    /// The same elements as the first input, not before the others are there.
+    Link,
     /// Sums along axes.
     Sum(&'a [usize]),
     /// A matrix product, with either factor transposed.
@@ -112,13 +132,57 @@ pub trait Primitive: Any + Debug + Send + Sync {
         bar
     }
 
+    /// For [`Rule::General`]: the tangent of the result `out` from those of the inputs (`None` is zero), as
+    /// an array program that is linear in them. `None` if it is zero.
+    fn tangent<'g>(
+        &self,
+        inputs: &[Array<'g>],
+        out: Array<'g>,
+        tangents: &[Option<Array<'g>>],
+    ) -> Option<Array<'g>> {
+        let _ = (inputs, out, tangents);
+        None
+    }
+
+    /// For [`Rule::General`]: the cotangent of input `i` from that of the result `out`.
+    fn cotangent<'g>(
+        &self,
+        i: usize,
+        bar: Array<'g>,
+        inputs: &[Array<'g>],
+        out: Array<'g>,
+    ) -> Array<'g> {
+        let _ = (i, bar, out);
+        inputs[i].zeros()
+    }
+
     /// What the compiler may make of it.
     fn lowering(&self) -> Lowering<'_> {
         Lowering::Other
     }
 
-    /// Writes the result, row by row, in double precision.
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], out: (&mut [f64], &Shape));
+    /// How it meets a batch; `split[i]` says whether the first axis of input i numbers the points. Asked
+    /// only if one of them is split.
+    fn split(&self, inputs: &[Shape], split: &[bool]) -> Split {
+        let _ = (inputs, split);
+        Split::Whole
+    }
+
+    /// Kernels for these shapes. Split inputs, and the result of [`Split::Rows`], have a first axis of
+    /// length 1 here: the shape of one row. `None` leaves it to [`Primitive::evaluate`].
+    fn prepare(&self, inputs: &[Shape], out: &Shape, split: &[bool]) -> Option<Prepared> {
+        let _ = (inputs, out, split);
+        None
+    }
+
+    /// Writes the result, row by row, in double precision. A primitive gives this or
+    /// [`Primitive::prepare`], on which this falls back.
+    ///
+    /// # Panics
+    /// When the primitive gives neither.
+    fn evaluate(&self, inputs: &[(&[f64], &Shape)], out: (&mut [f64], &Shape)) {
+        kernel::evaluate(self, inputs, out);
+    }
 
     /// Floating-point operations.
     fn flops(&self, inputs: &[&Shape], out: &Shape) -> u64 {

@@ -1,14 +1,14 @@
 //! Laws of primitives: compiled as evaluated, derivatives as finite differences, every mode alike.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ansatz_autodiff::op::Range;
-use ansatz_autodiff::{Array, Element, Graph, Options, Program, jet, jvp, vjp};
+use ansatz_autodiff::op::{Primitive, Range, Rule, Split};
+use ansatz_autodiff::{Array, Element, Graph, Options, Program, Shape, jet, jvp, laplacian, vjp};
 use ansatz_core::Key;
 
 type Function = for<'g> fn(Array<'g>) -> Array<'g>;
 
 /// Functions of a 4×6 array, with the interval that their elements are drawn from.
-const FUNCTIONS: [(&str, f64, f64, Function); 34] = [
+const FUNCTIONS: [(&str, f64, f64, Function); 35] = [
     ("neg", -2.0, 2.0, |x| -x),
     ("recip", 0.5, 2.0, |x| x.recip()),
     ("sqrt", 0.5, 2.0, |x| x.sqrt()),
@@ -70,11 +70,75 @@ const FUNCTIONS: [(&str, f64, f64, Function); 34] = [
         let (a, b) = (x.reshape(&[2, 2, 6]), x.reshape(&[2, 6, 2]));
         a.matmul(b).sin()
     }),
+    ("general", -2.0, 2.0, |x| {
+        let y = x.graph().apply(Growth, &[x, x.sin()]);
+        y.graph().apply(Growth, &[y, x]) * x
+    }),
     ("network", -2.0, 2.0, |x| {
         let w = x.narrow(0, 0, 2).transpose(&[1, 0]);
         ((x.matmul(w) * 0.3).silu() + 0.1).square()
     }),
 ];
+
+/// a·eᵇ, element by element, as a user would write a primitive of their own.
+#[derive(Debug)]
+struct Growth;
+
+impl Primitive for Growth {
+    fn name(&self) -> &'static str {
+        "growth"
+    }
+
+    fn parameters(&self) -> Option<Vec<u64>> {
+        Some(Vec::new())
+    }
+
+    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        Ok(inputs[0].clone())
+    }
+
+    fn rule(&self) -> Rule {
+        Rule::General
+    }
+
+    fn tangent<'g>(
+        &self,
+        inputs: &[Array<'g>],
+        out: Array<'g>,
+        tangents: &[Option<Array<'g>>],
+    ) -> Option<Array<'g>> {
+        let growth = tangents[0].map(|da| da * inputs[1].exp());
+        let rate = tangents[1].map(|db| db * out);
+        match (growth, rate) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        }
+    }
+
+    fn cotangent<'g>(
+        &self,
+        i: usize,
+        bar: Array<'g>,
+        inputs: &[Array<'g>],
+        out: Array<'g>,
+    ) -> Array<'g> {
+        bar * if i == 0 { inputs[1].exp() } else { out }
+    }
+
+    fn split(&self, _: &[Shape], split: &[bool]) -> Split {
+        if split.iter().all(|s| *s) {
+            Split::Rows
+        } else {
+            Split::Whole
+        }
+    }
+
+    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, _): (&mut [f64], &Shape)) {
+        for ((o, a), b) in out.iter_mut().zip(inputs[0].0).zip(inputs[1].0) {
+            *o = a * b.exp();
+        }
+    }
+}
 
 fn draws(n: usize, low: f64, high: f64, stream: u64) -> Vec<f64> {
     let u = (0..n).map(|i| Key::new(9).uniform(stream, i as u64)[0]);
@@ -82,7 +146,16 @@ fn draws(n: usize, low: f64, high: f64, stream: u64) -> Vec<f64> {
 }
 
 fn run<T: Element>(g: &Graph, outputs: &[Array<'_>], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
-    let program = Program::<T>::compile(&g.finish(outputs), &Options::default()).unwrap();
+    run_with::<T>(g, outputs, inputs, &Options::default())
+}
+
+fn run_with<T: Element>(
+    g: &Graph,
+    outputs: &[Array<'_>],
+    inputs: &[&[f64]],
+    options: &Options,
+) -> Vec<Vec<f64>> {
+    let program = Program::<T>::compile(&g.finish(outputs), options).unwrap();
     let narrow: Vec<Vec<T>> = inputs
         .iter()
         .map(|x| x.iter().map(|v| T::of(*v)).collect())
@@ -167,10 +240,53 @@ fn every_function_to_third_order() {
             close(name, "order", forward, backward, 1e-10);
             close(name, "series", &[factorial * got[8 + k][0]], forward, 1e-10);
         }
+        // The rows as points of a batch, worked on one by one.
+        let split = Graph::new();
+        let (x, v) = (split.batch(&[4, 6]), split.batch(&[4, 6]));
+        let y = f(x);
+        let w = split.input(&y.shape());
+        let tangent = jvp(&[y], &[(x, v)])[0];
+        let back = vjp(&[(y, w)], &[x])[0];
+        let second = (vjp(&[((back * v).sum(), split.number(1.0))], &[x])[0] * v).sum();
+        let options = Options {
+            chunk: Some(1),
+            ..Options::default()
+        };
+        let rows = run_with::<f64>(&split, &[tangent, back, second], &inputs, &options);
+        for (a, b) in rows.iter().zip([&got[0], &got[1], &got[4]]) {
+            close(name, "rows", a, b, 1e-11);
+        }
         // In single precision the same to its rounding, times the cancellation of third derivatives.
         let single = run::<f32>(&g, &outputs, &inputs);
         for (a, b) in single.iter().zip(&got) {
             close(name, "f32", a, b, 3e-4);
+        }
+    }
+}
+
+/// The forward Laplacian through every function beside nested tangents.
+#[test]
+fn laplacian_of_every_function() {
+    for (name, low, high, f) in FUNCTIONS {
+        let g = Graph::new();
+        let x = g.input(&[4, 6]);
+        let directions = [g.input(&[4, 6]), g.input(&[4, 6])];
+        let y = f(x);
+        let l = laplacian(y, x, &directions);
+        let twice = |d| {
+            let first = jvp(&[y], &[(x, d)])[0];
+            (first, jvp(&[first], &[(x, d)])[0])
+        };
+        let ((a1, a2), (b1, b2)) = (twice(directions[0]), twice(directions[1]));
+        let draws = [
+            draws(24, low, high, 0),
+            draws(24, -1.0, 1.0, 1),
+            draws(24, -1.0, 1.0, 2),
+        ];
+        let outputs = [l.first[0], l.first[1], l.second, a1, b1, a2 + b2];
+        let got = run::<f64>(&g, &outputs, &draws.each_ref().map(Vec::as_slice));
+        for k in 0..3 {
+            close(name, "laplacian", &got[k], &got[k + 3], 1e-12);
         }
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::fuse::{Block, Instruction, root};
 use super::plan::{Product, Sites};
-use super::tile::Kernel;
+use super::tile::{Kernel, Pattern};
 use crate::Shape;
 use crate::graph::{Id, Trace};
-use crate::op::{Primitive, Side};
+use crate::op::{Prepared, Primitive, Side};
 
 /// Where a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,10 +83,21 @@ pub(crate) enum Step {
         out: Target,
         width: usize,
     },
+    /// A kernel of a primitive's own.
+    Kernel {
+        kernel: Prepared,
+        rows: Extent,
+        inputs: Vec<Loc>,
+        out: Target,
+        /// Elements of a row of the result, of all of it for a sum.
+        width: usize,
+    },
+    /// An evaluation in double precision, row by row.
     Evaluate {
         primitive: Arc<dyn Primitive>,
+        rows: Extent,
         inputs: Vec<(Loc, Shape)>,
-        out: usize,
+        out: Target,
         shape: Shape,
     },
 }
@@ -319,7 +330,24 @@ fn step(
                 } else {
                     Extent::Fixed(rows)
                 },
-                loads: loads.iter().map(|id| find(*id)).collect(),
+                loads: loads
+                    .iter()
+                    .zip(&kernel.loads)
+                    .map(|(id, pattern)| {
+                        let loc = find(*id);
+                        // A whole array with a row for each point is read from the chunk's rows on.
+                        if split && !loc.split && matches!(pattern, Pattern::Full | Pattern::Column)
+                        {
+                            Loc {
+                                split: true,
+                                width: loc.width / sites.batch.max(1),
+                                ..loc
+                            }
+                        } else {
+                            loc
+                        }
+                    })
+                    .collect(),
                 stores: stores.iter().map(|id| slot(*id)).collect(),
             }
         }
@@ -365,14 +393,42 @@ fn step(
         },
         Instruction::Evaluate { out } => {
             let node = &trace.nodes[*out as usize];
-            let inputs = node.inputs.iter();
-            Step::Evaluate {
-                primitive: node.primitive.clone(),
-                inputs: inputs
-                    .map(|i| (find(*i), trace.shape(*i).clone()))
-                    .collect(),
-                out: slot(*out),
-                shape: node.shape.clone(),
+            let locs: Vec<Loc> = node.inputs.iter().map(|i| find(*i)).collect();
+            let split: Vec<bool> = locs.iter().map(|l| l.split).collect();
+            let one_row = |shape: &Shape, split: bool| match (split, &shape[..]) {
+                (true, [_, rest @ ..]) => Shape::new(&[&[1], rest].concat()),
+                _ => shape.clone(),
+            };
+            let shapes: Vec<Shape> = node
+                .inputs
+                .iter()
+                .zip(&split)
+                .map(|(i, split)| one_row(trace.shape(*i), *split))
+                .collect();
+            let site = sites.of(*out);
+            let chunked = site.split || site.reduced;
+            let shape = one_row(&node.shape, site.split);
+            let rows = if chunked {
+                Extent::Rows
+            } else {
+                Extent::Fixed(1)
+            };
+            let out = target(*out);
+            match node.primitive.prepare(&shapes, &shape, &split) {
+                Some(kernel) => Step::Kernel {
+                    kernel,
+                    rows,
+                    inputs: locs,
+                    out,
+                    width: shape.len(),
+                },
+                None => Step::Evaluate {
+                    primitive: node.primitive.clone(),
+                    rows,
+                    inputs: locs.into_iter().zip(shapes).collect(),
+                    out,
+                    shape,
+                },
             }
         }
     }

@@ -5,7 +5,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::math::{self, Function};
-use crate::op::{Binary, Comparison, Side, Unary};
+use crate::op::{Binary, Comparison, Kernel, Prepared, Side, Unary};
 
 /// `f32` or `f64`.
 pub trait Element: Scalar + sealed::Element {}
@@ -15,12 +15,15 @@ impl Element for f64 {}
 
 pub(crate) mod sealed {
     use super::Gemm;
-    use crate::op::Unary;
+    use crate::op::{Kernel, Prepared, Unary};
 
     /// What the executor needs of a type.
     pub trait Element: Sized + Copy + Send + Sync {
         /// `out ← f(x)`.
         fn unary(f: Unary, x: &[Self], out: &mut [Self]);
+
+        /// The kernel for the type.
+        fn kernel(prepared: &Prepared) -> &dyn Kernel<Self>;
 
         /// A matrix product.
         fn gemm(product: Gemm, a: &[Self], b: &[Self], out: &mut [Self]);
@@ -39,7 +42,7 @@ pub struct Gemm {
 }
 
 macro_rules! element {
-    ($type:ty) => {
+    ($type:ty, $kernel:ident) => {
         impl sealed::Element for $type {
             #[inline(always)]
             fn unary(f: Unary, x: &[Self], out: &mut [Self]) {
@@ -71,6 +74,10 @@ macro_rules! element {
                 }
             }
 
+            fn kernel(prepared: &Prepared) -> &dyn Kernel<Self> {
+                &*prepared.$kernel
+            }
+
             fn gemm(p: Gemm, a: &[Self], b: &[Self], out: &mut [Self]) {
                 let matrix = |x, (side, r, c): (Side, usize, usize)| match side {
                     Side::Plain => MatRef::from_row_major_slice(x, r, c),
@@ -86,8 +93,8 @@ macro_rules! element {
     };
 }
 
-element!(f32);
-element!(f64);
+element!(f32, single);
+element!(f64, double);
 
 /// The function of [`math`] that does the same.
 fn vectorised(f: Unary) -> Option<Function> {

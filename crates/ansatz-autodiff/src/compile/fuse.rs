@@ -45,7 +45,7 @@ pub(crate) struct Block<'a> {
 pub(crate) fn root(trace: &Trace, mut id: Id) -> Id {
     while matches!(
         trace.nodes[id as usize].primitive.lowering(),
-        Lowering::Reshape
+        Lowering::Reshape | Lowering::Link
     ) {
         id = trace.nodes[id as usize].inputs[0];
     }
@@ -208,9 +208,13 @@ impl Block<'_> {
         for id in self.wanted.iter().filter(|id| here.contains(id)) {
             need(*id);
         }
+        let viewed = |l: &Lowering<'_>| {
+            use Lowering::{Broadcast, Link, Reshape};
+            matches!(l, Reshape | Link | Broadcast)
+        };
         for id in &self.nodes {
             let lowering = self.lowering(*id);
-            if matches!(lowering, Lowering::Reshape | Lowering::Broadcast) {
+            if viewed(&lowering) {
                 continue;
             }
             for input in self.inputs(*id) {

@@ -7,7 +7,7 @@
 
 use crate::Shape;
 use crate::graph::{Id, Trace};
-use crate::op::{Lowering, MatMul, Side};
+use crate::op::{Lowering, MatMul, Side, Split};
 
 /// Where and when a node is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,11 @@ fn site(trace: &Trace, known: &[Site], id: usize, batch: usize) -> Site {
             as_split
         }
         Lowering::Reshape if has_batch => as_split,
+        Lowering::Link => Site {
+            split: split[0],
+            level: if split[0] { along } else { after },
+            reduced: false,
+        },
         // Copies of one number for each point.
         Lowering::Broadcast
             if has_batch && shapes[0].len() == batch && shapes[0].rank() == node.shape.rank() =>
@@ -104,6 +109,14 @@ fn site(trace: &Trace, known: &[Site], id: usize, batch: usize) -> Site {
             Some(Product::Contracted) => as_sum,
             None => whole,
         },
+        Lowering::Other => {
+            let shapes: Vec<Shape> = shapes.into_iter().cloned().collect();
+            match node.primitive.split(&shapes, &split) {
+                Split::Rows if has_batch => as_split,
+                Split::Sum => as_sum,
+                _ => whole,
+            }
+        }
         _ => whole,
     }
 }

@@ -24,17 +24,75 @@ pub(crate) struct Frame<T> {
     pub(crate) kept: Vec<Vec<T>>,
     registers: Vec<Vec<T>>,
     stores: Vec<Vec<T>>,
+    /// For kernels of primitives.
+    scratch: Vec<T>,
+    /// For evaluations in double precision: the inputs and the result.
     wide: Vec<Vec<f64>>,
 }
 
-/// Loads that a kernel reads from the stack.
+/// What steps need beside the values: the most of each.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    tiles: usize,
+    stores: usize,
+    scratch: usize,
+    wide: Vec<usize>,
+}
+
+impl Room {
+    pub(crate) fn of<'a, T: Element>(steps: impl IntoIterator<Item = &'a Step>) -> Self {
+        let mut room = Self::default();
+        for step in steps {
+            match step {
+                Step::Fused { kernel, .. } => {
+                    room.tiles = room.tiles.max(kernel.registers + kernel.loads.len());
+                    room.stores = room.stores.max(kernel.stores);
+                }
+                Step::Kernel { kernel, .. } => {
+                    room.scratch = room.scratch.max(T::kernel(kernel).scratch());
+                }
+                Step::Evaluate { inputs, shape, .. } => {
+                    let shapes = inputs.iter().map(|(_, s)| s).chain([shape]);
+                    for (i, n) in shapes.map(Shape::len).enumerate() {
+                        room.wide.resize(room.wide.len().max(i + 1), 0);
+                        room.wide[i] = room.wide[i].max(n);
+                    }
+                }
+                Step::Gemm { .. } | Step::Sum { .. } => {}
+            }
+        }
+        room
+    }
+
+    pub(crate) fn bytes<T>(&self) -> usize {
+        let wide: usize = self.wide.iter().sum();
+        (self.tiles * TILE + self.scratch) * size_of::<T>() + wide * size_of::<f64>()
+    }
+}
+
+/// Arrays that a step reads by a list on the stack.
 const LOADS: usize = 128;
+
+/// A list of `count` entries on the stack; larger ones are rare, they pay for an allocation.
+fn list<'a, V: Copy>(
+    few: &'a mut [V; LOADS],
+    many: &'a mut Vec<V>,
+    count: usize,
+    empty: V,
+) -> &'a mut [V] {
+    if count <= LOADS {
+        &mut few[..count]
+    } else {
+        many.resize(count, empty);
+        many
+    }
+}
 
 impl<T: Element> Frame<T> {
     /// Room for the steps of `bound`, with slots for `rows` rows.
     pub(crate) fn new(bound: &Bound, rows: usize, lane_rows: usize) -> Self {
         let zeros = |n: usize| vec![T::zero(); n];
-        let mut frame = Self {
+        let frame = Self {
             slots: bound.slots.iter().map(|w| zeros(w * rows)).collect(),
             sums: bound.sums.iter().map(|(n, _)| zeros(*n)).collect(),
             kept: bound
@@ -44,40 +102,24 @@ impl<T: Element> Frame<T> {
                 .collect(),
             ..Self::default()
         };
-        frame.make_room(&bound.steps);
-        frame
+        frame.with_room(&Room::of::<T>(&bound.steps))
     }
 
-    pub(crate) fn make_room(&mut self, steps: &[Step]) {
-        for step in steps {
-            match step {
-                Step::Fused { kernel, .. } => {
-                    let tiles = kernel.registers + kernel.loads.len();
-                    let size = TILE.max(kernel.width.min(TILE));
-                    while self.registers.len() < tiles {
-                        self.registers.push(vec![T::zero(); size]);
-                    }
-                    while self.stores.len() < kernel.stores {
-                        self.stores.push(Vec::new());
-                    }
-                }
-                Step::Evaluate { inputs, shape, .. } => {
-                    let sizes = inputs
-                        .iter()
-                        .map(|(_, s)| s.len())
-                        .chain(std::iter::once(shape.len()));
-                    for (i, n) in sizes.enumerate() {
-                        if self.wide.len() <= i {
-                            self.wide.push(Vec::new());
-                        }
-                        if self.wide[i].len() < n {
-                            self.wide[i].resize(n, 0.0);
-                        }
-                    }
-                }
-                Step::Gemm { .. } | Step::Sum { .. } => {}
-            }
-        }
+    /// Room for whole arrays of these lengths, and for the steps.
+    pub(crate) fn whole<'a>(lengths: &[usize], steps: impl IntoIterator<Item = &'a Step>) -> Self {
+        let frame = Self {
+            slots: lengths.iter().map(|n| vec![T::zero(); *n]).collect(),
+            ..Self::default()
+        };
+        frame.with_room(&Room::of::<T>(steps))
+    }
+
+    fn with_room(mut self, room: &Room) -> Self {
+        self.registers = vec![vec![T::zero(); TILE]; room.tiles];
+        self.stores = vec![Vec::new(); room.stores];
+        self.scratch = vec![T::zero(); room.scratch];
+        self.wide = room.wide.iter().map(|n| vec![0.0; *n]).collect();
+        self
     }
 
     /// Keeps the rows of the chunk.
@@ -105,15 +147,8 @@ impl<T: Element> Frame<T> {
                 for (taken, slot) in self.stores.iter_mut().zip(stores) {
                     *taken = std::mem::take(&mut self.slots[*slot]);
                 }
-                // Larger kernels are rare; they pay for a list.
-                let mut few: [&[T]; LOADS] = [&[]; LOADS];
-                let mut many = Vec::new();
-                let views = if loads.len() <= LOADS {
-                    &mut few[..loads.len()]
-                } else {
-                    many.resize(loads.len(), &[][..]);
-                    &mut many[..]
-                };
+                let (mut few, mut many) = ([&[][..]; LOADS], Vec::new());
+                let views = list(&mut few, &mut many, loads.len(), &[]);
                 for (view, loc) in views.iter_mut().zip(loads) {
                     *view = read(&self.slots, &shared, *loc, start, rows);
                 }
@@ -177,31 +212,75 @@ impl<T: Element> Frame<T> {
                 reduce(input, (first, shape), axes, add, &mut result[..kept]);
                 self.put(*out, result);
             }
+            Step::Kernel {
+                kernel,
+                rows: extent,
+                inputs,
+                out,
+                width,
+            } => {
+                let count = extent.at(rows);
+                let mut result = self.take(*out);
+                let mut scratch = std::mem::take(&mut self.scratch);
+                let (mut few, mut many) = ([&[][..]; LOADS], Vec::new());
+                let views = list(&mut few, &mut many, inputs.len(), &[]);
+                for (view, loc) in views.iter_mut().zip(inputs) {
+                    *view = read(&self.slots, &shared, *loc, start, rows);
+                }
+                let kernel = T::kernel(kernel);
+                let kept = match out {
+                    Target::Slot(_) => count * width,
+                    Target::Accumulator(_) => *width,
+                };
+                kernel.run(
+                    count,
+                    views,
+                    &mut result[..kept],
+                    &mut scratch[..kernel.scratch()],
+                );
+                self.scratch = scratch;
+                self.put(*out, result);
+            }
             Step::Evaluate {
                 primitive,
+                rows: extent,
                 inputs,
                 out,
                 shape,
             } => {
+                let mut result = self.take(*out);
                 let mut wide = std::mem::take(&mut self.wide);
-                for ((loc, _), buffer) in inputs.iter().zip(&mut wide) {
-                    let values = read(&self.slots, &shared, *loc, start, rows);
-                    for (w, v) in buffer.iter_mut().zip(values) {
-                        *w = v.f64();
+                for row in 0..extent.at(rows) {
+                    for ((loc, shape), buffer) in inputs.iter().zip(&mut wide) {
+                        let values = read(&self.slots, &shared, *loc, start, rows);
+                        let from = if loc.split { row * loc.width } else { 0 };
+                        for (w, v) in buffer.iter_mut().zip(&values[from..from + shape.len()]) {
+                            *w = v.f64();
+                        }
+                    }
+                    let (ins, rest) = wide.split_at_mut(inputs.len());
+                    let (mut few, mut many) = ([(&[][..], shape); LOADS], Vec::new());
+                    let views = list(&mut few, &mut many, inputs.len(), (&[], shape));
+                    for ((view, values), (_, shape)) in views.iter_mut().zip(ins).zip(inputs) {
+                        *view = (&values[..shape.len()], shape);
+                    }
+                    let value = &mut rest[0][..shape.len()];
+                    primitive.evaluate(views, (value, shape));
+                    match out {
+                        Target::Slot(_) => {
+                            for (o, v) in result[row * shape.len()..].iter_mut().zip(&*value) {
+                                *o = T::of(*v);
+                            }
+                        }
+                        Target::Accumulator(_) => {
+                            for (o, v) in result.iter_mut().zip(&*value) {
+                                *o += T::of(*v);
+                            }
+                        }
                     }
                 }
-                let (ins, rest) = wide.split_at_mut(inputs.len());
-                let views: Vec<(&[f64], &Shape)> = ins
-                    .iter()
-                    .zip(inputs)
-                    .map(|(w, (_, s))| (&w[..s.len()], s))
-                    .collect();
-                let result = &mut rest[0][..shape.len()];
-                primitive.evaluate(&views, (result, shape));
-                for (o, w) in self.slots[*out].iter_mut().zip(&*result) {
-                    *o = T::of(*w);
-                }
                 self.wide = wide;
+                self.put(*out, result);
             }
         }
     }

@@ -57,6 +57,11 @@ pub fn jvp<'g>(outputs: &[Array<'g>], directions: &[(Array<'g>, Array<'g>)]) -> 
                 dx * node.primitive.derivative(args[0], y)
             }),
             Rule::Chosen => chosen(&args, d(1), d(2)),
+            Rule::General => {
+                let tangents: Vec<_> = (0..args.len()).map(d).collect();
+                let y = Array { graph, id };
+                node.primitive.tangent(&args, y, &tangents)
+            }
         };
         if let Some(tangent) = tangent {
             tangents.insert(id, tangent);

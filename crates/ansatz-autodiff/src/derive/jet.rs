@@ -3,7 +3,8 @@
 //! With x(s) = Σ xₖ sᵏ, each node's yₖ follows from those of its inputs: linear maps act on coefficients,
 //! products convolve them, and for y = f(x) the identity y' = f'(x)·x' gives
 //! k·yₖ = Σ_{j=1..k} j·xⱼ·pₖ₋ⱼ, where p = f'(x) is an array program whose coefficients of lower order
-//! follow in the same way.
+//! follow in the same way. A general primitive states its tangent y' = T(x, y, x') as a program:
+//! k·yₖ is coefficient k − 1 of T, into which x' goes with the coefficients (k + 1)·xₖ₊₁.
 //!
 //! Reference: A. Griewank, A. Walther, *Evaluating derivatives*, 2nd edition, 2008, section 13.2.
 
@@ -13,7 +14,7 @@ use super::between;
 use super::forward::{chosen, linear, sum};
 use crate::Array;
 use crate::graph::{Graph, Id};
-use crate::op::Rule;
+use crate::op::{Link, Rule};
 
 /// Taylor coefficients 0 to `order` of each output, when every x of `lines` moves along
 /// x + c₁·s + c₂·s² + …; (x, [c₁, c₂, …]). Coefficient k is the k-th derivative over k!.
@@ -47,6 +48,8 @@ pub fn jet<'g>(
         graph: first.graph,
         known: HashMap::new(),
         moved: inputs.iter().map(|x| (x.id, true)).collect(),
+        rates: HashMap::new(),
+        rate_of: HashMap::new(),
     };
     for (x, coefficients) in lines {
         for k in 1..=order {
@@ -85,6 +88,10 @@ struct Series<'g> {
     known: HashMap<(Id, usize), Option<Array<'g>>>,
     /// Whether the lines move a node.
     moved: HashMap<Id, bool>,
+    /// The tangents of general primitives along the line.
+    rates: HashMap<Id, Option<Array<'g>>>,
+    /// What a link in such a tangent is the rate of.
+    rate_of: HashMap<Id, Id>,
 }
 
 impl<'g> Series<'g> {
@@ -96,7 +103,10 @@ impl<'g> Series<'g> {
         if let Some(known) = self.known.get(&(id, k)) {
             return *known;
         }
-        let coefficient = if self.moves(id) {
+        let coefficient = if let Some(source) = self.rate_of.get(&id).copied() {
+            let next = self.coefficient(source, k + 1);
+            next.map(|c| c * (k + 1) as f64)
+        } else if self.moves(id) {
             self.work_out(id, k)
         } else {
             None
@@ -162,7 +172,36 @@ impl<'g> Series<'g> {
                 );
                 chosen(&args, a, b)
             }
+            Rule::General => {
+                let rate = self.rate(id, &args)?;
+                self.coefficient(rate.id, k - 1)
+                    .map(|c| c * (1.0 / k as f64))
+            }
         }
+    }
+
+    /// y' of a general primitive as a program of x, y and x', the last being links of their own.
+    fn rate(&mut self, id: Id, args: &[Array<'g>]) -> Option<Array<'g>> {
+        if let Some(rate) = self.rates.get(&id) {
+            return *rate;
+        }
+        let tangents: Vec<Option<Array<'g>>> = args
+            .iter()
+            .map(|x| {
+                self.moves(x.id).then(|| {
+                    let first = self.coefficient(x.id, 1).unwrap_or_else(|| x.zeros());
+                    let link = first.graph.apply(Link, &[first]);
+                    self.moved.insert(link.id, true);
+                    self.rate_of.insert(link.id, x.id);
+                    link
+                })
+            })
+            .collect();
+        let graph = self.graph;
+        let primitive = graph.node(id).primitive;
+        let rate = primitive.tangent(args, Array { graph, id }, &tangents);
+        self.rates.insert(id, rate);
+        rate
     }
 }
 

@@ -15,7 +15,7 @@ use super::forward::{chosen, linear, sum};
 use super::{between, forward, jet};
 use crate::Array;
 use crate::graph::Id;
-use crate::op::Rule;
+use crate::op::{Link, Rule};
 
 /// What [`laplacian`] gives.
 #[derive(Debug, Clone)]
@@ -127,5 +127,29 @@ fn through<'g>(
             first: each(&|k| chosen(&args, d(1, k), d(2, k))),
             second: chosen(&args, l(1), l(2)),
         },
+        Rule::General => {
+            let y = Array { graph, id };
+            let tangent = |t: &[Option<Array<'g>>]| node.primitive.tangent(&args, y, t);
+            let all = |f: &dyn Fn(usize) -> Option<Array<'g>>| -> Vec<_> {
+                (0..args.len()).map(f).collect()
+            };
+            let first: Vec<_> = (0..count).map(|k| tangent(&all(&|i| d(i, k)))).collect();
+            // D²y[d, d] is the derivative of y' = T(x, y, d) along d with the last argument held.
+            let curvature = (0..count).fold(None, |total, k| {
+                let held = all(&|i| d(i, k).map(|d| graph.apply(Link, &[d])));
+                let Some(rate) = tangent(&held) else {
+                    return total;
+                };
+                let moved = (0..args.len()).filter_map(|i| Some((args[i], d(i, k)?)));
+                let still = held.iter().flatten().map(|h| (*h, h.zeros()));
+                let out = first[k].map(|dy| (y, dy));
+                let directions: Vec<_> = moved.chain(still).chain(out).collect();
+                sum(total, Some(forward::jvp(&[rate], &directions)[0]))
+            });
+            Streams {
+                second: sum(tangent(&all(&l)), curvature),
+                first,
+            }
+        }
     }
 }

@@ -40,6 +40,7 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
             .iter()
             .map(|i| Array { graph, id: *i })
             .collect();
+        let y = Array { graph, id: *id };
         for (i, arg) in args.iter().enumerate() {
             if !on.contains(&arg.id) {
                 continue;
@@ -47,10 +48,8 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
             let part = match node.primitive.rule() {
                 Rule::Constant => continue,
                 Rule::Chosen if i == 0 => continue,
-                Rule::Scalar => {
-                    let y = Array { graph, id: *id };
-                    bar * node.primitive.derivative(*arg, y)
-                }
+                Rule::Scalar => bar * node.primitive.derivative(*arg, y),
+                Rule::General => node.primitive.cotangent(i, bar, &args, y),
                 Rule::Linear | Rule::Bilinear | Rule::Chosen => {
                     node.primitive.transpose(i, bar, &args)
                 }
