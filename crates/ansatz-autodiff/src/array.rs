@@ -55,7 +55,7 @@ impl<'g> Array<'g> {
     }
 
     #[track_caller]
-    fn make(self, primitive: impl Primitive, inputs: &[Self]) -> Self {
+    pub(crate) fn make(self, primitive: impl Primitive, inputs: &[Self]) -> Self {
         self.graph.make(Arc::new(primitive), inputs)
     }
 
