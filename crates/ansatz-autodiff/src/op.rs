@@ -17,6 +17,7 @@
 
 mod choice;
 mod cholesky;
+mod contract;
 mod fourier;
 mod function;
 mod gather;
@@ -35,6 +36,7 @@ use std::fmt::Debug;
 
 pub use choice::{Compare, Comparison, Select};
 pub use cholesky::Cholesky;
+pub use contract::Contract;
 pub use fourier::{Direction, Fourier};
 pub use function::{StopGradient, UserFunction};
 pub use gather::{Gather, ScatterAdd, ScatterAddAt, Take};

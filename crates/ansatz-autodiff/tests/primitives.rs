@@ -132,6 +132,46 @@ const FUNCTIONS: &[(&str, f64, f64, Function)] = &[
         let a = m.matmul_by(m, Side::Plain, Side::Transposed) + identity;
         a.cholesky() * a.solve_spd(a.cholesky()) + a.log_determinant().reshape(&[4, 1, 1])
     }),
+    ("contract", -1.0, 1.0, |x| {
+        let (a, b) = (x.reshape(&[4, 2, 3]), x.narrow(1, 2, 6).reshape(&[4, 2, 2]));
+        let w = x.narrow(0, 1, 3).reshape(&[2, 3, 2]);
+        // Points as rows from either side, as a stack, and summed; products; outer products.
+        let rows = a.contract(w, "bij,kji->bk") + w.contract(a, "kji,bij->bk");
+        let stack = a.contract(b, "bij,bik->bjk").contract(w, "bjk,ijk->bi");
+        let sums = a.contract(b, "bij,bki->jk").contract(w, "jk,ijk->i");
+        let out = rows * stack * sums;
+        out + a
+            .contract(b, "bij,bkl->bk")
+            .matmul(b.contract(b, "bij,bjk->ik"))
+    }),
+    ("mix_modes", -1.0, 1.0, |x| {
+        let z = x.reshape(&[4, 1, 3, 2]);
+        let w = x.narrow(0, 1, 3).reshape(&[1, 2, 3, 2]);
+        z.mix_modes(w).square()
+    }),
+    ("tan, asin, acos, atan", 0.1, 0.8, |x| {
+        x.tan() * x.asin() + x.acos() * x.atan()
+    }),
+    ("sinh, cosh, asinh, acosh, atanh", 0.1, 0.8, |x| {
+        x.sinh() * x.cosh() + x.asinh() * (x + 1.5).acosh() * x.atanh()
+    }),
+    ("exp2, log2, log10", 0.5, 2.0, |x| {
+        x.exp2() * x.log2() + x.log10()
+    }),
+    ("pow, atan2", 0.5, 2.0, |x| {
+        let y = x.reverse(&[1]);
+        x.pow(y) * y.atan2(x - 1.2) + x.pow(x.filled(1.3))
+    }),
+    ("clamp, reduce_min", -2.0, 2.0, |x| {
+        let least = x.reduce_min(&[1]).reshape(&[4, 1]);
+        let soft = (least - x).exp().sum_axes(&[1]).ln().reshape(&[4, 1]) - least;
+        x.clamp(-5.0, 1.7).square() * x.sin().clamp(0.0, 2.0) + soft * x
+    }),
+    ("mean_axes, variance", -2.0, 2.0, |x| {
+        (x - x.mean_axes(&[1]).reshape(&[4, 1]))
+            * x.variance(&[1]).reshape(&[4, 1])
+            * x.variance(&[0, 1])
+    }),
     ("network", -2.0, 2.0, |x| {
         let w = x.narrow(0, 0, 2).transpose(&[1, 0]);
         ((x.matmul(w) * 0.3).silu() + 0.1).square()

@@ -25,6 +25,9 @@ pub(crate) mod sealed {
         /// The kernel for the type.
         fn kernel(prepared: &Prepared) -> &dyn Kernel<Self>;
 
+        /// `out ← xʸ`.
+        fn power(x: &[Self], y: &[Self], out: &mut [Self]);
+
         /// A matrix product.
         fn gemm(product: Gemm, a: &[Self], b: &[Self], out: &mut [Self]);
     }
@@ -78,6 +81,10 @@ macro_rules! element {
                 &*prepared.$kernel
             }
 
+            fn power(x: &[Self], y: &[Self], out: &mut [Self]) {
+                math::pow(x, y, out);
+            }
+
             fn gemm(p: Gemm, a: &[Self], b: &[Self], out: &mut [Self]) {
                 let matrix = |x, (side, r, c): (Side, usize, usize)| match side {
                     Side::Plain => MatRef::from_row_major_slice(x, r, c),
@@ -119,13 +126,15 @@ fn vectorised(f: Unary) -> Option<Function> {
 }
 
 #[inline(always)]
-pub(crate) fn binary<T: Scalar>(f: Binary, a: &[T], b: &[T], out: &mut [T]) {
+pub(crate) fn binary<T: Element>(f: Binary, a: &[T], b: &[T], out: &mut [T]) {
     let n = out.len();
     let (a, b) = (&a[..n], &b[..n]);
     match f {
         Binary::Add => (0..n).for_each(|i| out[i] = a[i] + b[i]),
         Binary::Sub => (0..n).for_each(|i| out[i] = a[i] - b[i]),
         Binary::Mul => (0..n).for_each(|i| out[i] = a[i] * b[i]),
+        Binary::Pow => T::power(a, b, out),
+        Binary::Atan2 => (0..n).for_each(|i| out[i] = T::of(f.at(a[i].f64(), b[i].f64()))),
     }
 }
 

@@ -59,7 +59,11 @@ pub(crate) fn light(lowering: &Lowering<'_>) -> bool {
 }
 
 fn costly(lowering: &Lowering<'_>) -> bool {
-    matches!(lowering, Lowering::Unary(f) if f.is_expensive())
+    match lowering {
+        Lowering::Unary(f) => f.is_expensive(),
+        Lowering::Binary(f) => f.is_expensive(),
+        _ => false,
+    }
 }
 
 impl Block<'_> {

@@ -25,7 +25,7 @@ use crate::{Array, Element, Shape};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cholesky;
 
-impl<'g> Array<'g> {
+impl Array<'_> {
     /// The lower triangular L with A = L·Lᵀ for each symmetric positive definite matrix A in the last two
     /// axes, zeros above the diagonal. Only the lower triangle of A is read, and only it gets a slope; pass
     /// (A + Aᵀ)/2 for a symmetric one. For a matrix that is not positive definite, or not to rounding, the

@@ -56,7 +56,7 @@ enum Form {
     },
 }
 
-impl<'g> Array<'g> {
+impl Array<'_> {
     /// The half spectrum of a real array over its last `axes` axes: `[.., n]` gives `[.., n/2 + 1, 2]`, the
     /// other axes transformed in full. Linear.
     ///

@@ -540,7 +540,7 @@ impl Primitive for StopGradient {
     }
 }
 
-impl<'g> Array<'g> {
+impl Array<'_> {
     /// The same array, which derivatives take for a constant. `x + (f(x) − x).stop_gradient()` has the
     /// value of f and the derivative of the identity.
     #[must_use]

@@ -48,7 +48,7 @@ pub struct ScatterAddAt {
     length: usize,
 }
 
-impl<'g> Array<'g> {
+impl Array<'_> {
     /// Rows `indices` along `axis`: `out[.., j, ..] = x[.., indices[j], ..]`. Indices may repeat. Linear;
     /// the transpose is [`Array::scatter_add`].
     ///
@@ -305,8 +305,7 @@ impl Primitive for Gather {
 
     fn split(&self, _: &[Shape], split: &[bool]) -> Split {
         match (self.axis, split) {
-            (0, [false, true]) => Split::Rows,
-            (1.., [true, false]) => Split::Rows,
+            (0, [false, true]) | (1.., [true, false]) => Split::Rows,
             _ => Split::Whole,
         }
     }

@@ -2,7 +2,9 @@
 //!
 //! A function is one line in each of three matches: its name, its value, its derivative.
 
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
+
+use std::ops::Add;
 
 use super::{Lowering, Primitive, Rule};
 use crate::{Array, Shape};
@@ -41,6 +43,30 @@ pub enum Unary {
     Ln1p,
     /// 1/√x.
     Rsqrt,
+    /// tan x.
+    Tan,
+    /// arcsin x.
+    Asin,
+    /// arccos x.
+    Acos,
+    /// arctan x.
+    Atan,
+    /// sinh x.
+    Sinh,
+    /// cosh x.
+    Cosh,
+    /// arsinh x.
+    Asinh,
+    /// arcosh x.
+    Acosh,
+    /// artanh x.
+    Atanh,
+    /// 2ˣ.
+    Exp2,
+    /// The logarithm of x to base 2.
+    Log2,
+    /// The logarithm of x to base 10.
+    Log10,
     /// 2/√π ∫₀ˣ e^{−t²} dt.
     Erf,
     /// |x|.
@@ -78,6 +104,18 @@ impl Unary {
             Self::Ln1p => x.ln_1p(),
             Self::Rsqrt => 1.0 / x.sqrt(),
             Self::Erf => libm::erf(x),
+            Self::Tan => libm::tan(x),
+            Self::Asin => libm::asin(x),
+            Self::Acos => libm::acos(x),
+            Self::Atan => libm::atan(x),
+            Self::Sinh => libm::sinh(x),
+            Self::Cosh => libm::cosh(x),
+            Self::Asinh => libm::asinh(x),
+            Self::Acosh => libm::acosh(x),
+            Self::Atanh => libm::atanh(x),
+            Self::Exp2 => libm::exp2(x),
+            Self::Log2 => libm::log2(x),
+            Self::Log10 => libm::log10(x),
             Self::Abs => x.abs(),
             Self::Sign if x > 0.0 => 1.0,
             Self::Sign if x < 0.0 => -1.0,
@@ -115,6 +153,18 @@ impl Primitive for Unary {
             Self::Ln1p => "ln1p",
             Self::Rsqrt => "rsqrt",
             Self::Erf => "erf",
+            Self::Tan => "tan",
+            Self::Asin => "asin",
+            Self::Acos => "acos",
+            Self::Atan => "atan",
+            Self::Sinh => "sinh",
+            Self::Cosh => "cosh",
+            Self::Asinh => "asinh",
+            Self::Acosh => "acosh",
+            Self::Atanh => "atanh",
+            Self::Exp2 => "exp2",
+            Self::Log2 => "log2",
+            Self::Log10 => "log10",
             Self::Abs => "abs",
             Self::Sign => "sign",
             Self::Scale(_) => "scale",
@@ -175,6 +225,18 @@ impl Primitive for Unary {
             Self::Ln1p => (x + 1.0).recip(),
             Self::Rsqrt => y.powi(3) * -0.5,
             Self::Erf => (-(x * x)).exp() * FRAC_2_SQRT_PI,
+            Self::Tan => (y * y) + 1.0,
+            Self::Asin => ((x + 1.0) * ((-x) + 1.0)).rsqrt(),
+            Self::Acos => -((x + 1.0) * ((-x) + 1.0)).rsqrt(),
+            Self::Atan => ((x * x) + 1.0).recip(),
+            Self::Sinh => x.cosh(),
+            Self::Cosh => x.sinh(),
+            Self::Asinh => ((x * x) + 1.0).rsqrt(),
+            Self::Acosh => ((x + 1.0) * (x - 1.0)).rsqrt(),
+            Self::Atanh => ((x + 1.0) * ((-x) + 1.0)).recip(),
+            Self::Exp2 => y * LN_2,
+            Self::Log2 => x.recip() * LOG2_E,
+            Self::Log10 => x.recip() * LOG10_E,
             Self::Abs => x.sign(),
             Self::Shift(_) => x.ones(),
             Self::Neg | Self::Sign | Self::Scale(_) | Self::Powi(0) => x.zeros(),
@@ -211,6 +273,10 @@ pub enum Binary {
     Sub,
     /// a·b.
     Mul,
+    /// aᵇ for a > 0.
+    Pow,
+    /// The angle of the point (b, a), in (−π, π].
+    Atan2,
 }
 
 impl Binary {
@@ -221,6 +287,26 @@ impl Binary {
             Self::Add => a + b,
             Self::Sub => a - b,
             Self::Mul => a * b,
+            Self::Pow => libm::pow(a, b),
+            Self::Atan2 => libm::atan2(a, b),
+        }
+    }
+
+    /// Whether it costs some ten times a multiplication.
+    pub(crate) fn is_expensive(self) -> bool {
+        matches!(self, Self::Pow | Self::Atan2)
+    }
+
+    /// ∂y/∂a or ∂y/∂b.
+    fn slope<'g>(self, i: usize, [a, b]: [Array<'g>; 2], y: Array<'g>) -> Array<'g> {
+        match (self, i) {
+            (Self::Mul, i) => [b, a][i],
+            (Self::Pow, 0) => b * a.pow(b - 1.0),
+            (Self::Pow, _) => y * a.ln(),
+            (Self::Atan2, 0) => b * (a * a + b * b).recip(),
+            (Self::Atan2, _) => -(a * (a * a + b * b).recip()),
+            (Self::Sub, 1) => -y.ones(),
+            (Self::Add | Self::Sub, _) => y.ones(),
         }
     }
 }
@@ -231,6 +317,8 @@ impl Primitive for Binary {
             Self::Add => "add",
             Self::Sub => "sub",
             Self::Mul => "mul",
+            Self::Pow => "pow",
+            Self::Atan2 => "atan2",
         }
     }
 
@@ -249,7 +337,8 @@ impl Primitive for Binary {
     fn rule(&self) -> Rule {
         match self {
             Self::Mul => Rule::Bilinear,
-            _ => Rule::Linear,
+            Self::Add | Self::Sub => Rule::Linear,
+            Self::Pow | Self::Atan2 => Rule::General,
         }
     }
 
@@ -259,6 +348,27 @@ impl Primitive for Binary {
             (Self::Sub, 1) => -bar,
             _ => bar,
         }
+    }
+
+    fn tangent<'g>(
+        &self,
+        inputs: &[Array<'g>],
+        out: Array<'g>,
+        tangents: &[Option<Array<'g>>],
+    ) -> Option<Array<'g>> {
+        let pair = [inputs[0], inputs[1]];
+        let parts = (0..2).filter_map(|i| Some(tangents[i]? * self.slope(i, pair, out)));
+        parts.reduce(Array::add)
+    }
+
+    fn cotangent<'g>(
+        &self,
+        i: usize,
+        bar: Array<'g>,
+        inputs: &[Array<'g>],
+        out: Array<'g>,
+    ) -> Array<'g> {
+        bar * self.slope(i, [inputs[0], inputs[1]], out)
     }
 
     fn lowering(&self) -> Lowering<'_> {

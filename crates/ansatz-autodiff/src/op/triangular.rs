@@ -36,7 +36,7 @@ pub struct TriangularSolve {
     pub side: Side,
 }
 
-impl<'g> Array<'g> {
+impl Array<'_> {
     /// The solution X of L·X = B, this array being L (or of Lᵀ·X = B, by `side`), for each pair of matrices
     /// in the last two axes. Only the given triangle of L is read. The right-hand system X·L = B is
     /// Lᵀ·Xᵀ = Bᵀ. A zero on the diagonal gives infinities or NaN.
