@@ -60,7 +60,7 @@ impl<'g> Array<'g> {
     }
 
     /// The number that all elements are, if that is known.
-    fn as_number(self) -> Option<f64> {
+    pub(crate) fn as_number(self) -> Option<f64> {
         let node = self.graph.node(self.id);
         match node.primitive.lowering() {
             Lowering::Constant(values) => {
@@ -149,24 +149,58 @@ impl<'g> Array<'g> {
             other.source().or((b != shape).then_some(other)),
         ) && x.shape() == y.shape()
         {
-            return x.make(function, &[x, y]).broadcast(&shape);
+            return x.join(y, function).broadcast(&shape);
         }
         let (x, y) = (self.broadcast(&shape), other.broadcast(&shape));
-        self.make(function, &[x, y])
+        x.join(y, function)
     }
 
+    /// An operation on arrays of one shape, signs and factors drawn out, equal operands in one order: so
+    /// that equal values are one node.
+    #[expect(clippy::float_cmp, reason = "a factor is one or it is not")]
+    fn join(self, other: Self, function: Binary) -> Self {
+        use Binary::{Add, Mul, Sub};
+        let (x, y) = if self.id <= other.id || function == Sub {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        if x.id == y.id && function != Mul {
+            return x.scale(if function == Add { 2.0 } else { 0.0 });
+        }
+        match (function, x.factor(), y.factor()) {
+            (Mul, (c, x), (d, y)) if c * d != 1.0 => x.join(y, Mul).scale(c * d),
+            (Add, _, (-1.0, y)) => x.join(y, Sub),
+            (Add, (-1.0, x), _) => y.join(x, Sub),
+            (Sub, _, (-1.0, y)) => x.join(y, Add),
+            (f, (c, x), (d, y)) if f != Mul && c == d && c != 1.0 => x.join(y, f).scale(c),
+            _ => x.make(function, &[x, y]),
+        }
+    }
+
+    /// The number and the array whose product this is.
+    fn factor(self) -> (f64, Self) {
+        let node = self.graph.node(self.id);
+        match node.primitive.lowering() {
+            Lowering::Unary(Unary::Neg) => (-1.0, self.input(node.inputs[0])),
+            Lowering::Unary(Unary::Scale(c)) => (c, self.input(node.inputs[0])),
+            _ => (1.0, self),
+        }
+    }
+
+    #[expect(clippy::float_cmp, reason = "a factor is one or it is not")]
     fn scale(self, c: f64) -> Self {
-        if (c - 1.0).abs() <= 0.0 {
+        if c == 1.0 {
             return self;
         }
         if c == 0.0 {
             return self.zeros();
         }
-        if let Lowering::Unary(Unary::Scale(d)) = self.graph.node(self.id).primitive.lowering() {
-            let inner = self.input(self.graph.node(self.id).inputs[0]);
-            return inner.scale(c * d);
+        match self.factor() {
+            (d, inner) if d != 1.0 => inner.scale(c * d),
+            _ if c == -1.0 => -self,
+            _ => self.unary(Unary::Scale(c)),
         }
-        self.unary(Unary::Scale(c))
     }
 
     fn shift(self, c: f64) -> Self {
@@ -380,25 +414,6 @@ impl<'g> Array<'g> {
         self.unary(Unary::Powf(c))
     }
 
-    /// xʸ, element by element, for x > 0.
-    #[must_use]
-    #[track_caller]
-    pub fn pow(self, exponent: Self) -> Self {
-        match exponent.as_number() {
-            Some(c) if shape::broadcast(&self.shape(), &exponent.shape()) == Some(self.shape()) => {
-                self.powf(c)
-            }
-            _ => self.binary(exponent, Binary::Pow),
-        }
-    }
-
-    /// The angle of the point (x, y), this array being y, in (−π, π].
-    #[must_use]
-    #[track_caller]
-    pub fn atan2(self, x: Self) -> Self {
-        self.binary(x, Binary::Atan2)
-    }
-
     /// 1 where it is less than `other`, else 0.
     #[must_use]
     #[track_caller]
@@ -415,7 +430,7 @@ impl<'g> Array<'g> {
     }
 
     #[track_caller]
-    fn stretched(self, other: Self) -> (Self, Self) {
+    pub(crate) fn stretched(self, other: Self) -> (Self, Self) {
         let (a, b) = (self.shape(), other.shape());
         let Some(shape) = shape::broadcast(&a, &b) else {
             panic!("{a} and {b} do not broadcast");

@@ -9,11 +9,13 @@
 //!    bits for any number of threads.
 
 mod bind;
+mod chain;
 mod element;
 mod fuse;
 mod plan;
 mod run;
 mod tile;
+mod tree;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::fuse::{Block, Instruction, root};
 use super::plan::{Product, Sites};
-use super::tile::{Kernel, Pattern};
+use super::tile::Kernel;
 use crate::Shape;
 use crate::graph::{Id, Trace};
 use crate::op::{Prepared, Primitive, Side};
@@ -336,8 +336,7 @@ fn step(
                     .map(|(id, pattern)| {
                         let loc = find(*id);
                         // A whole array with a row for each point is read from the chunk's rows on.
-                        if split && !loc.split && matches!(pattern, Pattern::Full | Pattern::Column)
-                        {
+                        if split && !loc.split && pattern.own() {
                             Loc {
                                 split: true,
                                 width: loc.width / sites.batch.max(1),

@@ -5,7 +5,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::math::{self, Function};
-use crate::op::{Binary, Comparison, Kernel, Prepared, Side, Unary};
+use crate::op::{Comparison, Kernel, Prepared, Side, Unary};
 
 /// `f32` or `f64`.
 pub trait Element: Scalar + sealed::Element {}
@@ -126,27 +126,26 @@ fn vectorised(f: Unary) -> Option<Function> {
 }
 
 #[inline(always)]
-pub(crate) fn binary<T: Element>(f: Binary, a: &[T], b: &[T], out: &mut [T]) {
-    let n = out.len();
-    let (a, b) = (&a[..n], &b[..n]);
-    match f {
-        Binary::Add => (0..n).for_each(|i| out[i] = a[i] + b[i]),
-        Binary::Sub => (0..n).for_each(|i| out[i] = a[i] - b[i]),
-        Binary::Mul => (0..n).for_each(|i| out[i] = a[i] * b[i]),
-        Binary::Pow => T::power(a, b, out),
-        Binary::Atan2 => (0..n).for_each(|i| out[i] = T::of(f.at(a[i].f64(), b[i].f64()))),
-    }
-}
-
-#[inline(always)]
 pub(crate) fn compare<T: Scalar>(f: Comparison, a: &[T], b: &[T], out: &mut [T]) {
     let n = out.len();
     let (a, b) = (&a[..n], &b[..n]);
     let one = |holds: bool| if holds { T::one() } else { T::zero() };
     match f {
-        Comparison::Less => (0..n).for_each(|i| out[i] = one(a[i] < b[i])),
-        Comparison::LessOrEqual => (0..n).for_each(|i| out[i] = one(a[i] <= b[i])),
-        Comparison::Equal => (0..n).for_each(|i| out[i] = one(a[i] == b[i])),
+        Comparison::Less => {
+            for i in 0..n {
+                out[i] = one(a[i] < b[i]);
+            }
+        }
+        Comparison::LessOrEqual => {
+            for i in 0..n {
+                out[i] = one(a[i] <= b[i]);
+            }
+        }
+        Comparison::Equal => {
+            for i in 0..n {
+                out[i] = one(a[i] == b[i]);
+            }
+        }
     }
 }
 
@@ -154,5 +153,7 @@ pub(crate) fn compare<T: Scalar>(f: Comparison, a: &[T], b: &[T], out: &mut [T])
 pub(crate) fn select<T: Scalar>(c: &[T], a: &[T], b: &[T], out: &mut [T]) {
     let n = out.len();
     let (c, a, b) = (&c[..n], &a[..n], &b[..n]);
-    (0..n).for_each(|i| out[i] = if c[i] == T::zero() { b[i] } else { a[i] });
+    for i in 0..n {
+        out[i] = if c[i] == T::zero() { b[i] } else { a[i] };
+    }
 }

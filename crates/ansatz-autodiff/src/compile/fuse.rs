@@ -6,8 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::chain::{self, Op, Operand};
 use super::plan::{Product, Sites, product};
-use super::tile::{Action, Kernel, Pattern, Place, TileOp};
+use super::tile::{Action, Kernel, Pattern};
+use super::tree::Tree;
 use crate::graph::{Id, Trace};
 use crate::op::{Lowering, MatMul};
 
@@ -52,6 +54,44 @@ pub(crate) fn root(trace: &Trace, mut id: Id) -> Id {
     id
 }
 
+/// How the copies `to` of an array `from` lie in rows and columns; `None` in no simple way.
+fn pattern(from: &[usize], to: &[usize], rows: usize, columns: usize) -> Option<Pattern> {
+    if to.iter().product::<usize>() != rows * columns || rows * columns == 0 {
+        return None;
+    }
+    let ahead = to.len() - from.len();
+    let stretched = |i: usize| i < ahead || from[i - ahead] != to[i];
+    // The axes that make up the rows, all copies or all there.
+    let (mut axis, mut product) = (0, 1);
+    let (mut own, mut copied) = (false, false);
+    while product < rows {
+        product *= to[axis];
+        if to[axis] > 1 {
+            own |= !stretched(axis);
+            copied |= stretched(axis);
+        }
+        axis += 1;
+    }
+    if product != rows || (own && copied) {
+        return None;
+    }
+    // In a row: copies, elements, copies.
+    let (mut inner, mut count, mut stage) = (1, 1, 0);
+    for i in (axis..to.len()).rev().filter(|i| to[*i] > 1) {
+        match (stage, stretched(i)) {
+            (0, true) => inner *= to[i],
+            (0 | 1, false) => (count, stage) = (count * to[i], 1),
+            (1 | 2, true) => stage = 2,
+            _ => return None,
+        }
+    }
+    Some(match (own, inner, count) {
+        (false, _, 1) => Pattern::Scalar,
+        (true, 1, n) if n == columns => Pattern::Full,
+        (own, inner, count) => Pattern::Repeat { own, inner, count },
+    })
+}
+
 /// Whether a node is a function of single elements.
 pub(crate) fn light(lowering: &Lowering<'_>) -> bool {
     use Lowering::{Binary, Compare, Select, Unary};
@@ -59,11 +99,7 @@ pub(crate) fn light(lowering: &Lowering<'_>) -> bool {
 }
 
 fn costly(lowering: &Lowering<'_>) -> bool {
-    match lowering {
-        Lowering::Unary(f) => f.is_expensive(),
-        Lowering::Binary(f) => f.is_expensive(),
-        _ => false,
-    }
+    matches!(lowering, Lowering::Unary(f) if f.is_expensive())
 }
 
 impl Block<'_> {
@@ -98,38 +134,10 @@ impl Block<'_> {
         if !matches!(self.lowering(at), Lowering::Broadcast) {
             return Some((at, Pattern::Full));
         }
-        let source = root(self.trace, self.inputs(at)[0]);
+        let from = self.inputs(at)[0];
         let (rows, columns) = self.extent(consumer);
-        let len = self.trace.shape(source).len();
-        if len == 1 {
-            return Some((source, Pattern::Scalar));
-        }
-        let shape = self.trace.shape(self.inputs(at)[0]);
-        let last = shape.last().copied().unwrap_or(1);
-        if self.trace.shape(at).len() == rows * columns && rows > 1 {
-            let width = self.trace.shape(at).last().copied().unwrap_or(1);
-            if len == columns && last == width && shape.iter().product::<usize>() == columns {
-                let stretched_front =
-                    shape.rank() < self.trace.shape(at).rank() || shape.first() == Some(&1);
-                if stretched_front && self.trailing(at, columns) {
-                    return Some((source, Pattern::Row));
-                }
-            }
-            if len == rows && shape.first() == Some(&rows) {
-                return Some((source, Pattern::Column));
-            }
-        }
-        None
-    }
-
-    /// Whether the source of a broadcast has all trailing axes at their full length.
-    fn trailing(&self, broadcast: Id, columns: usize) -> bool {
-        let from = self.trace.shape(self.inputs(broadcast)[0]);
-        let to = self.trace.shape(broadcast);
-        let rest = &to[1..];
-        let skip = from.rank().saturating_sub(rest.len());
-        from[skip..] == rest[rest.len() - (from.rank() - skip)..]
-            && from[skip..].iter().product::<usize>() == columns
+        let pattern = pattern(self.trace.shape(from), self.trace.shape(at), rows, columns)?;
+        Some((root(self.trace, from), pattern))
     }
 
     /// The instructions, in order.
@@ -355,65 +363,28 @@ impl KernelBuilder<'_> {
 
     fn finish(self, ends: &[Id], width: usize) -> Instruction {
         let block = self.block;
-        let mut last_use: HashMap<Id, usize> = HashMap::new();
-        let place_of = |input: Id, id: Id| {
+        let index: HashMap<Id, usize> = self.order.iter().copied().zip(0..).collect();
+        let operand = |input: Id, id: Id| {
             let view = block.view(input, id);
-            view.unwrap_or((root(block.trace, input), Pattern::Full))
+            let (source, pattern) = view.unwrap_or((root(block.trace, input), Pattern::Full));
+            if let (Some(value), Pattern::Full) = (index.get(&source), pattern) {
+                return Operand::Value(*value);
+            }
+            let load = self.loads.iter().position(|l| *l == (source, pattern));
+            Operand::Load(load.unwrap_or(0))
         };
-        for (i, id) in self.order.iter().enumerate() {
-            for input in block.inputs(*id) {
-                last_use.insert(place_of(*input, *id).0, i);
-            }
-        }
-        let mut free: Vec<usize> = Vec::new();
-        let mut registers = 0;
-        let mut places: HashMap<Id, Place> = HashMap::new();
-        let mut ops = Vec::new();
-        for (i, id) in self.order.iter().enumerate() {
-            let mut inputs = [Place::Register(0); 3];
-            for (slot, input) in inputs.iter_mut().zip(block.inputs(*id)) {
-                let (source, pattern) = place_of(*input, *id);
-                let load = self.loads.iter().position(|l| *l == (source, pattern));
-                *slot = match (places.get(&source), pattern) {
-                    (Some(place), Pattern::Full) => *place,
-                    _ => Place::Load(load.unwrap_or(0)),
-                };
-            }
-            let output = match ends.iter().position(|e| e == id) {
-                Some(k) => Place::Store(k),
-                None => Place::Register(free.pop().unwrap_or_else(|| {
-                    registers += 1;
-                    registers - 1
-                })),
-            };
-            let action = match block.lowering(*id) {
-                Lowering::Unary(f) => Action::Unary(f),
-                Lowering::Binary(f) => Action::Binary(f),
+        let ops = self.order.iter().map(|id| Op {
+            action: match block.lowering(*id) {
+                Lowering::Unary(f) => Tree::unary(f).map_or(Action::Unary(f), Action::Tree),
+                Lowering::Binary(f) => Action::Tree(Tree::binary(f)),
                 Lowering::Compare(f) => Action::Compare(f),
                 Lowering::Select => Action::Select,
                 _ => Action::Copy,
-            };
-            ops.push(TileOp {
-                action,
-                inputs,
-                output,
-            });
-            places.insert(*id, output);
-            // Registers whose value is used here for the last time are free for the next node.
-            let mut ended: Vec<Id> = block
-                .inputs(*id)
-                .iter()
-                .map(|input| place_of(*input, *id).0)
-                .filter(|source| last_use.get(source) == Some(&i))
-                .collect();
-            ended.sort_unstable();
-            ended.dedup();
-            for source in ended {
-                if let Some(Place::Register(r)) = places.get(&source) {
-                    free.push(*r);
-                }
-            }
-        }
+            },
+            inputs: block.inputs(*id).iter().map(|i| operand(*i, *id)).collect(),
+            store: ends.iter().position(|e| e == id),
+        });
+        let (ops, registers) = chain::compile(ops.collect());
         let (loads, patterns) = self.loads.into_iter().unzip();
         Instruction::Fused {
             kernel: Kernel {

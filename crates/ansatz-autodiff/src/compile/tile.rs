@@ -8,22 +8,36 @@ use ansatz_core::Scalar;
 use pulp::{Arch, NullaryFnOnce};
 
 use super::element::{self, Element};
-use crate::op::{Binary, Comparison, Unary};
+use super::tree::Tree;
+use crate::op::{Comparison, Unary};
 
-/// Elements of a tile.
+/// Most elements of a tile.
 pub(crate) const TILE: usize = 512;
+
+/// Bytes of the first cache level that the tiles of a kernel may take.
+const CACHE: usize = 48 << 10;
 
 /// How an array is read along the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Pattern {
     /// An element each.
     Full,
-    /// The same row for all rows.
-    Row,
-    /// One number for each row.
-    Column,
     /// One number.
     Scalar,
+    /// At column q of a row, element q / inner mod count.
+    Repeat {
+        /// Whether each row has `count` elements of its own.
+        own: bool,
+        inner: usize,
+        count: usize,
+    },
+}
+
+impl Pattern {
+    /// Whether the array has elements for each row.
+    pub(crate) fn own(self) -> bool {
+        matches!(self, Self::Full | Self::Repeat { own: true, .. })
+    }
 }
 
 /// Where an operation reads or writes.
@@ -41,7 +55,7 @@ pub(crate) enum Place {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Action {
     Unary(Unary),
-    Binary(Binary),
+    Tree(Tree),
     Compare(Comparison),
     Select,
     /// A copy.
@@ -52,7 +66,7 @@ pub(crate) enum Action {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct TileOp {
     pub(crate) action: Action,
-    pub(crate) inputs: [Place; 3],
+    pub(crate) inputs: [Place; 4],
     pub(crate) output: Place,
 }
 
@@ -65,6 +79,15 @@ pub(crate) struct Kernel {
     pub(crate) registers: usize,
     /// Elements of a row.
     pub(crate) width: usize,
+}
+
+impl Kernel {
+    /// Elements of a tile: all tiles together stay in the first cache level.
+    fn tile<T>(&self) -> usize {
+        let arrays = self.registers + self.loads.len() + self.stores;
+        let fitting = CACHE / (arrays * size_of::<T>()).max(1);
+        (fitting / 64 * 64).clamp(128, TILE)
+    }
 }
 
 /// A walk of a kernel over a block.
@@ -99,15 +122,15 @@ impl<T: Element> NullaryFnOnce for Walk<'_, '_, T> {
 
     #[inline(always)]
     fn call(mut self) {
-        let width = self.kernel.width;
+        let (width, tile) = (self.kernel.width, self.kernel.tile::<T>());
         let uniform = |p: &Pattern| matches!(p, Pattern::Full | Pattern::Scalar);
         if self.kernel.loads.iter().all(uniform) {
             // Rows do not matter: one long row.
-            self.along_rows(1, self.rows * width);
-        } else if width > TILE / 2 {
-            self.along_rows(self.rows, width);
+            self.along_rows(1, self.rows * width, tile);
+        } else if width > tile / 2 {
+            self.along_rows(self.rows, width, tile);
         } else {
-            let many = (TILE / width.max(1)).max(1);
+            let many = (tile / width.max(1)).max(1);
             self.fill(many);
             let mut row = 0;
             while row < self.rows {
@@ -126,12 +149,12 @@ impl<T: Element> NullaryFnOnce for Walk<'_, '_, T> {
 
 impl<T: Element> Walk<'_, '_, T> {
     #[inline(always)]
-    fn along_rows(&mut self, rows: usize, width: usize) {
+    fn along_rows(&mut self, rows: usize, width: usize, tile: usize) {
         self.fill(1);
         for row in 0..rows {
             let mut column = 0;
             while column < width {
-                let len = TILE.min(width - column);
+                let len = tile.min(width - column);
                 self.piece(Piece {
                     row,
                     rows: 1,
@@ -143,17 +166,21 @@ impl<T: Element> Walk<'_, '_, T> {
         }
     }
 
-    /// Tiles that are the same everywhere: numbers, and rows repeated `many` times.
+    /// Tiles that are the same everywhere: numbers, and rows that repeat, `many` of them.
     #[inline(always)]
     fn fill(&mut self, many: usize) {
         let (width, base) = (self.kernel.width, self.kernel.registers);
         for (i, pattern) in self.kernel.loads.iter().enumerate() {
             let tile = &mut self.registers[base + i];
-            match pattern {
+            match *pattern {
                 Pattern::Scalar => tile.fill(self.loads[i][0]),
-                Pattern::Row if many > 1 || width <= TILE => {
+                Pattern::Repeat {
+                    own: false,
+                    inner,
+                    count,
+                } if many > 1 => {
                     for row in tile.chunks_exact_mut(width.max(1)).take(many) {
-                        row.copy_from_slice(self.loads[i]);
+                        repeat(self.loads[i], (inner, count), 0, row);
                     }
                 }
                 _ => {}
@@ -165,12 +192,23 @@ impl<T: Element> Walk<'_, '_, T> {
     fn piece(&mut self, piece: Piece) {
         let (width, base) = (self.kernel.width, self.kernel.registers);
         for (i, pattern) in self.kernel.loads.iter().enumerate() {
-            if *pattern == Pattern::Column {
-                let tile = &mut self.registers[base + i];
+            let Pattern::Repeat { own, inner, count } = *pattern else {
+                continue;
+            };
+            let tile = &mut self.registers[base + i];
+            if own {
                 let part = if piece.rows == 1 { piece.len } else { width };
-                for (r, row) in tile.chunks_mut(part).take(piece.rows).enumerate() {
-                    row.fill(self.loads[i][piece.row + r]);
+                for (r, row) in tile.chunks_mut(part.max(1)).take(piece.rows).enumerate() {
+                    let source = &self.loads[i][(piece.row + r) * count..];
+                    repeat(source, (inner, count), piece.column, row);
                 }
+            } else if (piece.column > 0 || piece.len < width) && !in_place(*pattern, width) {
+                repeat(
+                    self.loads[i],
+                    (inner, count),
+                    piece.column,
+                    &mut tile[..piece.len],
+                );
             }
         }
         let from = piece.row * width + piece.column;
@@ -202,24 +240,46 @@ impl<T: Element> Walk<'_, '_, T> {
                 Place::Store(s) => &self.stores[s][from..from + piece.len],
                 Place::Load(l) => match self.kernel.loads[l] {
                     Pattern::Full => &self.loads[l][from..from + piece.len],
-                    Pattern::Row if self.kernel.width > TILE => {
+                    pattern if piece.rows == 1 && in_place(pattern, self.kernel.width) => {
                         &self.loads[l][piece.column..piece.column + piece.len]
-                    }
-                    Pattern::Row => {
-                        let tile = &self.registers[self.kernel.registers + l];
-                        &tile[piece.column..piece.column + piece.len]
                     }
                     _ => &self.registers[self.kernel.registers + l][..piece.len],
                 },
             }
         };
-        let [a, b, c] = op.inputs;
+        let [a, b, c, d] = op.inputs;
         match op.action {
             Action::Unary(f) => T::unary(f, read(a), out),
-            Action::Binary(f) => element::binary(f, read(a), read(b), out),
+            Action::Tree(tree) => tree.apply([read(a), read(b), read(c), read(d)], out),
             Action::Compare(f) => element::compare(f, read(a), read(b), out),
             Action::Select => element::select(read(a), read(b), read(c), out),
             Action::Copy => out.copy_from_slice(read(a)),
+        }
+    }
+}
+
+/// Whether a single row of the source is read as it is.
+#[inline(always)]
+fn in_place(pattern: Pattern, width: usize) -> bool {
+    matches!(pattern, Pattern::Repeat { own: false, inner: 1, count } if count == width)
+}
+
+/// Element q / inner mod count of the source for columns q from `column` on.
+#[inline(always)]
+fn repeat<T: Copy>(source: &[T], (inner, count): (usize, usize), column: usize, out: &mut [T]) {
+    let mut done = 0;
+    while done < out.len() {
+        let (q, rest) = ((column + done) / inner, out.len() - done);
+        let within = (column + done) % inner;
+        if inner == 1 {
+            let at = q % count;
+            let n = rest.min(count - at);
+            out[done..done + n].copy_from_slice(&source[at..at + n]);
+            done += n;
+        } else {
+            let n = rest.min(inner - within);
+            out[done..done + n].fill(source[q % count]);
+            done += n;
         }
     }
 }

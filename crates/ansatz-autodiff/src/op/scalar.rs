@@ -4,8 +4,6 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
 
-use std::ops::Add;
-
 use super::{Lowering, Primitive, Rule};
 use crate::{Array, Shape};
 
@@ -273,10 +271,6 @@ pub enum Binary {
     Sub,
     /// a·b.
     Mul,
-    /// aᵇ for a > 0.
-    Pow,
-    /// The angle of the point (b, a), in (−π, π].
-    Atan2,
 }
 
 impl Binary {
@@ -287,26 +281,6 @@ impl Binary {
             Self::Add => a + b,
             Self::Sub => a - b,
             Self::Mul => a * b,
-            Self::Pow => libm::pow(a, b),
-            Self::Atan2 => libm::atan2(a, b),
-        }
-    }
-
-    /// Whether it costs some ten times a multiplication.
-    pub(crate) fn is_expensive(self) -> bool {
-        matches!(self, Self::Pow | Self::Atan2)
-    }
-
-    /// ∂y/∂a or ∂y/∂b.
-    fn slope<'g>(self, i: usize, [a, b]: [Array<'g>; 2], y: Array<'g>) -> Array<'g> {
-        match (self, i) {
-            (Self::Mul, i) => [b, a][i],
-            (Self::Pow, 0) => b * a.pow(b - 1.0),
-            (Self::Pow, _) => y * a.ln(),
-            (Self::Atan2, 0) => b * (a * a + b * b).recip(),
-            (Self::Atan2, _) => -(a * (a * a + b * b).recip()),
-            (Self::Sub, 1) => -y.ones(),
-            (Self::Add | Self::Sub, _) => y.ones(),
         }
     }
 }
@@ -317,8 +291,6 @@ impl Primitive for Binary {
             Self::Add => "add",
             Self::Sub => "sub",
             Self::Mul => "mul",
-            Self::Pow => "pow",
-            Self::Atan2 => "atan2",
         }
     }
 
@@ -337,8 +309,7 @@ impl Primitive for Binary {
     fn rule(&self) -> Rule {
         match self {
             Self::Mul => Rule::Bilinear,
-            Self::Add | Self::Sub => Rule::Linear,
-            Self::Pow | Self::Atan2 => Rule::General,
+            _ => Rule::Linear,
         }
     }
 
@@ -348,27 +319,6 @@ impl Primitive for Binary {
             (Self::Sub, 1) => -bar,
             _ => bar,
         }
-    }
-
-    fn tangent<'g>(
-        &self,
-        inputs: &[Array<'g>],
-        out: Array<'g>,
-        tangents: &[Option<Array<'g>>],
-    ) -> Option<Array<'g>> {
-        let pair = [inputs[0], inputs[1]];
-        let parts = (0..2).filter_map(|i| Some(tangents[i]? * self.slope(i, pair, out)));
-        parts.reduce(Array::add)
-    }
-
-    fn cotangent<'g>(
-        &self,
-        i: usize,
-        bar: Array<'g>,
-        inputs: &[Array<'g>],
-        out: Array<'g>,
-    ) -> Array<'g> {
-        bar * self.slope(i, [inputs[0], inputs[1]], out)
     }
 
     fn lowering(&self) -> Lowering<'_> {
