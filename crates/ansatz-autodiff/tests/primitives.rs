@@ -509,3 +509,24 @@ fn what_does_not_fit() {
     program.run(&[&[1.0; 30]], &mut [&mut out]).unwrap();
     assert!((out[0] - 60.0_f32).abs() < 1e-6);
 }
+
+/// A chain through arrays of several shapes, each with rows and columns of its own.
+#[test]
+fn chains_through_shapes() {
+    let g = Graph::new();
+    let (x, w, b, c) = (
+        g.input(&[12]),
+        g.input(&[12]),
+        g.input(&[3]),
+        g.input(&[6, 1]),
+    );
+    let inner = (x.reshape(&[2, 2, 3]) + b).reshape(&[12]) * w;
+    let y = (inner.reshape(&[6, 2]) - c).reshape(&[12]) * x;
+    let (x0, w0) = (draws(12, -1.0, 1.0, 0), draws(12, -1.0, 1.0, 1));
+    let (b0, c0) = ([0.5, 1.5, 2.5], draws(6, -1.0, 1.0, 2));
+    let expected: Vec<f64> = (0..12)
+        .map(|i| ((x0[i] + b0[i % 3]) * w0[i] - c0[i / 2]) * x0[i])
+        .collect();
+    let got = run::<f64>(&g, &[y], &[&x0, &w0, &b0, &c0]);
+    close("chain", "value", &got[0], &expected, 1e-14);
+}
