@@ -81,7 +81,7 @@ fn later_runs_of_algebra_allocate_nothing() {
     let mut run = || {
         program
             .run(&inputs, &mut [&mut value, &mut a, &mut b])
-            .unwrap()
+            .unwrap();
     };
     pool.install(|| {
         run();
