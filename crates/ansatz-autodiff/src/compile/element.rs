@@ -2,8 +2,11 @@
 
 use ansatz_core::Scalar;
 use faer::linalg::matmul::matmul;
+use pulp::{Arch, Simd, WithSimd};
+
 use faer::{Accum, MatMut, MatRef, Par};
 
+use super::tile::Walk;
 use crate::math::{self, Function};
 use crate::op::{Comparison, Kernel, Prepared, Side, Unary};
 
@@ -14,11 +17,14 @@ impl Element for f32 {}
 impl Element for f64 {}
 
 pub(crate) mod sealed {
-    use super::Gemm;
+    use super::{Gemm, Walk};
     use crate::op::{Kernel, Prepared, Unary};
 
     /// What the executor needs of a type.
     pub trait Element: Sized + Copy + Send + Sync {
+        /// Walks over a block with the vectors of the machine.
+        fn walk(walk: Walk<'_, '_, Self>);
+
         /// `out ← f(x)`.
         fn unary(f: Unary, x: &[Self], out: &mut [Self]);
 
@@ -47,6 +53,21 @@ pub struct Gemm {
 macro_rules! element {
     ($type:ty, $kernel:ident) => {
         impl sealed::Element for $type {
+            fn walk(walk: Walk<'_, '_, Self>) {
+                struct Go<'a, 'b>(Walk<'a, 'b, $type>);
+
+                impl WithSimd for Go<'_, '_> {
+                    type Output = ();
+
+                    #[inline(always)]
+                    fn with_simd<S: Simd>(self, simd: S) {
+                        self.0.go(simd);
+                    }
+                }
+
+                Arch::new().dispatch(Go(walk));
+            }
+
             #[inline(always)]
             fn unary(f: Unary, x: &[Self], out: &mut [Self]) {
                 let out = &mut out[..x.len()];

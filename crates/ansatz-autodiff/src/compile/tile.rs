@@ -5,10 +5,10 @@
 //! is read once and written once however many operations there are.
 
 use ansatz_core::Scalar;
-use pulp::{Arch, NullaryFnOnce};
+use pulp::Simd;
 
 use super::element::{self, Element};
-use super::tree::Tree;
+use super::tree::{Lanes, Tree};
 use crate::op::{Comparison, Unary};
 
 /// Most elements of a tile.
@@ -91,7 +91,7 @@ impl Kernel {
 }
 
 /// A walk of a kernel over a block.
-pub(crate) struct Walk<'a, 'b, T> {
+pub struct Walk<'a, 'b, T> {
     pub(crate) kernel: &'a Kernel,
     pub(crate) rows: usize,
     /// Arrays that are read, from the block's first row on.
@@ -103,7 +103,7 @@ pub(crate) struct Walk<'a, 'b, T> {
 
 impl<T: Element> Walk<'_, '_, T> {
     pub(crate) fn run(self) {
-        Arch::new().dispatch(self);
+        T::walk(self);
     }
 }
 
@@ -117,50 +117,54 @@ struct Piece {
     len: usize,
 }
 
-impl<T: Element> NullaryFnOnce for Walk<'_, '_, T> {
-    type Output = ();
-
+impl<T: Element> Walk<'_, '_, T> {
     #[inline(always)]
-    fn call(mut self) {
+    pub(crate) fn go<S: Simd>(mut self, simd: S)
+    where
+        T: Lanes<S>,
+    {
         let (width, tile) = (self.kernel.width, self.kernel.tile::<T>());
         let uniform = |p: &Pattern| matches!(p, Pattern::Full | Pattern::Scalar);
         if self.kernel.loads.iter().all(uniform) {
             // Rows do not matter: one long row.
-            self.along_rows(1, self.rows * width, tile);
+            self.along_rows(simd, (1, self.rows * width), tile);
         } else if width > tile / 2 {
-            self.along_rows(self.rows, width, tile);
+            self.along_rows(simd, (self.rows, width), tile);
         } else {
             let many = (tile / width.max(1)).max(1);
             self.fill(many);
             let mut row = 0;
             while row < self.rows {
                 let rows = many.min(self.rows - row);
-                self.piece(Piece {
+                let piece = Piece {
                     row,
                     rows,
                     column: 0,
                     len: rows * width,
-                });
+                };
+                self.piece(simd, piece);
                 row += rows;
             }
         }
     }
-}
 
-impl<T: Element> Walk<'_, '_, T> {
     #[inline(always)]
-    fn along_rows(&mut self, rows: usize, width: usize, tile: usize) {
+    fn along_rows<S: Simd>(&mut self, simd: S, (rows, width): (usize, usize), tile: usize)
+    where
+        T: Lanes<S>,
+    {
         self.fill(1);
         for row in 0..rows {
             let mut column = 0;
             while column < width {
                 let len = tile.min(width - column);
-                self.piece(Piece {
+                let piece = Piece {
                     row,
                     rows: 1,
                     column,
                     len,
-                });
+                };
+                self.piece(simd, piece);
                 column += len;
             }
         }
@@ -189,7 +193,10 @@ impl<T: Element> Walk<'_, '_, T> {
     }
 
     #[inline(always)]
-    fn piece(&mut self, piece: Piece) {
+    fn piece<S: Simd>(&mut self, simd: S, piece: Piece)
+    where
+        T: Lanes<S>,
+    {
         let (width, base) = (self.kernel.width, self.kernel.registers);
         for (i, pattern) in self.kernel.loads.iter().enumerate() {
             let Pattern::Repeat { own, inner, count } = *pattern else {
@@ -222,7 +229,7 @@ impl<T: Element> Walk<'_, '_, T> {
                 Place::Store(_) => from,
                 _ => 0,
             };
-            self.operate(op, piece, &mut out[start..start + piece.len]);
+            self.operate(simd, op, piece, &mut out[start..start + piece.len]);
             match op.output {
                 Place::Register(r) => self.registers[r] = out,
                 Place::Store(s) => self.stores[s] = out,
@@ -232,28 +239,45 @@ impl<T: Element> Walk<'_, '_, T> {
     }
 
     #[inline(always)]
-    fn operate(&self, op: &TileOp, piece: Piece, out: &mut [T]) {
-        let from = piece.row * self.kernel.width + piece.column;
-        let read = |place: Place| -> &[T] {
-            match place {
-                Place::Register(r) => &self.registers[r][..piece.len],
-                Place::Store(s) => &self.stores[s][from..from + piece.len],
-                Place::Load(l) => match self.kernel.loads[l] {
-                    Pattern::Full => &self.loads[l][from..from + piece.len],
-                    pattern if piece.rows == 1 && in_place(pattern, self.kernel.width) => {
-                        &self.loads[l][piece.column..piece.column + piece.len]
-                    }
-                    _ => &self.registers[self.kernel.registers + l][..piece.len],
-                },
-            }
-        };
+    fn operate<S: Simd>(&self, simd: S, op: &TileOp, piece: Piece, out: &mut [T])
+    where
+        T: Lanes<S>,
+    {
+        let read = |place| self.read(place, piece);
         let [a, b, c, d] = op.inputs;
         match op.action {
             Action::Unary(f) => T::unary(f, read(a), out),
-            Action::Tree(tree) => tree.apply([read(a), read(b), read(c), read(d)], out),
+            Action::Tree(tree) => {
+                let none = &[][..];
+                let x = match tree.reads() {
+                    1 => [read(a), none, none, none],
+                    2 => [read(a), read(b), none, none],
+                    3 => [read(a), read(b), read(c), none],
+                    _ => [read(a), read(b), read(c), read(d)],
+                };
+                tree.apply(simd, x, out);
+            }
             Action::Compare(f) => element::compare(f, read(a), read(b), out),
             Action::Select => element::select(read(a), read(b), read(c), out),
             Action::Copy => out.copy_from_slice(read(a)),
+        }
+    }
+}
+
+impl<T: Element> Walk<'_, '_, T> {
+    #[inline(always)]
+    fn read(&self, place: Place, piece: Piece) -> &[T] {
+        let from = piece.row * self.kernel.width + piece.column;
+        match place {
+            Place::Register(r) => &self.registers[r][..piece.len],
+            Place::Store(s) => &self.stores[s][from..from + piece.len],
+            Place::Load(l) => match self.kernel.loads[l] {
+                Pattern::Full => &self.loads[l][from..from + piece.len],
+                pattern if piece.rows == 1 && in_place(pattern, self.kernel.width) => {
+                    &self.loads[l][piece.column..piece.column + piece.len]
+                }
+                _ => &self.registers[self.kernel.registers + l][..piece.len],
+            },
         }
     }
 }

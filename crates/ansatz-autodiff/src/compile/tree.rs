@@ -4,6 +4,10 @@
 //! only a sum reads, for example, is therefore taken into the sum's loop. Each operation is rounded as if
 //! it stood alone, so this changes no bit.
 
+use std::ops::{Add, Mul, Sub};
+
+use pulp::Simd;
+
 use super::element::Element;
 use crate::op::{Binary, Unary};
 
@@ -140,48 +144,142 @@ impl Tree {
         }
     }
 
-    /// The loops, one for each form: calls and closures in them would keep them from becoming vector
-    /// instructions.
+    /// The loops, one for each form.
     #[inline(always)]
-    pub(crate) fn apply<T: Element>(self, x: [&[T]; 4], out: &mut [T]) {
+    pub(crate) fn apply<S: Simd, T: Lanes<S>>(self, simd: S, x: [&[T]; 4], out: &mut [T]) {
         use Binary::{Add, Mul, Sub};
         use Top::{Join, Left, Reversed};
         let n = out.len();
-        let [a, b, c, d] = x.map(|x| &x[..n]);
         let plain = self.affine.is_none();
         let (scale, shift) = (T::of(self.affine.scale), T::of(self.affine.shift));
+        let (scales, shifts) = (T::splat(simd, scale), T::splat(simd, shift));
+        let (vectors, tail) = T::vectors_mut(out);
+        let m = vectors.len();
+        let [a, b, c, d] = x.map(|x| T::vectors(&x[..n.min(x.len())]));
+        let lane = |x: T::Vector| Lane::<S, T> { simd, x };
+        // Vectors first, and what is left over as numbers.
         macro_rules! each {
-            ($i:ident => $value:expr) => {
+            ($($x:ident),+ => $value:expr) => {{
+                $(let whole = &$x.0[..m]; let $x = (whole, $x.1);)+
                 if plain {
-                    for $i in 0..n {
-                        out[$i] = $value;
+                    for i in 0..m {
+                        $(let $x = lane($x.0[i]);)+
+                        vectors[i] = $value.x;
                     }
                 } else {
-                    for $i in 0..n {
-                        out[$i] = $value * scale + shift;
+                    for i in 0..m {
+                        $(let $x = lane($x.0[i]);)+
+                        vectors[i] = ($value * lane(scales) + lane(shifts)).x;
                     }
                 }
-            };
+                for (i, out) in tail.iter_mut().enumerate() {
+                    $(let $x = $x.1[i];)+
+                    *out = $value * scale + shift;
+                }
+            }};
         }
         match (self.left, self.top, self.right) {
-            (None, Join(Add), _) => each!(i => a[i] + b[i]),
-            (None, Join(Sub), _) => each!(i => a[i] - b[i]),
-            (None, Join(Mul), _) => each!(i => a[i] * b[i]),
-            (Some(Add), Join(Add), None) => each!(i => (a[i] + b[i]) + c[i]),
-            (Some(Sub), Join(Add), None) => each!(i => (a[i] - b[i]) + c[i]),
-            (Some(Mul), Join(Add), None) => each!(i => (a[i] * b[i]) + c[i]),
-            (Some(Add), Join(Sub), None) => each!(i => (a[i] + b[i]) - c[i]),
-            (Some(Sub), Join(Sub), None) => each!(i => (a[i] - b[i]) - c[i]),
-            (Some(Mul), Join(Sub), None) => each!(i => (a[i] * b[i]) - c[i]),
-            (Some(Add), Reversed, _) => each!(i => c[i] - (a[i] + b[i])),
-            (Some(Sub), Reversed, _) => each!(i => c[i] - (a[i] - b[i])),
-            (Some(Mul), Reversed, _) => each!(i => c[i] - (a[i] * b[i])),
-            (Some(Add), Join(Mul), _) => each!(i => (a[i] + b[i]) * c[i]),
-            (Some(Sub), Join(Mul), _) => each!(i => (a[i] - b[i]) * c[i]),
-            (Some(Mul), Join(Mul), _) => each!(i => (a[i] * b[i]) * c[i]),
-            (Some(_), Join(Add), Some(_)) => each!(i => (a[i] * b[i]) + (c[i] * d[i])),
-            (Some(_), Join(Sub), Some(_)) => each!(i => (a[i] * b[i]) - (c[i] * d[i])),
-            (_, Left | Reversed, _) => each!(i => a[i]),
+            (None, Join(Add), _) => each!(a, b => (a + b)),
+            (None, Join(Sub), _) => each!(a, b => (a - b)),
+            (None, Join(Mul), _) => each!(a, b => (a * b)),
+            (Some(Add), Join(Add), None) => each!(a, b, c => ((a + b) + c)),
+            (Some(Sub), Join(Add), None) => each!(a, b, c => ((a - b) + c)),
+            (Some(Mul), Join(Add), None) => each!(a, b, c => ((a * b) + c)),
+            (Some(Add), Join(Sub), None) => each!(a, b, c => ((a + b) - c)),
+            (Some(Sub), Join(Sub), None) => each!(a, b, c => ((a - b) - c)),
+            (Some(Mul), Join(Sub), None) => each!(a, b, c => ((a * b) - c)),
+            (Some(Add), Reversed, _) => each!(a, b, c => (c - (a + b))),
+            (Some(Sub), Reversed, _) => each!(a, b, c => (c - (a - b))),
+            (Some(Mul), Reversed, _) => each!(a, b, c => (c - (a * b))),
+            (Some(Add), Join(Mul), _) => each!(a, b, c => ((a + b) * c)),
+            (Some(Sub), Join(Mul), _) => each!(a, b, c => ((a - b) * c)),
+            (Some(Mul), Join(Mul), _) => each!(a, b, c => ((a * b) * c)),
+            (Some(_), Join(Add), Some(_)) => each!(a, b, c, d => ((a * b) + (c * d))),
+            (Some(_), Join(Sub), Some(_)) => each!(a, b, c, d => ((a * b) - (c * d))),
+            (_, Left | Reversed, _) => each!(a => a),
         }
     }
 }
+
+/// A vector with operators.
+struct Lane<S: Simd, T: Lanes<S>> {
+    simd: S,
+    x: T::Vector,
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident, $function:ident) => {
+        impl<S: Simd, T: Lanes<S>> $trait for Lane<S, T> {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self {
+                    simd: self.simd,
+                    x: T::$function(self.simd, self.x, other.x),
+                }
+            }
+        }
+    };
+}
+
+operator!(Add, add, total);
+operator!(Sub, sub, difference);
+operator!(Mul, mul, product);
+
+/// Vectors of a type on a machine.
+pub(crate) trait Lanes<S: Simd>: Element {
+    type Vector: Copy;
+
+    /// Whole vectors, and what is left over.
+    fn vectors(x: &[Self]) -> (&[Self::Vector], &[Self]);
+    fn vectors_mut(x: &mut [Self]) -> (&mut [Self::Vector], &mut [Self]);
+    fn splat(simd: S, x: Self) -> Self::Vector;
+    fn total(simd: S, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    fn difference(simd: S, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    fn product(simd: S, x: Self::Vector, y: Self::Vector) -> Self::Vector;
+}
+
+macro_rules! lanes {
+    ($type:ty, $vector:ident, $vectors:ident, $vectors_mut:ident, $splat:ident,
+     $add:ident, $sub:ident, $mul:ident) => {
+        impl<S: Simd> Lanes<S> for $type {
+            type Vector = S::$vector;
+
+            #[inline(always)]
+            fn vectors(x: &[Self]) -> (&[Self::Vector], &[Self]) {
+                S::$vectors(x)
+            }
+
+            #[inline(always)]
+            fn vectors_mut(x: &mut [Self]) -> (&mut [Self::Vector], &mut [Self]) {
+                S::$vectors_mut(x)
+            }
+
+            #[inline(always)]
+            fn splat(simd: S, x: Self) -> Self::Vector {
+                simd.$splat(x)
+            }
+
+            #[inline(always)]
+            fn total(simd: S, x: Self::Vector, y: Self::Vector) -> Self::Vector {
+                simd.$add(x, y)
+            }
+
+            #[inline(always)]
+            fn difference(simd: S, x: Self::Vector, y: Self::Vector) -> Self::Vector {
+                simd.$sub(x, y)
+            }
+
+            #[inline(always)]
+            fn product(simd: S, x: Self::Vector, y: Self::Vector) -> Self::Vector {
+                simd.$mul(x, y)
+            }
+        }
+    };
+}
+
+#[rustfmt::skip]
+lanes!(f32, f32s, as_simd_f32s, as_mut_simd_f32s, splat_f32s, add_f32s, sub_f32s, mul_f32s);
+#[rustfmt::skip]
+lanes!(f64, f64s, as_simd_f64s, as_mut_simd_f64s, splat_f64s, add_f64s, sub_f64s, mul_f64s);
