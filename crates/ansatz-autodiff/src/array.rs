@@ -55,12 +55,12 @@ impl<'g> Array<'g> {
     }
 
     #[track_caller]
-    fn make(self, primitive: impl Primitive, inputs: &[Self]) -> Self {
+    pub(crate) fn make(self, primitive: impl Primitive, inputs: &[Self]) -> Self {
         self.graph.make(Arc::new(primitive), inputs)
     }
 
     /// The number that all elements are, if that is known.
-    fn as_number(self) -> Option<f64> {
+    pub(crate) fn as_number(self) -> Option<f64> {
         let node = self.graph.node(self.id);
         match node.primitive.lowering() {
             Lowering::Constant(values) => {
@@ -294,6 +294,78 @@ impl<'g> Array<'g> {
         self.unary(Unary::Erf)
     }
 
+    /// tan x.
+    #[must_use]
+    pub fn tan(self) -> Self {
+        self.unary(Unary::Tan)
+    }
+
+    /// arcsin x.
+    #[must_use]
+    pub fn asin(self) -> Self {
+        self.unary(Unary::Asin)
+    }
+
+    /// arccos x.
+    #[must_use]
+    pub fn acos(self) -> Self {
+        self.unary(Unary::Acos)
+    }
+
+    /// arctan x.
+    #[must_use]
+    pub fn atan(self) -> Self {
+        self.unary(Unary::Atan)
+    }
+
+    /// sinh x.
+    #[must_use]
+    pub fn sinh(self) -> Self {
+        self.unary(Unary::Sinh)
+    }
+
+    /// cosh x.
+    #[must_use]
+    pub fn cosh(self) -> Self {
+        self.unary(Unary::Cosh)
+    }
+
+    /// arsinh x.
+    #[must_use]
+    pub fn asinh(self) -> Self {
+        self.unary(Unary::Asinh)
+    }
+
+    /// arcosh x.
+    #[must_use]
+    pub fn acosh(self) -> Self {
+        self.unary(Unary::Acosh)
+    }
+
+    /// artanh x.
+    #[must_use]
+    pub fn atanh(self) -> Self {
+        self.unary(Unary::Atanh)
+    }
+
+    /// 2ˣ.
+    #[must_use]
+    pub fn exp2(self) -> Self {
+        self.unary(Unary::Exp2)
+    }
+
+    /// The logarithm of x to base 2.
+    #[must_use]
+    pub fn log2(self) -> Self {
+        self.unary(Unary::Log2)
+    }
+
+    /// The logarithm of x to base 10.
+    #[must_use]
+    pub fn log10(self) -> Self {
+        self.unary(Unary::Log10)
+    }
+
     /// x·Φ(x) with the normal distribution function Φ.
     #[must_use]
     pub fn gelu(self) -> Self {
@@ -358,7 +430,7 @@ impl<'g> Array<'g> {
     }
 
     #[track_caller]
-    fn stretched(self, other: Self) -> (Self, Self) {
+    pub(crate) fn stretched(self, other: Self) -> (Self, Self) {
         let (a, b) = (self.shape(), other.shape());
         let Some(shape) = shape::broadcast(&a, &b) else {
             panic!("{a} and {b} do not broadcast");
@@ -388,6 +460,14 @@ impl<'g> Array<'g> {
     #[track_caller]
     pub fn min(self, other: Self) -> Self {
         self.less(other).select(self, other)
+    }
+
+    /// The nearest number in [low, high]; the derivative is 1 in the interval and 0 outside. NaN stays.
+    #[must_use]
+    pub fn clamp(self, low: f64, high: f64) -> Self {
+        let (low, high) = (self.filled(low), self.filled(high));
+        let above = high.less(self).select(high, self);
+        self.less(low).select(low, above)
     }
 
     /// Copies along new axes in front and axes of length 1.
@@ -518,6 +598,30 @@ impl<'g> Array<'g> {
     pub fn reduce_max(self, axes: &[usize]) -> Self {
         let axes = axes.to_vec();
         self.make(ReduceMax { axes }, &[self])
+    }
+
+    /// The smallest along axes, as a constant of differentiation.
+    #[must_use]
+    #[track_caller]
+    pub fn reduce_min(self, axes: &[usize]) -> Self {
+        -(-self).reduce_max(axes)
+    }
+
+    /// Means along axes, which disappear.
+    #[must_use]
+    #[track_caller]
+    pub fn mean_axes(self, axes: &[usize]) -> Self {
+        let sum = self.sum_axes(axes);
+        let count = self.shape().len() / sum.shape().len().max(1);
+        sum * (1.0 / count.max(1) as f64)
+    }
+
+    /// Means of the squared distances to the mean along axes, which disappear.
+    #[must_use]
+    #[track_caller]
+    pub fn variance(self, axes: &[usize]) -> Self {
+        let mean = self.mean_axes(axes).spread(axes, &self.shape());
+        (self - mean).square().mean_axes(axes)
     }
 
     /// The transpose of a sum along `axes` of an array of shape `to`.

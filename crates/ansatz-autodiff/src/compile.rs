@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex};
 use rayon::prelude::*;
 
 pub use element::Element;
+pub(crate) use element::Gemm;
 
 use crate::graph::{Id, Trace};
 use crate::op::Lowering;

@@ -33,7 +33,8 @@ pub use reverse::{gradient, hessian_product, vjp};
 use std::collections::HashSet;
 
 use crate::Array;
-use crate::graph::Id;
+use crate::graph::{Id, Node};
+use crate::op::Rule;
 
 /// Ids of what `outputs` depend on, down to (and with) `inputs`, in order; only those between.
 fn between(outputs: &[Array<'_>], inputs: &[Array<'_>]) -> Vec<Id> {
@@ -56,11 +57,20 @@ fn between(outputs: &[Array<'_>], inputs: &[Array<'_>]) -> Vec<Id> {
     let mut reached = HashSet::new();
     order.retain(|id| {
         let node = &nodes.list[*id as usize];
-        let on = stops.contains(id) || node.inputs.iter().any(|i| reached.contains(i));
+        let on = stops.contains(id) || moving(node).iter().any(|i| reached.contains(i));
         if on {
             reached.insert(*id);
         }
         on
     });
     order
+}
+
+/// The inputs along which derivatives pass.
+fn moving(node: &Node) -> &[Id] {
+    match node.primitive.rule() {
+        Rule::Constant => &[],
+        Rule::Chosen => &node.inputs[1..],
+        _ => &node.inputs,
+    }
 }

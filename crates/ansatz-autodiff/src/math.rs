@@ -121,6 +121,14 @@ pub(crate) fn pow_constant<T: Elementary>(x: &[T], y: T, out: &mut [T]) {
     }
 }
 
+/// `out[i]` = `x[i]` to the power `y[i]`.
+///
+/// # Panics
+/// If the lengths differ.
+pub(crate) fn pow<T: Elementary>(x: &[T], y: &[T], out: &mut [T]) {
+    run(power::Pow, [x, y], out);
+}
+
 fn run<T: Elementary, K: Kernel<T, N>, const N: usize>(kernel: K, x: [&[T]; N], out: &mut [T]) {
     for x in x {
         assert_eq!(x.len(), out.len(), "math: slices of different length");

@@ -16,34 +16,50 @@
 //! Reference: A. Griewank, A. Walther, *Evaluating derivatives*, 2nd edition, 2008, chapter 13.
 
 mod choice;
+mod cholesky;
+mod contract;
 mod convolution;
+mod fourier;
+mod function;
+mod gather;
 mod kernel;
 mod leaf;
 mod link;
 mod matmul;
 mod movement;
+mod pair;
 mod pool;
 mod resample;
 mod scalar;
+mod scan;
 mod separable;
 mod sum;
+mod triangular;
 
 use std::any::Any;
 use std::fmt::Debug;
 
 pub use choice::{Compare, Comparison, Select};
+pub use cholesky::Cholesky;
+pub use contract::Contract;
 pub use convolution::{Convolution, ConvolutionTransposed, Correlation};
 pub(crate) use convolution::{Lanes, Product};
+pub use fourier::{Direction, Fourier};
+pub use function::{StopGradient, UserFunction};
+pub use gather::{Gather, ScatterAdd, ScatterAddAt, Take};
 pub use kernel::{Kernel, Prepared};
 pub use leaf::{Constant, Input};
 pub(crate) use link::Link;
 pub use matmul::{MatMul, Side};
 pub use movement::{Broadcast, Concatenate, Pad, Range, Reshape, Slice, Transpose};
+pub use pair::Pair;
 pub use pool::{Divisor, Largest, Pool};
 pub use resample::{Grid, Interpolation, Resampling};
 pub use scalar::{Binary, Unary};
+pub use scan::CumulativeSum;
 pub use separable::Separable;
 pub use sum::{ReduceMax, Sum};
+pub use triangular::{Triangle, TriangularSolve};
 
 use crate::{Array, Shape};
 

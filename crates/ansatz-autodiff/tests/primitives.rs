@@ -1,14 +1,14 @@
 //! Laws of primitives: compiled as evaluated, derivatives as finite differences, every mode alike.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ansatz_autodiff::op::{Primitive, Range, Rule, Split};
+use ansatz_autodiff::op::{Primitive, Range, Rule, Side, Split, Triangle};
 use ansatz_autodiff::{Array, Element, Graph, Options, Program, Shape, jet, jvp, laplacian, vjp};
 use ansatz_core::Key;
 
 type Function = for<'g> fn(Array<'g>) -> Array<'g>;
 
 /// Functions of a 4×6 array, with the interval that their elements are drawn from.
-const FUNCTIONS: [(&str, f64, f64, Function); 35] = [
+const FUNCTIONS: &[(&str, f64, f64, Function)] = &[
     ("neg", -2.0, 2.0, |x| -x),
     ("recip", 0.5, 2.0, |x| x.recip()),
     ("sqrt", 0.5, 2.0, |x| x.sqrt()),
@@ -73,6 +73,104 @@ const FUNCTIONS: [(&str, f64, f64, Function); 35] = [
     ("general", -2.0, 2.0, |x| {
         let y = x.graph().apply(Growth, &[x, x.sin()]);
         y.graph().apply(Growth, &[y, x]) * x
+    }),
+    ("take, scatter_add", -2.0, 2.0, |x| {
+        let rows = x.take(0, &[3, 1, 1]).sin().scatter_add(0, &[2, 0, 2], 4);
+        let columns = x.take(1, &[5, 0, 0, 3]).square();
+        rows * x + columns.scatter_add(1, &[1, 5, 1, 2], 6).sin()
+    }),
+    ("gather, scatter_add_at", -2.0, 2.0, |x| {
+        let indices = x.graph().constant(&[2, 2], vec![5.0, 0.0, 0.0, 3.0]);
+        let picked = x.sin().gather(1, indices);
+        let rows = x.gather(0, x.graph().constant(&[2], vec![2.0, 0.0]));
+        let sums = (picked * picked).scatter_add_at(1, indices, 6) * x;
+        let first = rows.scatter_add_at(0, x.graph().constant(&[2], vec![1.0, 1.0]), 4);
+        sums + first.square()
+    }),
+    ("cumulative_sum, reverse", -2.0, 2.0, |x| {
+        let sums = x.sin().cumulative_sum(0).cumulative_sum(1);
+        (x.reverse(&[0, 1]) * sums).square()
+    }),
+    ("rfft", -2.0, 2.0, |x| {
+        let odd = x.narrow(1, 0, 5).rfft(1).square();
+        let plane = x.reshape(&[4, 2, 3]).rfft(2).square();
+        x.rfft(1).square().reshape(&[4, 8])
+            + odd.sum_axes(&[2, 1]).reshape(&[4, 1])
+            + plane.reshape(&[4, 8])
+            + x.rfft(2).square().reshape(&[4, 8])
+    }),
+    ("irfft", -2.0, 2.0, |x| {
+        let half = x.reshape(&[4, 3, 2]);
+        let plane = half.irfft(2, 5);
+        half.irfft(1, 4).square() + (half.irfft(1, 5) * plane).narrow(1, 0, 4)
+    }),
+    ("fft", -2.0, 2.0, |x| {
+        let z = x.reshape(&[4, 3, 2]);
+        let product = z.fft(1).complex_mul(z.fft(2)).ifft(2);
+        product.complex_mul(z.ifft(1).complex_conj())
+    }),
+    ("tril, triu, diagonal", -2.0, 2.0, |x| {
+        let matrices = x.square().reshape(&[4, 2, 3]);
+        let whole = x.tril().reshape(&[4, 2, 3]) + x.triu().sin().reshape(&[4, 2, 3]);
+        let swapped = (matrices.tril() * matrices).matrix_transpose();
+        swapped.sum_axes(&[1]) * matrices.diagonal() + whole.narrow(2, 1, 3).sum_axes(&[2])
+    }),
+    ("triangular_solve", 0.5, 1.5, |x| {
+        let (b, l) = (x.reshape(&[4, 2, 3]), x.narrow(1, 1, 5).reshape(&[4, 2, 2]));
+        [Triangle::Lower, Triangle::Upper]
+            .into_iter()
+            .flat_map(|t| [(t, Side::Plain), (t, Side::Transposed)])
+            .fold(b, |b, (t, side)| {
+                (l + 0.5).solve_triangular(b, t, side).sin()
+            })
+    }),
+    ("cholesky", -1.0, 1.0, |x| {
+        let m = x.reshape(&[4, 3, 2]);
+        let identity = m
+            .graph()
+            .constant(&[3, 3], vec![1.5, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 2.0]);
+        let a = m.matmul_by(m, Side::Plain, Side::Transposed) + identity;
+        a.cholesky() * a.solve_spd(a.cholesky()) + a.log_determinant().reshape(&[4, 1, 1])
+    }),
+    ("contract", -1.0, 1.0, |x| {
+        let (a, b) = (x.reshape(&[4, 2, 3]), x.narrow(1, 2, 6).reshape(&[4, 2, 2]));
+        let w = x.narrow(0, 1, 3).reshape(&[2, 3, 2]);
+        // Points as rows from either side, as a stack, and summed; products; outer products.
+        let rows = a.contract(w, "bij,kji->bk") + w.contract(a, "kji,bij->bk");
+        let stack = a.contract(b, "bij,bik->bjk").contract(w, "bjk,ijk->bi");
+        let sums = a.contract(b, "bij,bki->jk").contract(w, "jk,ijk->i");
+        let out = rows * stack * sums;
+        out + a
+            .contract(b, "bij,bkl->bk")
+            .matmul(b.contract(b, "bij,bjk->ik"))
+    }),
+    ("mix_modes", -1.0, 1.0, |x| {
+        let z = x.reshape(&[4, 1, 3, 2]);
+        let w = x.narrow(0, 1, 3).reshape(&[1, 2, 3, 2]);
+        z.mix_modes(w).square()
+    }),
+    ("tan, asin, acos, atan", 0.1, 0.8, |x| {
+        x.tan() * x.asin() + x.acos() * x.atan()
+    }),
+    ("sinh, cosh, asinh, acosh, atanh", 0.1, 0.8, |x| {
+        x.sinh() * x.cosh() + x.asinh() * (x + 1.5).acosh() * x.atanh()
+    }),
+    ("exp2, log2, log10", 0.5, 2.0, |x| {
+        x.exp2() * x.log2() + x.log10()
+    }),
+    ("pow, atan2", 0.5, 2.0, |x| {
+        let y = x.reverse(&[1]);
+        x.pow(y) * y.atan2(x - 1.2) + x.pow(x.filled(1.3))
+    }),
+    ("clamp, reduce_min", -2.0, 2.0, |x| {
+        let least = x.reduce_min(&[1]).reshape(&[4, 1]);
+        let soft = (least - x).exp().sum_axes(&[1]).ln().reshape(&[4, 1]) - least;
+        x.clamp(-5.0, 1.7).square() * x.sin().clamp(0.0, 2.0) + soft * x
+    }),
+    ("mean_axes, variance", -2.0, 2.0, |x| {
+        (x - x.mean_axes(&[1]).reshape(&[4, 1]))
+            * x.variance(&[1]).reshape(&[4, 1])
+            * x.variance(&[0, 1])
     }),
     ("network", -2.0, 2.0, |x| {
         let w = x.narrow(0, 0, 2).transpose(&[1, 0]);
@@ -186,7 +284,7 @@ fn close(name: &str, what: &str, a: &[f64], b: &[f64], tolerance: f64) {
 /// order 3 by nested tangents, nested cotangents and one series.
 #[test]
 fn every_function_to_third_order() {
-    for (name, low, high, f) in FUNCTIONS {
+    for &(name, low, high, f) in FUNCTIONS {
         let x0 = draws(24, low, high, 0);
         let v0 = draws(24, -1.0, 1.0, 1);
         let value = |x: &[f64]| {
@@ -267,7 +365,7 @@ fn every_function_to_third_order() {
 /// The forward Laplacian through every function beside nested tangents.
 #[test]
 fn laplacian_of_every_function() {
-    for (name, low, high, f) in FUNCTIONS {
+    for &(name, low, high, f) in FUNCTIONS {
         let g = Graph::new();
         let x = g.input(&[4, 6]);
         let directions = [g.input(&[4, 6]), g.input(&[4, 6])];
@@ -410,4 +508,25 @@ fn what_does_not_fit() {
     ));
     program.run(&[&[1.0; 30]], &mut [&mut out]).unwrap();
     assert!((out[0] - 60.0_f32).abs() < 1e-6);
+}
+
+/// A chain through arrays of several shapes, each with rows and columns of its own.
+#[test]
+fn chains_through_shapes() {
+    let g = Graph::new();
+    let (x, w, b, c) = (
+        g.input(&[12]),
+        g.input(&[12]),
+        g.input(&[3]),
+        g.input(&[6, 1]),
+    );
+    let inner = (x.reshape(&[2, 2, 3]) + b).reshape(&[12]) * w;
+    let y = (inner.reshape(&[6, 2]) - c).reshape(&[12]) * x;
+    let (x0, w0) = (draws(12, -1.0, 1.0, 0), draws(12, -1.0, 1.0, 1));
+    let (b0, c0) = ([0.5, 1.5, 2.5], draws(6, -1.0, 1.0, 2));
+    let expected: Vec<f64> = (0..12)
+        .map(|i| ((x0[i] + b0[i % 3]) * w0[i] - c0[i / 2]) * x0[i])
+        .collect();
+    let got = run::<f64>(&g, &[y], &[&x0, &w0, &b0, &c0]);
+    close("chain", "value", &got[0], &expected, 1e-14);
 }

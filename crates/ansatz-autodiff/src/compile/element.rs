@@ -30,6 +30,9 @@ pub(crate) mod sealed {
         /// The kernel for the type.
         fn kernel(prepared: &Prepared) -> &dyn Kernel<Self>;
 
+        /// `out ← xʸ`.
+        fn power(x: &[Self], y: &[Self], out: &mut [Self]);
+
         /// A matrix product.
         fn gemm(product: Gemm, a: &[Self], b: &[Self], out: &mut [Self]);
 
@@ -102,6 +105,10 @@ macro_rules! element {
 
             fn kernel(prepared: &Prepared) -> &dyn Kernel<Self> {
                 &*prepared.$kernel
+            }
+
+            fn power(x: &[Self], y: &[Self], out: &mut [Self]) {
+                math::pow(x, y, out);
             }
 
             fn gemm(p: Gemm, a: &[Self], b: &[Self], out: &mut [Self]) {

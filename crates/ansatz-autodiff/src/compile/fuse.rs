@@ -121,6 +121,13 @@ impl Block<'_> {
         }
     }
 
+    /// Whether a kernel over `consumer`'s shape may compute the input as well.
+    fn alike(&self, input: Id, consumer: Id) -> bool {
+        let source = root(self.trace, input);
+        matches!(self.lowering(source), Lowering::Broadcast)
+            || self.extent(source) == self.extent(consumer)
+    }
+
     /// How a kernel over `consumer`'s shape reads `id`, and from where; `None` if it cannot.
     pub(crate) fn view(&self, id: Id, consumer: Id) -> Option<(Id, Pattern)> {
         let at = root(self.trace, id);
@@ -145,7 +152,8 @@ impl Block<'_> {
                 let Some(s) = stage.get(input) else { continue };
                 let from_light = light(&self.lowering(root(self.trace, *input)));
                 let barrier = match (light(&lowering), &lowering) {
-                    (true, _) => !from_light,
+                    // Rows and columns are those of the kernel: another shape is another kernel.
+                    (true, _) => !from_light || !self.alike(*input, *id),
                     // A copy of a kernel's result waits for the kernel; views come for free.
                     (_, Lowering::Broadcast) => from_light,
                     _ => false,
@@ -238,6 +246,7 @@ impl Block<'_> {
                     // A copy in another pattern than rows and columns is written out.
                     None => need(*input),
                     Some((source, pattern)) if pattern != Pattern::Full => need(source),
+                    Some((source, _)) if !self.alike(*input, *id) => need(source),
                     Some(_) => {}
                 }
             }

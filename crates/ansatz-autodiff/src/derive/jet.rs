@@ -10,8 +10,8 @@
 
 use std::collections::HashMap;
 
-use super::between;
 use super::forward::{chosen, linear, sum};
+use super::{between, moving};
 use crate::Array;
 use crate::graph::{Graph, Id};
 use crate::op::{Link, Rule};
@@ -120,8 +120,8 @@ impl<'g> Series<'g> {
         if let Some(moves) = self.moved.get(&id) {
             return *moves;
         }
-        let inputs = self.graph.node(id).inputs;
-        let moves = inputs.iter().any(|i| self.moves(*i));
+        let node = self.graph.node(id);
+        let moves = moving(&node).iter().any(|i| self.moves(*i));
         self.moved.insert(id, moves);
         moves
     }

@@ -140,6 +140,16 @@ fn block<T: Power>(x: &Block<T>, y: impl Fn(usize) -> T, out: &mut Block<T>) {
     }
 }
 
+/// xʸ with a y for each x.
+pub(super) struct Pow;
+
+impl<T: Power> Kernel<T, 2> for Pow {
+    #[inline(always)]
+    fn block(&self, [x, y]: [&Block<T>; 2], out: &mut Block<T>) {
+        block(x, |i| y[i], out);
+    }
+}
+
 /// xʸ with one y.
 pub(super) struct PowConstant<T>(pub(super) T);
 

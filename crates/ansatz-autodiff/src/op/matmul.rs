@@ -24,7 +24,7 @@ pub enum Side {
 use Side::{Plain, Transposed};
 
 impl Side {
-    fn other(self) -> Self {
+    pub(super) fn other(self) -> Self {
         match self {
             Plain => Transposed,
             Transposed => Plain,

@@ -2,7 +2,7 @@
 //!
 //! A function is one line in each of three matches: its name, its value, its derivative.
 
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
 
 use super::{Lowering, Primitive, Rule};
 use crate::{Array, Shape};
@@ -41,6 +41,30 @@ pub enum Unary {
     Ln1p,
     /// 1/√x.
     Rsqrt,
+    /// tan x.
+    Tan,
+    /// arcsin x.
+    Asin,
+    /// arccos x.
+    Acos,
+    /// arctan x.
+    Atan,
+    /// sinh x.
+    Sinh,
+    /// cosh x.
+    Cosh,
+    /// arsinh x.
+    Asinh,
+    /// arcosh x.
+    Acosh,
+    /// artanh x.
+    Atanh,
+    /// 2ˣ.
+    Exp2,
+    /// The logarithm of x to base 2.
+    Log2,
+    /// The logarithm of x to base 10.
+    Log10,
     /// 2/√π ∫₀ˣ e^{−t²} dt.
     Erf,
     /// |x|.
@@ -78,6 +102,18 @@ impl Unary {
             Self::Ln1p => x.ln_1p(),
             Self::Rsqrt => 1.0 / x.sqrt(),
             Self::Erf => libm::erf(x),
+            Self::Tan => libm::tan(x),
+            Self::Asin => libm::asin(x),
+            Self::Acos => libm::acos(x),
+            Self::Atan => libm::atan(x),
+            Self::Sinh => libm::sinh(x),
+            Self::Cosh => libm::cosh(x),
+            Self::Asinh => libm::asinh(x),
+            Self::Acosh => libm::acosh(x),
+            Self::Atanh => libm::atanh(x),
+            Self::Exp2 => libm::exp2(x),
+            Self::Log2 => libm::log2(x),
+            Self::Log10 => libm::log10(x),
             Self::Abs => x.abs(),
             Self::Sign if x > 0.0 => 1.0,
             Self::Sign if x < 0.0 => -1.0,
@@ -115,6 +151,18 @@ impl Primitive for Unary {
             Self::Ln1p => "ln1p",
             Self::Rsqrt => "rsqrt",
             Self::Erf => "erf",
+            Self::Tan => "tan",
+            Self::Asin => "asin",
+            Self::Acos => "acos",
+            Self::Atan => "atan",
+            Self::Sinh => "sinh",
+            Self::Cosh => "cosh",
+            Self::Asinh => "asinh",
+            Self::Acosh => "acosh",
+            Self::Atanh => "atanh",
+            Self::Exp2 => "exp2",
+            Self::Log2 => "log2",
+            Self::Log10 => "log10",
             Self::Abs => "abs",
             Self::Sign => "sign",
             Self::Scale(_) => "scale",
@@ -175,6 +223,18 @@ impl Primitive for Unary {
             Self::Ln1p => (x + 1.0).recip(),
             Self::Rsqrt => y.powi(3) * -0.5,
             Self::Erf => (-(x * x)).exp() * FRAC_2_SQRT_PI,
+            Self::Tan => (y * y) + 1.0,
+            Self::Asin => ((x + 1.0) * ((-x) + 1.0)).rsqrt(),
+            Self::Acos => -((x + 1.0) * ((-x) + 1.0)).rsqrt(),
+            Self::Atan => ((x * x) + 1.0).recip(),
+            Self::Sinh => x.cosh(),
+            Self::Cosh => x.sinh(),
+            Self::Asinh => ((x * x) + 1.0).rsqrt(),
+            Self::Acosh => ((x + 1.0) * (x - 1.0)).rsqrt(),
+            Self::Atanh => ((x + 1.0) * ((-x) + 1.0)).recip(),
+            Self::Exp2 => y * LN_2,
+            Self::Log2 => x.recip() * LOG2_E,
+            Self::Log10 => x.recip() * LOG10_E,
             Self::Abs => x.sign(),
             Self::Shift(_) => x.ones(),
             Self::Neg | Self::Sign | Self::Scale(_) | Self::Powi(0) => x.zeros(),
