@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Id};
 use crate::op::{
-    Binary, Broadcast, Compare, Comparison, Concatenate, Lowering, MatMul, Pad, Primitive, Range,
-    ReduceMax, Reshape, Select, Side, Slice, Sum, Transpose, Unary,
+    Binary, Broadcast, Compare, Comparison, Concatenate, Link, Lowering, MatMul, Pad, Primitive,
+    Range, ReduceMax, Reshape, Select, Side, Slice, Sum, Transpose, Unary,
 };
 use crate::{Shape, shape};
 
@@ -57,6 +57,22 @@ impl<'g> Array<'g> {
     #[track_caller]
     pub(crate) fn make(self, primitive: impl Primitive, inputs: &[Self]) -> Self {
         self.graph.make(Arc::new(primitive), inputs)
+    }
+
+    /// The same array under a name of its own, past which nothing is simplified: for derivatives with
+    /// respect to an array that is not an input.
+    ///
+    /// ```
+    /// use ansatz_autodiff::{Graph, gradient};
+    /// let g = Graph::new();
+    /// let x = g.input(&[3]);
+    /// let middle = (x * 2.0).variable();
+    /// let slope = gradient((middle * 3.0).sum(), &[middle])[0];
+    /// # assert_eq!(&slope.shape()[..], [3]);
+    /// ```
+    #[must_use]
+    pub fn variable(self) -> Self {
+        self.make(Link, &[self])
     }
 
     /// The number that all elements are, if that is known.

@@ -74,3 +74,24 @@ fn moving(node: &Node) -> &[Id] {
         _ => &node.inputs,
     }
 }
+
+/// Whether what is made of an array may be written without it: (x·2)·3 is x·6, and e^(copies of x) copies
+/// of e^x.
+fn folds(x: Array<'_>) -> bool {
+    use crate::op::{Lowering, Unary};
+    matches!(
+        x.graph.node(x.id).primitive.lowering(),
+        Lowering::Unary(Unary::Neg | Unary::Scale(_)) | Lowering::Broadcast | Lowering::Constant(_)
+    )
+}
+
+/// Refuses to differentiate with respect to what may be folded away.
+#[track_caller]
+fn check_target(x: Array<'_>) {
+    assert!(
+        !folds(x),
+        "{x:?} is a {}, past which expressions are simplified: differentiate with respect to \
+         Array::variable() of it, and write the function of that",
+        x.graph.node(x.id).primitive.name()
+    );
+}

@@ -172,6 +172,11 @@ const FUNCTIONS: &[(&str, f64, f64, Function)] = &[
             * x.variance(&[1]).reshape(&[4, 1])
             * x.variance(&[0, 1])
     }),
+    ("functions of multiples and copies", 0.5, 2.0, |x| {
+        let (twice, row) = (x * 2.0, x.sum_axes(&[0]).broadcast(&[4, 6]));
+        let y = x.graph().apply(Growth, &[twice, -x]);
+        twice.powi(3) * row.powi(3) + y.graph().apply(Growth, &[-y, row * -0.3])
+    }),
     ("network", -2.0, 2.0, |x| {
         let w = x.narrow(0, 0, 2).transpose(&[1, 0]);
         ((x.matmul(w) * 0.3).silu() + 0.1).square()

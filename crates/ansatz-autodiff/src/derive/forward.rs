@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::between;
+use super::{between, check_target};
 use crate::Array;
 use crate::graph::Id;
 use crate::op::Rule;
@@ -10,7 +10,8 @@ use crate::op::Rule;
 /// Derivatives of `outputs` when each (x, ẋ) of `directions` moves x along ẋ.
 ///
 /// # Panics
-/// When a direction has another shape than its array.
+/// When a direction has another shape than its array, or an array to move is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): see [`Array::variable`].
 ///
 /// ```
 /// use ansatz_autodiff::{Graph, jvp};
@@ -21,15 +22,24 @@ use crate::op::Rule;
 /// ```
 #[must_use]
 pub fn jvp<'g>(outputs: &[Array<'g>], directions: &[(Array<'g>, Array<'g>)]) -> Vec<Array<'g>> {
-    let mut tangents: HashMap<Id, Array<'g>> = HashMap::new();
     for (x, dx) in directions {
+        check_target(*x);
         assert_eq!(
             x.shape(),
             dx.shape(),
             "a direction must have its array's shape"
         );
-        tangents.insert(x.id, *dx);
     }
+    tangents(outputs, directions)
+}
+
+/// [`jvp`] for functions that were written in these very arrays.
+pub(super) fn tangents<'g>(
+    outputs: &[Array<'g>],
+    directions: &[(Array<'g>, Array<'g>)],
+) -> Vec<Array<'g>> {
+    let mut tangents: HashMap<Id, Array<'g>> =
+        directions.iter().map(|(x, dx)| (x.id, *dx)).collect();
     let inputs: Vec<Array<'g>> = directions.iter().map(|(x, _)| *x).collect();
     for id in between(outputs, &inputs) {
         if tangents.contains_key(&id) {

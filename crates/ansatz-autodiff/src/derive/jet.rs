@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use super::forward::{chosen, linear, sum};
-use super::{between, moving};
+use super::{between, check_target, moving};
 use crate::Array;
 use crate::graph::{Graph, Id};
 use crate::op::{Link, Rule};
@@ -52,6 +52,7 @@ pub fn jet<'g>(
         rate_of: HashMap::new(),
     };
     for (x, coefficients) in lines {
+        check_target(*x);
         for k in 1..=order {
             let c = coefficients.get(k - 1).copied();
             if let Some(c) = c {

@@ -12,10 +12,10 @@
 use std::collections::HashMap;
 
 use super::forward::{chosen, linear, sum};
-use super::{between, forward, jet};
+use super::{between, check_target, folds, forward, jet};
 use crate::Array;
 use crate::graph::Id;
-use crate::op::{Link, Rule};
+use crate::op::Rule;
 
 /// What [`laplacian`] gives.
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ pub struct Laplacian<'g> {
 /// When a direction has another shape than `x`.
 #[must_use]
 pub fn laplacian<'g>(y: Array<'g>, x: Array<'g>, directions: &[Array<'g>]) -> Laplacian<'g> {
+    check_target(x);
     for d in directions {
         assert_eq!(
             d.shape(),
@@ -115,8 +116,10 @@ fn through<'g>(
             let slope = node.primitive.derivative(x, y);
             let squares = (0..count).fold(None, |total, k| sum(total, d(0, k).map(Array::square)));
             let curvature = squares.map(|s| {
-                let second = forward::jvp(&[slope], &[(x, x.ones())])[0];
-                s * second
+                let x = if folds(x) { x.variable() } else { x };
+                let slope = node.primitive.derivative(x, y);
+                let along = [(x, x.ones()), (y, slope)];
+                s * forward::tangents(&[slope], &along)[0]
             });
             Streams {
                 first: each(&|k| d(0, k).map(|dx| dx * slope)),
@@ -134,17 +137,18 @@ fn through<'g>(
                 (0..args.len()).map(f).collect()
             };
             let first: Vec<_> = (0..count).map(|k| tangent(&all(&|i| d(i, k)))).collect();
-            // D²y[d, d] is the derivative of y' = T(x, y, d) along d with the last argument held.
+            // D²y[d, d] is the derivative of y' = T(x, y, d) along d with the last argument held; under
+            // names of their own, so that T is written in x and y.
+            let named: Vec<_> = args.iter().map(|a| a.variable()).collect();
+            let out = y.variable();
             let curvature = (0..count).fold(None, |total, k| {
-                let held = all(&|i| d(i, k).map(|d| graph.apply(Link, &[d])));
-                let Some(rate) = tangent(&held) else {
+                let held = all(&|i| d(i, k));
+                let Some(rate) = node.primitive.tangent(&named, out, &held) else {
                     return total;
                 };
-                let moved = (0..args.len()).filter_map(|i| Some((args[i], d(i, k)?)));
-                let still = held.iter().flatten().map(|h| (*h, h.zeros()));
-                let out = first[k].map(|dy| (y, dy));
-                let directions: Vec<_> = moved.chain(still).chain(out).collect();
-                sum(total, Some(forward::jvp(&[rate], &directions)[0]))
+                let moved = (0..args.len()).filter_map(|i| Some((named[i], d(i, k)?)));
+                let moved: Vec<_> = moved.chain(first[k].map(|dy| (out, dy))).collect();
+                sum(total, Some(forward::tangents(&[rate], &moved)[0]))
             });
             Streams {
                 second: sum(tangent(&all(&l)), curvature),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{between, forward};
+use super::{between, check_target, forward};
 use crate::Array;
 use crate::graph::Id;
 use crate::op::Rule;
@@ -10,9 +10,13 @@ use crate::op::Rule;
 /// Σ (∂y/∂x)ᵀ·ȳ over all (y, ȳ) of `outputs`, for each x of `inputs`.
 ///
 /// # Panics
-/// When a cotangent has another shape than its array.
+/// When a cotangent has another shape than its array, or an input is an array that expressions are
+/// simplified past (a multiple, a broadcast, a constant): see [`Array::variable`].
 #[must_use]
 pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<Array<'g>> {
+    for x in inputs {
+        check_target(*x);
+    }
     let mut bars: HashMap<Id, Array<'g>> = HashMap::new();
     let add = |bars: &mut HashMap<Id, Array<'g>>, id: Id, bar: Array<'g>| {
         let sum = bars.get(&id).map_or(bar, |known| *known + bar);
