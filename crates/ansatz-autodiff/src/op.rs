@@ -33,6 +33,7 @@ mod resample;
 mod scalar;
 mod scan;
 mod separable;
+mod strided;
 mod sum;
 mod triangular;
 

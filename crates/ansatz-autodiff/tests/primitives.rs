@@ -43,6 +43,31 @@ const FUNCTIONS: &[(&str, f64, f64, Function)] = &[
     }),
     ("sums", -2.0, 2.0, |x| (x * x).sum().broadcast(&[4, 6]) * x),
     ("mean", -2.0, 2.0, |x| x - x.sin().mean()),
+    ("sums of any axes", -2.0, 2.0, |x| {
+        let y = x.square().reshape(&[4, 2, 1, 3]);
+        let ends = y.sum_axes(&[0, 3]).reshape(&[2, 1, 1]);
+        let middle = y.sin().sum_axes(&[1]).reshape(&[4, 1, 1, 3]);
+        let wide = x.broadcast(&[40, 4, 6]).sum_axes(&[0, 2]);
+        let most = y.sum_axes(&[0, 1, 2]) * y.sum_axes(&[2]);
+        y * ends * middle.broadcast(&[4, 2, 1, 3]) + most.reshape(&[4, 2, 1, 3]) * wide.sum()
+    }),
+    ("moves of rows", -2.0, 2.0, |x| {
+        let y = x.sin().reshape(&[4, 2, 3]).transpose(&[0, 2, 1]).square();
+        let third = y.narrow(1, 1, 2).reshape(&[4, 1, 4]).broadcast(&[4, 3, 4]);
+        let padded = y.narrow(2, 0, 1).reshape(&[4, 3]).pad(
+            &[4, 6],
+            &[
+                Range::all(4),
+                Range {
+                    start: 1,
+                    length: 3,
+                    step: 2,
+                },
+            ],
+        );
+        let joined = Array::concatenate(&[third.square(), y], 2);
+        joined.reshape(&[4, 18]) * Array::concatenate(&[padded, x, padded * x], 1)
+    }),
     ("softmax", -2.0, 2.0, |x| x.softmax(&[1]) * x),
     ("log_sum_exp", -2.0, 2.0, |x| x.log_sum_exp(&[0]) * x),
     ("transpose", -2.0, 2.0, |x| x.transpose(&[1, 0]).sin()),

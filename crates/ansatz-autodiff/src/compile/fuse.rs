@@ -28,9 +28,7 @@ pub(crate) enum Instruction {
         b: Id,
         out: Id,
     },
-    /// Sums along axes; over the batch if the result is reduced.
-    Sum { x: Id, axes: Vec<usize>, out: Id },
-    /// Anything else, by the primitive's own evaluation.
+    /// Anything else, by the primitive's own kernel or evaluation; over the batch if the result is reduced.
     Evaluate { out: Id },
 }
 
@@ -189,15 +187,12 @@ impl Block<'_> {
                             out: *id,
                         });
                     }
-                    Lowering::Sum(axes) => list.push(Instruction::Sum {
-                        x: self.inputs(*id)[0],
-                        axes: axes.to_vec(),
-                        out: *id,
-                    }),
                     Lowering::Broadcast if materialised.contains(id) => {
                         list.push(Instruction::Evaluate { out: *id });
                     }
-                    Lowering::Other => list.push(Instruction::Evaluate { out: *id }),
+                    Lowering::Sum(_) | Lowering::Other => {
+                        list.push(Instruction::Evaluate { out: *id });
+                    }
                     _ => {}
                 }
             }
