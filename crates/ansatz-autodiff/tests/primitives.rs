@@ -53,7 +53,7 @@ const FUNCTIONS: &[(&str, f64, f64, Function)] = &[
     }),
     ("moves of rows", -2.0, 2.0, |x| {
         let y = x.sin().reshape(&[4, 2, 3]).transpose(&[0, 2, 1]).square();
-        let third = y.narrow(1, 1, 2).reshape(&[4, 1, 4]).broadcast(&[4, 3, 4]);
+        let third = y.narrow(1, 1, 3).reshape(&[4, 1, 4]).broadcast(&[4, 3, 4]);
         let padded = y.narrow(2, 0, 1).reshape(&[4, 3]).pad(
             &[4, 6],
             &[

@@ -208,16 +208,16 @@ impl Block<'_> {
         materialised: &mut HashSet<Id>,
     ) -> HashSet<Id> {
         let mut stored: HashSet<Id> = HashSet::new();
-        let mut need = |id: Id| {
-            let id = root(self.trace, id);
-            match self.lowering(id) {
-                Lowering::Broadcast => {
-                    materialised.insert(id);
-                    stored.insert(root(self.trace, self.inputs(id)[0]));
-                }
-                _ => {
+        let mut need = |mut id: Id| {
+            // A copy of a copy needs both.
+            loop {
+                id = root(self.trace, id);
+                if !matches!(self.lowering(id), Lowering::Broadcast) {
                     stored.insert(id);
+                    return;
                 }
+                materialised.insert(id);
+                id = self.inputs(id)[0];
             }
         };
         for id in self.wanted.iter().filter(|id| here.contains(id)) {
@@ -241,7 +241,12 @@ impl Block<'_> {
                     // A copy in another pattern than rows and columns is written out.
                     None => need(*input),
                     Some((source, pattern)) if pattern != Pattern::Full => need(source),
-                    Some((source, _)) if !self.alike(*input, *id) => need(source),
+                    Some((source, _))
+                        if !self.alike(*input, *id)
+                            || matches!(self.lowering(source), Lowering::Broadcast) =>
+                    {
+                        need(source);
+                    }
                     Some(_) => {}
                 }
             }
