@@ -44,7 +44,7 @@ pub use choice::{Compare, Comparison, Select};
 pub use cholesky::Cholesky;
 pub use contract::Contract;
 pub use convolution::{Convolution, ConvolutionTransposed, Correlation};
-pub(crate) use convolution::{Lanes, Product};
+pub(crate) use convolution::{Lanes, Map, Product};
 pub use fourier::{Direction, Fourier};
 pub use function::{StopGradient, UserFunction};
 pub use gather::{Gather, ScatterAdd, ScatterAddAt, Take};

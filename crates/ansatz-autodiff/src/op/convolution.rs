@@ -20,9 +20,15 @@ mod geometry;
 mod kernel;
 mod narrow;
 mod product;
+mod winograd;
 
 pub(crate) use geometry::Axis;
 pub(crate) use product::{Lanes, Product};
+pub(crate) use winograd::Map;
+
+use std::sync::Arc;
+
+use winograd::Tiles;
 
 use super::{Prepared, Primitive, Rule, Split};
 use crate::{Array, Shape};
@@ -317,7 +323,15 @@ impl Primitive for Correlation {
     fn prepare(&self, inputs: &[Shape], _: &Shape, split: &[bool]) -> Option<Prepared> {
         let add = self.role == Role::Weight && split.contains(&true);
         let images = Self::images(inputs);
-        Some(Prepared::new(kernel::Wide::new(self, images, add)))
+        let single = Tiles::new::<f32>(self, images, add);
+        let double = Tiles::new::<f64>(self, images, add);
+        Some(match (single, double) {
+            (Some(single), Some(double)) => Prepared {
+                single: Arc::new(single),
+                double: Arc::new(double),
+            },
+            _ => Prepared::new(kernel::Wide::new(self, images, add)),
+        })
     }
 
     fn flops(&self, inputs: &[&Shape], _: &Shape) -> u64 {

@@ -260,16 +260,32 @@ fn turn_back<T: Copy>(
 
 /// Columns that are worked on together.
 #[derive(Debug, Clone, Copy)]
-struct Panel {
-    start: usize,
+pub(super) struct Panel {
+    pub(super) start: usize,
     /// Columns that are there; the others are zero.
-    used: usize,
-    width: usize,
+    pub(super) used: usize,
+    pub(super) width: usize,
     vectors: usize,
 }
 
 impl Panel {
-    fn multiply<T: Element>(self, x: &[T], (a, b): (&[u32], &[u32]), v: &[T], out: &mut [T]) {
+    /// Two vectors.
+    pub(super) fn full(lanes: usize) -> Self {
+        Self {
+            start: 0,
+            used: 2 * lanes,
+            width: 2 * lanes,
+            vectors: 2,
+        }
+    }
+
+    pub(super) fn multiply<T: Element>(
+        self,
+        x: &[T],
+        (a, b): (&[u32], &[u32]),
+        v: &[T],
+        out: &mut [T],
+    ) {
         if self.vectors == 2 {
             T::sliding(Product::<T, 2> { x, a, b, v, out });
         } else {
@@ -279,7 +295,7 @@ impl Panel {
 }
 
 /// Panels of two vectors, and of one where that is enough.
-fn panels(columns: usize, lanes: usize) -> impl Iterator<Item = Panel> {
+pub(super) fn panels(columns: usize, lanes: usize) -> impl Iterator<Item = Panel> {
     (0..columns).step_by(2 * lanes).map(move |start| {
         let used = (columns - start).min(2 * lanes);
         let vectors = if used > lanes { 2 } else { 1 };

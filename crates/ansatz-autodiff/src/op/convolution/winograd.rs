@@ -1,0 +1,549 @@
+//! Convolutions of 3×3 taps by 4×4 tiles.
+//!
+//! Four neighbouring elements of the result, y, depend on 4×4 elements of the source, x. With w the 3×3 taps,
+//!
+//! y = Aᵀ[(G·w·Gᵀ) ⊙ (Bᵀ·x·B)]A,
+//!
+//! so a tile takes 16 products in place of 36, and the sums over channels become 16 matrix products. The form
+//! is trilinear: its transpose in w is Gᵀ[(A·y·Aᵀ) ⊙ (Bᵀ·x·B)]G, and its transpose in x is a convolution
+//! with turned taps. Numbers of the transforms are 0, ±1 and ±½: rounding is that of a direct sum, but for
+//! a small factor. An infinity makes NaN of its whole tile.
+//!
+//! Elements of a channel are sorted by the parity of row and column, so neighbouring tiles read
+//! neighbouring elements: tiles are the vectors' lanes.
+//!
+//! Reference: A. Lavin, S. Gray, *Fast algorithms for convolutional neural networks*, 2016, section 4.1.
+
+use pulp::{Simd, WithSimd};
+
+use super::kernel::{Panel, panels};
+use super::product::DEPTH;
+use super::{Correlation, Role};
+use crate::compile::Element;
+use crate::op::Kernel;
+
+/// Elements of a transformed tile, of a tile of the result, and taps.
+const TILE: usize = 16;
+const PIXELS: usize = 4;
+const TAPS: usize = 9;
+
+/// Channels from which the products outweigh the transforms.
+const CHANNELS: usize = 16;
+
+/// A convolution, or one of its transposes, made ready for vectors of a given length.
+#[derive(Debug)]
+pub(super) struct Tiles {
+    role: Role,
+    images: usize,
+    add: bool,
+    groups: usize,
+    /// Source channels of a group, and result channels; for weight gradients output channels.
+    channels: usize,
+    columns: usize,
+    /// Rows and columns of the source and of what numbers positions.
+    source: [usize; 2],
+    target: [usize; 2],
+    /// Zeros before the source.
+    low: [usize; 2],
+    /// Rows of tiles; columns of tiles, and one that is left out.
+    rows: usize,
+    pitch: usize,
+    /// Tiles that are worked on together.
+    panel: usize,
+    lanes: usize,
+    /// Elements of a parity of a channel.
+    size: usize,
+    /// Beginnings of rows of the products' left factors, and of their elements.
+    starts: Vec<u32>,
+    steps: Vec<u32>,
+}
+
+impl Tiles {
+    /// `None` if the convolution has another form, or too few channels.
+    pub(super) fn new<T: Element>(p: &Correlation, images: usize, add: bool) -> Option<Self> {
+        let [a, b] = p.axes[..] else { return None };
+        let axes = [a, b];
+        let fits = axes
+            .iter()
+            .all(|a| (a.kernel, a.stride, a.dilation) == (3, 1, 1) && a.low <= 2);
+        if !fits || p.inputs.min(p.outputs) < CHANNELS {
+            return None;
+        }
+        let (inside, outside) = (axes.map(|a| a.input), axes.map(|a| a.output));
+        let (source, target, low) = match p.role {
+            Role::Output | Role::Weight => (inside, outside, axes.map(|a| a.low)),
+            Role::Input => (outside, inside, axes.map(|a| 2 - a.low)),
+        };
+        let (channels, columns) = match p.role {
+            Role::Output | Role::Weight => (p.inputs, p.outputs),
+            Role::Input => (p.outputs, p.inputs),
+        };
+        let (rows, pitch) = (target[0].div_ceil(2), target[1].div_ceil(2) + 1);
+        let lanes = T::lanes();
+        let panel = 2 * lanes;
+        let (count, distance, length) = match p.role {
+            Role::Weight => (channels, panel, panel),
+            _ => (columns, channels, channels),
+        };
+        Some(Self {
+            role: p.role,
+            images,
+            add,
+            groups: p.groups,
+            channels,
+            columns,
+            source,
+            target,
+            low,
+            rows,
+            pitch,
+            panel,
+            lanes,
+            size: (rows * pitch).next_multiple_of(panel) + pitch + 1,
+            starts: (0..count).map(|i| (i * distance) as u32).collect(),
+            steps: (0..length as u32).collect(),
+        })
+    }
+
+    /// Columns of all panels of a group.
+    fn width(&self) -> usize {
+        panels(self.columns, self.lanes).map(|p| p.width).sum()
+    }
+
+    /// Elements of a group's weights, filled up to whole vectors.
+    fn weights(&self) -> usize {
+        (self.channels * self.columns).next_multiple_of(self.lanes)
+    }
+
+    /// Copies a group of an image into its planes; what lies around it stays.
+    fn fill<T: Copy>(&self, x: &[T], planes: &mut [T]) {
+        let [height, width] = self.source;
+        let planes = planes.chunks_exact_mut(PIXELS * self.size);
+        for (x, planes) in x.chunks_exact(height * width).zip(planes) {
+            for (y, x) in x.chunks_exact(width).enumerate() {
+                let row = y + self.low[0];
+                if row / 2 > self.rows {
+                    break;
+                }
+                for parity in 0..2 {
+                    let skipped = (parity + self.low[1]) % 2;
+                    let first = (skipped + self.low[1]) / 2;
+                    let start = (row % 2 * 2 + parity) * self.size + row / 2 * self.pitch;
+                    let line = &mut planes[start + first..start + self.pitch];
+                    let x = x.get(skipped..).unwrap_or(&[]);
+                    for (o, x) in line.iter_mut().zip(x.iter().step_by(2)) {
+                        *o = *x;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Transforms the tiles of a panel: for each element of a tile, channel by channel.
+    fn transform<T: Element>(&self, planes: &[T], panel: usize, out: &mut [T]) {
+        let from = |k: usize| {
+            let (i, j) = (k / 4, k % 4);
+            (i % 2 * 2 + j % 2) * self.size + i / 2 * self.pitch + j / 2 + panel * self.panel
+        };
+        T::tiles(Map {
+            form: Form::Source,
+            times: self.channels,
+            length: self.panel,
+            x: planes,
+            from: std::array::from_fn(from),
+            step: PIXELS * self.size,
+            out,
+            to: self.channels * self.panel,
+            next: self.panel,
+        });
+    }
+
+    /// Transforms the weights of a group: for each element of a tile, columns of channels.
+    fn pack<T: Element>(&self, w: &[T], taps: &mut [T], out: &mut [T]) {
+        let n = self.weights();
+        let (row, column) = match self.role {
+            Role::Input => (self.columns * TAPS, TAPS),
+            _ => (TAPS, self.channels * TAPS),
+        };
+        taps.fill(T::zero());
+        for c in 0..self.columns {
+            for i in 0..self.channels {
+                let w = &w[c * column + i * row..][..TAPS];
+                for (t, w) in w.iter().enumerate() {
+                    let t = match self.role {
+                        Role::Input => TAPS - 1 - t,
+                        _ => t,
+                    };
+                    taps[t * n + c * self.channels + i] = *w;
+                }
+            }
+        }
+        T::tiles(Map {
+            form: Form::Weights,
+            times: 1,
+            length: n,
+            x: taps,
+            from: std::array::from_fn(|k| k.min(TAPS - 1) * n),
+            step: 0,
+            out,
+            to: n,
+            next: 0,
+        });
+    }
+
+    /// Values, or the input's gradient, of one group of an image.
+    fn forward<T: Element>(&self, planes: &[T], weights: &[T], work: &mut [T], out: &mut [T]) {
+        let (tiles, work) = work.split_at_mut(TILE * self.channels * self.panel);
+        let (sums, work) = work.split_at_mut(TILE * self.columns * self.panel);
+        let (pixels, line) = work.split_at_mut(PIXELS * self.panel);
+        let line = &mut line[..2 * self.panel];
+        let all = Panel::full(self.lanes);
+        for panel in 0..(self.rows * self.pitch).div_ceil(self.panel) {
+            self.transform(planes, panel, tiles);
+            sums.fill(T::zero());
+            let products = tiles
+                .chunks_exact(self.channels * self.panel)
+                .zip(sums.chunks_exact_mut(self.columns * self.panel))
+                .zip(weights.chunks_exact(self.weights()));
+            for ((tiles, sums), weights) in products {
+                let parts = tiles.chunks(DEPTH * self.panel);
+                for (steps, tiles) in self.steps.chunks(DEPTH).zip(parts) {
+                    all.multiply(weights, (&self.starts, steps), tiles, sums);
+                }
+            }
+            let columns = out.chunks_exact_mut(self.target[0] * self.target[1]);
+            for (c, out) in columns.enumerate() {
+                T::tiles(Map {
+                    form: Form::Result,
+                    times: 1,
+                    length: self.panel,
+                    x: sums,
+                    from: std::array::from_fn(|k| (k * self.columns + c) * self.panel),
+                    step: 0,
+                    out: pixels,
+                    to: self.panel,
+                    next: 0,
+                });
+                for (i, pair) in pixels.chunks_exact(2 * self.panel).enumerate() {
+                    let (even, odd) = pair.split_at(self.panel);
+                    for (o, (a, b)) in line.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
+                        (o[0], o[1]) = (*a, *b);
+                    }
+                    self.place(panel, i, line, out);
+                }
+            }
+        }
+    }
+
+    /// Puts rows of `parity` of a panel's tiles where they belong.
+    fn place<T: Copy>(&self, panel: usize, parity: usize, line: &[T], out: &mut [T]) {
+        let [height, width] = self.target;
+        let (mut tile, end) = (panel * self.panel, (panel + 1) * self.panel);
+        let mut line = line;
+        while tile < end {
+            let (row, column) = (tile / self.pitch, tile % self.pitch);
+            let here = (self.pitch - column).min(end - tile);
+            let y = 2 * row + parity;
+            if y < height && 2 * column < width {
+                let count = (2 * here).min(width - 2 * column);
+                out[y * width + 2 * column..][..count].copy_from_slice(&line[..count]);
+            }
+            line = &line[2 * here..];
+            tile += here;
+        }
+    }
+
+    /// Adds the products of tiles with those of the cotangent to the sums of a group.
+    fn backward<T: Element>(&self, planes: &[T], y: &[T], work: &mut [T], sums: &mut [T]) {
+        let width = self.width();
+        let (tiles, work) = work.split_at_mut(TILE * self.channels * self.panel);
+        let (pixels, work) = work.split_at_mut(PIXELS * self.panel * width);
+        let spread = &mut work[..TILE * self.panel * width];
+        for panel in 0..(self.rows * self.pitch).div_ceil(self.panel) {
+            self.transform(planes, panel, tiles);
+            self.pixels(y, panel, pixels);
+            T::tiles(Map {
+                form: Form::Cotangent,
+                times: 1,
+                length: self.panel * width,
+                x: pixels,
+                from: std::array::from_fn(|k| k.min(PIXELS - 1) * self.panel * width),
+                step: 0,
+                out: spread,
+                to: self.panel * width,
+                next: 0,
+            });
+            let products = tiles
+                .chunks_exact(self.channels * self.panel)
+                .zip(spread.chunks_exact(self.panel * width))
+                .zip(sums.chunks_exact_mut(self.channels * width));
+            for ((tiles, spread), sums) in products {
+                for p in panels(self.columns, self.lanes) {
+                    let v = &spread[p.start * self.panel..][..p.width * self.panel];
+                    let sums = &mut sums[p.start * self.channels..][..p.width * self.channels];
+                    p.multiply(tiles, (&self.starts, &self.steps), v, sums);
+                }
+            }
+        }
+    }
+
+    /// The cotangent's elements of a panel's tiles: for each element of a tile of the result, panels of
+    /// rows of channels.
+    fn pixels<T: Element>(&self, y: &[T], panel: usize, out: &mut [T]) {
+        let [height, width] = self.target;
+        let total = out.len() / PIXELS;
+        for p in panels(self.columns, self.lanes) {
+            for t in 0..self.panel {
+                let tile = panel * self.panel + t;
+                let (row, column) = (tile / self.pitch, tile % self.pitch);
+                for k in 0..PIXELS {
+                    let at = k * total + p.start * self.panel + t * p.width;
+                    let out = &mut out[at..][..p.width];
+                    let (i, j) = (2 * row + k / 2, 2 * column + k % 2);
+                    if i >= height || j >= width {
+                        out.fill(T::zero());
+                        continue;
+                    }
+                    let y = &y[(p.start * height + i) * width + j..];
+                    let elements = y.iter().step_by(height * width);
+                    for (o, v) in out[..p.used].iter_mut().zip(elements) {
+                        *o = *v;
+                    }
+                    out[p.used..].fill(T::zero());
+                }
+            }
+        }
+    }
+
+    /// Adds the weights' gradient of a group to `out`.
+    fn gradient<T: Element>(&self, sums: &[T], taps: &mut [T], out: &mut [T]) {
+        let n = self.channels * self.width();
+        T::tiles(Map {
+            form: Form::Gradient,
+            times: 1,
+            length: n,
+            x: sums,
+            from: std::array::from_fn(|k| k * n),
+            step: 0,
+            out: taps,
+            to: n,
+            next: 0,
+        });
+        for p in panels(self.columns, self.lanes) {
+            for c in 0..p.used {
+                let out = &mut out[(p.start + c) * self.channels * TAPS..];
+                for (i, out) in out.chunks_exact_mut(TAPS).take(self.channels).enumerate() {
+                    let at = p.start * self.channels + i * p.width + c;
+                    for (t, o) in out.iter_mut().enumerate() {
+                        *o += taps[t * n + at];
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<T: Element> Kernel<T> for Tiles {
+    fn scratch(&self) -> usize {
+        let planes = self.channels * PIXELS * self.size;
+        let tiles = TILE * self.channels * self.panel;
+        let width = self.width();
+        planes
+            + tiles
+            + match self.role {
+                Role::Weight => {
+                    let n = self.channels * width;
+                    (PIXELS + TILE) * self.panel * width + (self.groups * TILE + TAPS) * n
+                }
+                _ => {
+                    let n = self.weights();
+                    (TILE * self.columns + PIXELS + 2) * self.panel
+                        + (self.groups * TILE + TAPS) * n
+                }
+            }
+    }
+
+    fn run(&self, rows: usize, inputs: &[&[T]], out: &mut [T], scratch: &mut [T]) {
+        let (planes, scratch) = scratch.split_at_mut(self.channels * PIXELS * self.size);
+        // What lies around the images stays zero.
+        planes.fill(T::zero());
+        let n = match self.role {
+            Role::Weight => self.channels * self.width(),
+            _ => self.weights(),
+        };
+        let (taps, scratch) = scratch.split_at_mut(TAPS * n);
+        let (groups, work) = scratch.split_at_mut(self.groups * TILE * n);
+        let area = |sides: [usize; 2]| sides[0] * sides[1];
+        let count = rows * self.images * self.groups;
+        let sources = inputs[0].chunks_exact(self.channels * area(self.source));
+        let part = self.channels * self.columns * TAPS;
+        if self.role == Role::Weight {
+            groups.fill(T::zero());
+            let cotangents = inputs[1].chunks_exact(self.columns * area(self.target));
+            for (i, (x, y)) in sources.zip(cotangents).enumerate().take(count) {
+                self.fill(x, planes);
+                let sums = &mut groups[i % self.groups * TILE * n..][..TILE * n];
+                self.backward(planes, y, work, sums);
+            }
+            if !self.add {
+                out.fill(T::zero());
+            }
+            let sums = groups.chunks_exact(TILE * n);
+            for (sums, out) in sums.zip(out.chunks_exact_mut(part)) {
+                self.gradient(sums, taps, out);
+            }
+        } else {
+            for (w, out) in inputs[1]
+                .chunks_exact(part)
+                .zip(groups.chunks_exact_mut(TILE * n))
+            {
+                self.pack(w, taps, out);
+            }
+            let results = out.chunks_exact_mut(self.columns * area(self.target));
+            for (i, (x, out)) in sources.zip(results).enumerate().take(count) {
+                self.fill(x, planes);
+                let weights = &groups[i % self.groups * TILE * n..][..TILE * n];
+                self.forward(planes, weights, work, out);
+            }
+        }
+    }
+}
+
+/// Which transform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Bᵀ·x·B.
+    Source,
+    /// Aᵀ·m·A.
+    Result,
+    /// A·y·Aᵀ.
+    Cotangent,
+    /// G·w·Gᵀ.
+    Weights,
+    /// Gᵀ·u·G.
+    Gradient,
+}
+
+/// A transform of many tiles, whose elements are arrays one behind the other.
+pub struct Map<'a, T> {
+    pub(crate) form: Form,
+    /// How many times, and how far the arrays are then.
+    pub(crate) times: usize,
+    pub(crate) step: usize,
+    pub(crate) next: usize,
+    /// Length of the arrays, whole vectors.
+    pub(crate) length: usize,
+    pub(crate) x: &'a [T],
+    /// Where the arrays are, row by row.
+    pub(crate) from: [usize; TILE],
+    pub(crate) out: &'a mut [T],
+    /// Distance of the arrays that are written.
+    pub(crate) to: usize,
+}
+
+macro_rules! map {
+    ($type:ty, $vector:ident, $view:ident, $view_mut:ident, $splat:ident,
+     $add:ident, $sub:ident, $mul:ident) => {
+        impl WithSimd for Map<'_, $type> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) {
+                const SOURCE: usize = Form::Source as usize;
+                const RESULT: usize = Form::Result as usize;
+                const COTANGENT: usize = Form::Cotangent as usize;
+                const WEIGHTS: usize = Form::Weights as usize;
+                const GRADIENT: usize = Form::Gradient as usize;
+                match self.form {
+                    Form::Source => self.each::<S, SOURCE, 4, 4>(simd),
+                    Form::Result => self.each::<S, RESULT, 4, 2>(simd),
+                    Form::Cotangent => self.each::<S, COTANGENT, 2, 4>(simd),
+                    Form::Weights => self.each::<S, WEIGHTS, 3, 4>(simd),
+                    Form::Gradient => self.each::<S, GRADIENT, 4, 3>(simd),
+                }
+            }
+        }
+
+        impl Map<'_, $type> {
+            /// Transforms from `N`×`N` to `M`×`M` elements.
+            #[inline(always)]
+            fn each<S: Simd, const F: usize, const N: usize, const M: usize>(self, simd: S) {
+                let zero = simd.$splat(0.0);
+                for turn in 0..self.times {
+                    let arrays: [&[S::$vector]; TILE] = std::array::from_fn(|k| {
+                        let start = self.from[k] + turn * self.step;
+                        S::$view(&self.x[start..][..self.length]).0
+                    });
+                    let vectors = arrays[0].len();
+                    let lanes = self.length / vectors.max(1);
+                    for v in 0..vectors {
+                        let mut rows = [[zero; 4]; 4];
+                        for i in 0..N {
+                            let mut row = [zero; 4];
+                            for j in 0..N {
+                                row[j] = arrays[i * N + j][v];
+                            }
+                            rows[i] = Self::line::<S, F>(simd, row);
+                        }
+                        let at = turn * self.next + v * lanes;
+                        for j in 0..M {
+                            let column = [rows[0][j], rows[1][j], rows[2][j], rows[3][j]];
+                            let column = Self::line::<S, F>(simd, column);
+                            for i in 0..M {
+                                let start = (i * M + j) * self.to + at;
+                                let out = &mut self.out[start..][..lanes];
+                                S::$view_mut(out).0[0] = column[i];
+                            }
+                        }
+                    }
+                }
+            }
+
+            /// Along one axis.
+            #[inline(always)]
+            fn line<S: Simd, const F: usize>(
+                simd: S,
+                [a, b, c, d]: [S::$vector; 4],
+            ) -> [S::$vector; 4] {
+                let (zero, half) = (simd.$splat(0.0), simd.$splat(0.5));
+                if F == Form::Source as usize {
+                    let (p, q) = (simd.$sub(a, c), simd.$add(b, c));
+                    [p, q, simd.$sub(c, b), simd.$sub(b, d)]
+                } else if F == Form::Result as usize {
+                    let (p, q) = (simd.$add(b, c), simd.$sub(b, c));
+                    [simd.$add(a, p), simd.$sub(q, d), zero, zero]
+                } else if F == Form::Cotangent as usize {
+                    [a, simd.$add(a, b), simd.$sub(a, b), simd.$sub(zero, b)]
+                } else if F == Form::Weights as usize {
+                    let (p, q) = (simd.$mul(half, simd.$add(a, c)), simd.$mul(half, b));
+                    [a, simd.$add(p, q), simd.$sub(p, q), c]
+                } else {
+                    let p = simd.$mul(half, simd.$add(b, c));
+                    let q = simd.$mul(half, simd.$sub(b, c));
+                    [simd.$add(a, p), q, simd.$add(p, d), zero]
+                }
+            }
+        }
+    };
+}
+
+map!(
+    f32,
+    f32s,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    splat_f32s,
+    add_f32s,
+    sub_f32s,
+    mul_f32s
+);
+map!(
+    f64,
+    f64s,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    splat_f64s,
+    add_f64s,
+    sub_f64s,
+    mul_f64s
+);
