@@ -105,14 +105,23 @@ impl Tiles {
         })
     }
 
+    /// Distance of arrays of a length that are used together: others than powers of two, which would
+    /// fall on the same lines of the cache.
+    fn apart(&self, length: usize) -> usize {
+        length.next_multiple_of(self.panel) + self.panel
+    }
+
     /// Columns of all panels of a group.
     fn width(&self) -> usize {
         panels(self.columns, self.lanes).map(|p| p.width).sum()
     }
 
-    /// Elements of a group's weights, filled up to whole vectors.
+    /// Elements of a group's weights or of their sums, whole vectors.
     fn weights(&self) -> usize {
-        (self.channels * self.columns).next_multiple_of(self.lanes)
+        match self.role {
+            Role::Weight => self.channels * self.width(),
+            _ => (self.channels * self.columns).next_multiple_of(self.lanes),
+        }
     }
 
     /// Copies a group of an image into its planes; what lies around it stays.
@@ -125,15 +134,21 @@ impl Tiles {
                 if row / 2 > self.rows {
                     break;
                 }
-                for parity in 0..2 {
-                    let skipped = (parity + self.low[1]) % 2;
-                    let first = (skipped + self.low[1]) / 2;
-                    let start = (row % 2 * 2 + parity) * self.size + row / 2 * self.pitch;
-                    let line = &mut planes[start + first..start + self.pitch];
-                    let x = x.get(skipped..).unwrap_or(&[]);
-                    for (o, x) in line.iter_mut().zip(x.iter().step_by(2)) {
-                        *o = *x;
-                    }
+                let start = row % 2 * 2 * self.size + row / 2 * self.pitch;
+                let (even, odd) = planes[start..].split_at_mut(self.size);
+                let (even, odd) = (&mut even[..self.pitch], &mut odd[..self.pitch]);
+                let (mut x, mut first) = (x, self.low[1] / 2);
+                if self.low[1] % 2 == 1 {
+                    (odd[first], x) = (x[0], &x[1..]);
+                    first += 1;
+                }
+                let (pairs, rest) = x.as_chunks::<2>();
+                let (even, odd) = (&mut even[first..], &mut odd[first..]);
+                for (([a, b], even), odd) in pairs.iter().zip(&mut *even).zip(odd) {
+                    (*even, *odd) = (*a, *b);
+                }
+                if let ([last], Some(even)) = (rest, even.get_mut(pairs.len())) {
+                    *even = *last;
                 }
             }
         }
@@ -153,7 +168,7 @@ impl Tiles {
             from: std::array::from_fn(from),
             step: PIXELS * self.size,
             out,
-            to: self.channels * self.panel,
+            to: self.apart(self.channels * self.panel),
             next: self.panel,
         });
     }
@@ -161,6 +176,7 @@ impl Tiles {
     /// Transforms the weights of a group: for each element of a tile, columns of channels.
     fn pack<T: Element>(&self, w: &[T], taps: &mut [T], out: &mut [T]) {
         let n = self.weights();
+        let apart = self.apart(n);
         let (row, column) = match self.role {
             Role::Input => (self.columns * TAPS, TAPS),
             _ => (TAPS, self.channels * TAPS),
@@ -174,7 +190,7 @@ impl Tiles {
                         Role::Input => TAPS - 1 - t,
                         _ => t,
                     };
-                    taps[t * n + c * self.channels + i] = *w;
+                    taps[t * apart + c * self.channels + i] = *w;
                 }
             }
         }
@@ -183,18 +199,20 @@ impl Tiles {
             times: 1,
             length: n,
             x: taps,
-            from: std::array::from_fn(|k| k.min(TAPS - 1) * n),
+            from: std::array::from_fn(|k| k.min(TAPS - 1) * apart),
             step: 0,
             out,
-            to: n,
+            to: apart,
             next: 0,
         });
     }
 
     /// Values, or the input's gradient, of one group of an image.
     fn forward<T: Element>(&self, planes: &[T], weights: &[T], work: &mut [T], out: &mut [T]) {
-        let (tiles, work) = work.split_at_mut(TILE * self.channels * self.panel);
-        let (sums, work) = work.split_at_mut(TILE * self.columns * self.panel);
+        let tiled = self.apart(self.channels * self.panel);
+        let summed = self.apart(self.columns * self.panel);
+        let (tiles, work) = work.split_at_mut(TILE * tiled);
+        let (sums, work) = work.split_at_mut(TILE * summed);
         let (pixels, line) = work.split_at_mut(PIXELS * self.panel);
         let line = &mut line[..2 * self.panel];
         let all = Panel::full(self.lanes);
@@ -202,11 +220,12 @@ impl Tiles {
             self.transform(planes, panel, tiles);
             sums.fill(T::zero());
             let products = tiles
-                .chunks_exact(self.channels * self.panel)
-                .zip(sums.chunks_exact_mut(self.columns * self.panel))
-                .zip(weights.chunks_exact(self.weights()));
+                .chunks_exact(tiled)
+                .zip(sums.chunks_exact_mut(summed))
+                .zip(weights.chunks_exact(self.apart(self.weights())));
             for ((tiles, sums), weights) in products {
                 let parts = tiles.chunks(DEPTH * self.panel);
+                let sums = &mut sums[..self.columns * self.panel];
                 for (steps, tiles) in self.steps.chunks(DEPTH).zip(parts) {
                     all.multiply(weights, (&self.starts, steps), tiles, sums);
                 }
@@ -218,7 +237,7 @@ impl Tiles {
                     times: 1,
                     length: self.panel,
                     x: sums,
-                    from: std::array::from_fn(|k| (k * self.columns + c) * self.panel),
+                    from: std::array::from_fn(|k| k * summed + c * self.panel),
                     step: 0,
                     out: pixels,
                     to: self.panel,
@@ -255,28 +274,30 @@ impl Tiles {
 
     /// Adds the products of tiles with those of the cotangent to the sums of a group.
     fn backward<T: Element>(&self, planes: &[T], y: &[T], work: &mut [T], sums: &mut [T]) {
-        let width = self.width();
-        let (tiles, work) = work.split_at_mut(TILE * self.channels * self.panel);
-        let (pixels, work) = work.split_at_mut(PIXELS * self.panel * width);
-        let spread = &mut work[..TILE * self.panel * width];
+        let length = self.panel * self.width();
+        let tiled = self.apart(self.channels * self.panel);
+        let apart = self.apart(length);
+        let (tiles, work) = work.split_at_mut(TILE * tiled);
+        let (pixels, work) = work.split_at_mut(PIXELS * apart);
+        let spread = &mut work[..TILE * apart];
         for panel in 0..(self.rows * self.pitch).div_ceil(self.panel) {
             self.transform(planes, panel, tiles);
             self.pixels(y, panel, pixels);
             T::tiles(Map {
                 form: Form::Cotangent,
                 times: 1,
-                length: self.panel * width,
+                length,
                 x: pixels,
-                from: std::array::from_fn(|k| k.min(PIXELS - 1) * self.panel * width),
+                from: std::array::from_fn(|k| k.min(PIXELS - 1) * apart),
                 step: 0,
                 out: spread,
-                to: self.panel * width,
+                to: apart,
                 next: 0,
             });
             let products = tiles
-                .chunks_exact(self.channels * self.panel)
-                .zip(spread.chunks_exact(self.panel * width))
-                .zip(sums.chunks_exact_mut(self.channels * width));
+                .chunks_exact(tiled)
+                .zip(spread.chunks_exact(apart))
+                .zip(sums.chunks_exact_mut(self.apart(self.weights())));
             for ((tiles, spread), sums) in products {
                 for p in panels(self.columns, self.lanes) {
                     let v = &spread[p.start * self.panel..][..p.width * self.panel];
@@ -317,16 +338,16 @@ impl Tiles {
 
     /// Adds the weights' gradient of a group to `out`.
     fn gradient<T: Element>(&self, sums: &[T], taps: &mut [T], out: &mut [T]) {
-        let n = self.channels * self.width();
+        let apart = self.apart(self.weights());
         T::tiles(Map {
             form: Form::Gradient,
             times: 1,
-            length: n,
+            length: self.weights(),
             x: sums,
-            from: std::array::from_fn(|k| k * n),
+            from: std::array::from_fn(|k| k * apart),
             step: 0,
             out: taps,
-            to: n,
+            to: apart,
             next: 0,
         });
         for p in panels(self.columns, self.lanes) {
@@ -335,7 +356,7 @@ impl Tiles {
                 for (i, out) in out.chunks_exact_mut(TAPS).take(self.channels).enumerate() {
                     let at = p.start * self.channels + i * p.width + c;
                     for (t, o) in out.iter_mut().enumerate() {
-                        *o += taps[t * n + at];
+                        *o += taps[t * apart + at];
                     }
                 }
             }
@@ -346,31 +367,20 @@ impl Tiles {
 impl<T: Element> Kernel<T> for Tiles {
     fn scratch(&self) -> usize {
         let planes = self.channels * PIXELS * self.size;
-        let tiles = TILE * self.channels * self.panel;
-        let width = self.width();
-        planes
-            + tiles
-            + match self.role {
-                Role::Weight => {
-                    let n = self.channels * width;
-                    (PIXELS + TILE) * self.panel * width + (self.groups * TILE + TAPS) * n
-                }
-                _ => {
-                    let n = self.weights();
-                    (TILE * self.columns + PIXELS + 2) * self.panel
-                        + (self.groups * TILE + TAPS) * n
-                }
-            }
+        let tiles = TILE * self.apart(self.channels * self.panel);
+        let weights = (self.groups * TILE + TAPS) * self.apart(self.weights());
+        let rest = match self.role {
+            Role::Weight => (PIXELS + TILE) * self.apart(self.panel * self.width()),
+            _ => TILE * self.apart(self.columns * self.panel) + (PIXELS + 2) * self.panel,
+        };
+        planes + tiles + weights + rest
     }
 
     fn run(&self, rows: usize, inputs: &[&[T]], out: &mut [T], scratch: &mut [T]) {
         let (planes, scratch) = scratch.split_at_mut(self.channels * PIXELS * self.size);
         // What lies around the images stays zero.
         planes.fill(T::zero());
-        let n = match self.role {
-            Role::Weight => self.channels * self.width(),
-            _ => self.weights(),
-        };
+        let n = self.apart(self.weights());
         let (taps, scratch) = scratch.split_at_mut(TAPS * n);
         let (groups, work) = scratch.split_at_mut(self.groups * TILE * n);
         let area = |sides: [usize; 2]| sides[0] * sides[1];
