@@ -124,6 +124,14 @@ impl Tiles {
         }
     }
 
+    /// Groups whose transformed weights are kept; sums are those of one group.
+    fn parts(&self) -> usize {
+        match self.role {
+            Role::Weight => 1,
+            _ => self.groups,
+        }
+    }
+
     /// Copies a group of an image into its planes; what lies around it stays.
     fn fill<T: Copy>(&self, x: &[T], planes: &mut [T]) {
         let [height, width] = self.source;
@@ -217,6 +225,8 @@ impl Tiles {
         let line = &mut line[..2 * self.panel];
         let all = Panel::full(self.lanes);
         for panel in 0..(self.rows * self.pitch).div_ceil(self.panel) {
+            let tile = panel * self.panel;
+            let first = [tile / self.pitch, tile % self.pitch];
             self.transform(planes, panel, tiles);
             sums.fill(T::zero());
             let products = tiles
@@ -248,27 +258,25 @@ impl Tiles {
                     for (o, (a, b)) in line.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
                         (o[0], o[1]) = (*a, *b);
                     }
-                    self.place(panel, i, line, out);
+                    self.place(first, i, line, out);
                 }
             }
         }
     }
 
-    /// Puts rows of `parity` of a panel's tiles where they belong.
-    fn place<T: Copy>(&self, panel: usize, parity: usize, line: &[T], out: &mut [T]) {
+    /// Puts rows of `parity` of a panel's tiles, of which the first is given, where they belong.
+    fn place<T: Copy>(&self, first: [usize; 2], parity: usize, mut line: &[T], out: &mut [T]) {
         let [height, width] = self.target;
-        let (mut tile, end) = (panel * self.panel, (panel + 1) * self.panel);
-        let mut line = line;
-        while tile < end {
-            let (row, column) = (tile / self.pitch, tile % self.pitch);
-            let here = (self.pitch - column).min(end - tile);
+        let [mut row, mut column] = first;
+        while !line.is_empty() {
+            let here = (2 * (self.pitch - column)).min(line.len());
             let y = 2 * row + parity;
             if y < height && 2 * column < width {
-                let count = (2 * here).min(width - 2 * column);
+                let count = here.min(width - 2 * column);
                 out[y * width + 2 * column..][..count].copy_from_slice(&line[..count]);
             }
-            line = &line[2 * here..];
-            tile += here;
+            line = &line[here..];
+            (row, column) = (row + 1, 0);
         }
     }
 
@@ -368,7 +376,7 @@ impl<T: Element> Kernel<T> for Tiles {
     fn scratch(&self) -> usize {
         let planes = self.channels * PIXELS * self.size;
         let tiles = TILE * self.apart(self.channels * self.panel);
-        let weights = (self.groups * TILE + TAPS) * self.apart(self.weights());
+        let weights = (self.parts() * TILE + TAPS) * self.apart(self.weights());
         let rest = match self.role {
             Role::Weight => (PIXELS + TILE) * self.apart(self.panel * self.width()),
             _ => TILE * self.apart(self.columns * self.panel) + (PIXELS + 2) * self.panel,
@@ -382,37 +390,34 @@ impl<T: Element> Kernel<T> for Tiles {
         planes.fill(T::zero());
         let n = self.apart(self.weights());
         let (taps, scratch) = scratch.split_at_mut(TAPS * n);
-        let (groups, work) = scratch.split_at_mut(self.groups * TILE * n);
+        let (packed, work) = scratch.split_at_mut(self.parts() * TILE * n);
         let area = |sides: [usize; 2]| sides[0] * sides[1];
         let count = rows * self.images * self.groups;
         let sources = inputs[0].chunks_exact(self.channels * area(self.source));
         let part = self.channels * self.columns * TAPS;
         if self.role == Role::Weight {
-            groups.fill(T::zero());
-            let cotangents = inputs[1].chunks_exact(self.columns * area(self.target));
-            for (i, (x, y)) in sources.zip(cotangents).enumerate().take(count) {
-                self.fill(x, planes);
-                let sums = &mut groups[i % self.groups * TILE * n..][..TILE * n];
-                self.backward(planes, y, work, sums);
-            }
             if !self.add {
                 out.fill(T::zero());
             }
-            let sums = groups.chunks_exact(TILE * n);
-            for (sums, out) in sums.zip(out.chunks_exact_mut(part)) {
-                self.gradient(sums, taps, out);
+            let cotangents = inputs[1].chunks_exact(self.columns * area(self.target));
+            for (i, (x, y)) in sources.zip(cotangents).enumerate().take(count) {
+                self.fill(x, planes);
+                // Image by image: bits do not depend on how many there are.
+                packed.fill(T::zero());
+                self.backward(planes, y, work, packed);
+                self.gradient(packed, taps, &mut out[i % self.groups * part..][..part]);
             }
         } else {
             for (w, out) in inputs[1]
                 .chunks_exact(part)
-                .zip(groups.chunks_exact_mut(TILE * n))
+                .zip(packed.chunks_exact_mut(TILE * n))
             {
                 self.pack(w, taps, out);
             }
             let results = out.chunks_exact_mut(self.columns * area(self.target));
             for (i, (x, out)) in sources.zip(results).enumerate().take(count) {
                 self.fill(x, planes);
-                let weights = &groups[i % self.groups * TILE * n..][..TILE * n];
+                let weights = &packed[i % self.groups * TILE * n..][..TILE * n];
                 self.forward(planes, weights, work, out);
             }
         }
