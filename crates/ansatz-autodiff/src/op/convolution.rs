@@ -11,10 +11,12 @@
 //! other two, and derivatives of any order need nothing else.
 //!
 //! Kernels are matrix products whose left factor is read where it lies in zero-padded planes (im2col
-//! without the copy). Cost: 2·B·O·(C/g)·Π(pairs of positions and taps that meet an element).
+//! without the copy). Cost: 2·B·O·(C/g)·Π(pairs of positions and taps that meet an element). With 3×3 taps,
+//! stride and dilation 1 and 16 channels or more, Winograd's tiles take 2.25 times less.
 //!
 //! Reference: V. Dumoulin, F. Visin, *A guide to convolution arithmetic for deep learning*, 2016;
-//! M. Dukhan, *The indirect convolution algorithm*, 2019.
+//! M. Dukhan, *The indirect convolution algorithm*, 2019; A. Lavin, S. Gray, *Fast algorithms for
+//! convolutional neural networks*, 2016.
 
 mod geometry;
 mod kernel;
