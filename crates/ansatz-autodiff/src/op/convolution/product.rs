@@ -22,8 +22,17 @@ pub struct Product<'a, T, const V: usize> {
     pub(crate) b: &'a [u32],
     /// A row of the panel for each of `b`.
     pub(crate) v: &'a [T],
-    /// A row for each of `a`; it is added to.
+    /// A row for each of `a`.
     pub(crate) out: &'a mut [T],
+    pub(crate) start: Start,
+}
+
+/// What sums begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Zero,
+    /// What is there.
+    Here,
 }
 
 /// Asks for the lanes of a vector.
@@ -50,6 +59,7 @@ macro_rules! product {
         impl<const V: usize> Product<'_, $type, V> {
             #[inline(always)]
             fn tiles<S: Simd, const M: usize>(self, simd: S) {
+                let zero = [simd.$splat(0.0); V];
                 let Some(reach) = self.b.iter().max().map(|b| *b as usize + 1) else {
                     return;
                 };
@@ -61,14 +71,21 @@ macro_rules! product {
                 let (tiles, last) = out[..self.a.len()].as_chunks_mut::<M>();
                 for (a, out) in whole.iter().zip(tiles) {
                     let rows: [&[$type]; M] = array::from_fn(|r| row(a[r]));
-                    *out = Self::tile::<S, M>(simd, rows, self.b, panel, *out);
+                    let sums = match self.start {
+                        Start::Zero => [zero; M],
+                        Start::Here => *out,
+                    };
+                    *out = Self::tile::<S, M>(simd, rows, self.b, panel, sums);
                 }
                 if rest.is_empty() {
                     return;
                 }
                 // The last tile repeats its last row.
                 let rows: [&[$type]; M] = array::from_fn(|r| row(rest[r.min(rest.len() - 1)]));
-                let sums = array::from_fn(|r| last[r.min(last.len() - 1)]);
+                let sums = match self.start {
+                    Start::Zero => [zero; M],
+                    Start::Here => array::from_fn(|r| last[r.min(last.len() - 1)]),
+                };
                 let sums = Self::tile::<S, M>(simd, rows, self.b, panel, sums);
                 for (o, sum) in last.iter_mut().zip(&sums) {
                     *o = *sum;

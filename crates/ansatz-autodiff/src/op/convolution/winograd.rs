@@ -17,7 +17,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::kernel::{Panel, panels};
-use super::product::DEPTH;
+use super::product::Start;
 use super::{Correlation, Role};
 use crate::compile::Element;
 use crate::op::Kernel;
@@ -26,6 +26,9 @@ use crate::op::Kernel;
 const TILE: usize = 16;
 const PIXELS: usize = 4;
 const TAPS: usize = 9;
+
+/// Columns whose results are put in place together.
+const COLUMNS: usize = 8;
 
 /// Channels from which the products outweigh the transforms.
 const CHANNELS: usize = 16;
@@ -221,44 +224,48 @@ impl Tiles {
         let summed = self.apart(self.columns * self.panel);
         let (tiles, work) = work.split_at_mut(TILE * tiled);
         let (sums, work) = work.split_at_mut(TILE * summed);
-        let (pixels, line) = work.split_at_mut(PIXELS * self.panel);
+        let (pixels, line) = work.split_at_mut(COLUMNS * PIXELS * self.panel);
         let line = &mut line[..2 * self.panel];
         let all = Panel::full(self.lanes);
         for panel in 0..(self.rows * self.pitch).div_ceil(self.panel) {
             let tile = panel * self.panel;
             let first = [tile / self.pitch, tile % self.pitch];
             self.transform(planes, panel, tiles);
-            sums.fill(T::zero());
             let products = tiles
                 .chunks_exact(tiled)
                 .zip(sums.chunks_exact_mut(summed))
                 .zip(weights.chunks_exact(self.apart(self.weights())));
             for ((tiles, sums), weights) in products {
-                let parts = tiles.chunks(DEPTH * self.panel);
-                let sums = &mut sums[..self.columns * self.panel];
-                for (steps, tiles) in self.steps.chunks(DEPTH).zip(parts) {
-                    all.multiply(weights, (&self.starts, steps), tiles, sums);
-                }
+                let (at, sums) = (
+                    (&*self.starts, &*self.steps),
+                    &mut sums[..self.columns * self.panel],
+                );
+                all.multiply(weights, at, tiles, sums, Start::Zero);
             }
-            let columns = out.chunks_exact_mut(self.target[0] * self.target[1]);
-            for (c, out) in columns.enumerate() {
+            let area = self.target[0] * self.target[1];
+            for (block, out) in out.chunks_mut(COLUMNS * area).enumerate() {
+                let first_column = block * COLUMNS * self.panel;
                 T::tiles(Map {
                     form: Form::Result,
-                    times: 1,
+                    times: out.len() / area,
                     length: self.panel,
                     x: sums,
-                    from: std::array::from_fn(|k| k * summed + c * self.panel),
-                    step: 0,
+                    from: std::array::from_fn(|k| k * summed + first_column),
+                    step: self.panel,
                     out: pixels,
                     to: self.panel,
-                    next: 0,
+                    next: PIXELS * self.panel,
                 });
-                for (i, pair) in pixels.chunks_exact(2 * self.panel).enumerate() {
-                    let (even, odd) = pair.split_at(self.panel);
-                    for (o, (a, b)) in line.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
-                        (o[0], o[1]) = (*a, *b);
+                let columns = pixels.chunks_exact(PIXELS * self.panel);
+                for (pixels, out) in columns.zip(out.chunks_exact_mut(area)) {
+                    for (i, pair) in pixels.chunks_exact(2 * self.panel).enumerate() {
+                        let (even, odd) = pair.split_at(self.panel);
+                        let places = line.as_chunks_mut::<2>().0.iter_mut();
+                        for (o, (a, b)) in places.zip(even.iter().zip(odd)) {
+                            *o = [*a, *b];
+                        }
+                        self.place(first, i, line, out);
                     }
-                    self.place(first, i, line, out);
                 }
             }
         }
@@ -310,7 +317,8 @@ impl Tiles {
                 for p in panels(self.columns, self.lanes) {
                     let v = &spread[p.start * self.panel..][..p.width * self.panel];
                     let sums = &mut sums[p.start * self.channels..][..p.width * self.channels];
-                    p.multiply(tiles, (&self.starts, &self.steps), v, sums);
+                    let start = if panel == 0 { Start::Zero } else { Start::Here };
+                    p.multiply(tiles, (&self.starts, &self.steps), v, sums, start);
                 }
             }
         }
@@ -379,7 +387,7 @@ impl<T: Element> Kernel<T> for Tiles {
         let weights = (self.parts() * TILE + TAPS) * self.apart(self.weights());
         let rest = match self.role {
             Role::Weight => (PIXELS + TILE) * self.apart(self.panel * self.width()),
-            _ => TILE * self.apart(self.columns * self.panel) + (PIXELS + 2) * self.panel,
+            _ => TILE * self.apart(self.columns * self.panel) + (COLUMNS * PIXELS + 2) * self.panel,
         };
         planes + tiles + weights + rest
     }
@@ -403,7 +411,6 @@ impl<T: Element> Kernel<T> for Tiles {
             for (i, (x, y)) in sources.zip(cotangents).enumerate().take(count) {
                 self.fill(x, planes);
                 // Image by image: bits do not depend on how many there are.
-                packed.fill(T::zero());
                 self.backward(planes, y, work, packed);
                 self.gradient(packed, taps, &mut out[i % self.groups * part..][..part]);
             }
