@@ -161,8 +161,11 @@ impl<T: Element> Frame<T> {
                     many.resize_with(stores.len(), || &mut []);
                     &mut many[..]
                 };
+                // A slot may be much wider than what is written here.
+                let parts = stores.iter().map(|(_, part)| part + 1).max().unwrap_or(0);
                 for (values, (slot, _)) in written.iter_mut().zip(stores) {
-                    for (part, values) in values.chunks_mut(len.max(1)).enumerate() {
+                    let each = values.chunks_mut(len.max(1)).take(parts);
+                    for (part, values) in each.enumerate() {
                         if let Some(k) = stores.iter().position(|s| *s == (*slot, part)) {
                             outs[k] = values;
                         }
