@@ -1,11 +1,12 @@
 //! Tangents.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{between, check_target};
 use crate::Array;
 use crate::graph::Id;
-use crate::op::Rule;
+use crate::op::{Binary, Lowering, Primitive, Rule, Unary};
 
 /// Derivatives of `outputs` when each (x, ẋ) of `directions` moves x along ẋ.
 ///
@@ -58,8 +59,8 @@ pub(super) fn tangents<'g>(
             Rule::Constant => None,
             Rule::Linear => linear(&args, (0..args.len()).map(d), make),
             Rule::Bilinear => {
-                let left = d(0).map(|da| make(&[da, args[1]]));
-                let right = d(1).map(|db| make(&[args[0], db]));
+                let left = d(0).map(|da| product(&node.primitive, da, args[1]));
+                let right = d(1).map(|db| product(&node.primitive, args[0], db));
                 sum(left, right)
             }
             Rule::Scalar => d(0).map(|dx| {
@@ -101,7 +102,6 @@ pub(super) fn linear<'g>(
 
 /// The map of a sum or difference with a zero is not worth a node.
 fn simplified<'g>(args: &[Array<'g>], make: impl Fn(&[Array<'g>]) -> Array<'g>) -> Array<'g> {
-    use crate::op::{Binary, Lowering, Unary};
     let made = make(args);
     let node = made.graph.node(made.id);
     match (node.primitive.lowering(), args) {
@@ -113,6 +113,15 @@ fn simplified<'g>(args: &[Array<'g>], make: impl Fn(&[Array<'g>]) -> Array<'g>) 
         (Lowering::Reshape, [a]) => a.reshape(&made.shape()),
         (Lowering::Sum(axes), [a]) => a.sum_axes(axes),
         _ => made,
+    }
+}
+
+/// A bilinear primitive on other factors, by the operators that know how to simplify.
+pub(super) fn product<'g>(primitive: &Arc<dyn Primitive>, a: Array<'g>, b: Array<'g>) -> Array<'g> {
+    match primitive.lowering() {
+        Lowering::Binary(Binary::Mul) => a * b,
+        Lowering::MatMul(m) => a.matmul_by(b, m.left, m.right),
+        _ => a.graph.make(primitive.clone(), &[a, b]),
     }
 }
 

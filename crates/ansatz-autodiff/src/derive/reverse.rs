@@ -45,6 +45,8 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
             .map(|i| Array { graph, id: *i })
             .collect();
         let y = Array { graph, id: *id };
+        // What an array takes from one node is one sum: x·x gives 2·x.
+        let mut parts: Vec<(Id, Array<'g>)> = Vec::new();
         for (i, arg) in args.iter().enumerate() {
             if !on.contains(&arg.id) {
                 continue;
@@ -58,7 +60,13 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
                     node.primitive.transpose(i, bar, &args)
                 }
             };
-            add(&mut bars, arg.id, part);
+            match parts.iter_mut().find(|(id, _)| *id == arg.id) {
+                Some((_, sum)) => *sum = *sum + part,
+                None => parts.push((arg.id, part)),
+            }
+        }
+        for (id, part) in parts {
+            add(&mut bars, id, part);
         }
     }
     let bar = |x: &Array<'g>| bars.get(&x.id).copied().unwrap_or_else(|| x.zeros());
