@@ -22,11 +22,12 @@ mod geometry;
 mod kernel;
 mod narrow;
 mod product;
+mod transform;
 mod winograd;
 
 pub(crate) use geometry::Axis;
 pub(crate) use product::{Lanes, Product};
-pub(crate) use winograd::Map;
+pub(crate) use transform::Map;
 
 use std::sync::Arc;
 
@@ -348,6 +349,9 @@ impl Array<'_> {
     /// dimensions (or more): y[b, c, o] = Σ w[c, c', t]·x[b, c', o·stride + t·dilation − padding].
     ///
     /// Axis i of the result has length (I + padding − (K − 1)·dilation − 1)/stride + 1, rounded down.
+    ///
+    /// Two axes with 3 taps, stride and dilation 1 and 16 channels or more on both sides go by tiles of 4×4
+    /// elements: NaN and infinities make NaN of all results that share a tile with them.
     ///
     /// # Panics
     /// When the shapes do not fit.
