@@ -12,7 +12,7 @@
 //!
 //! Kernels are matrix products whose left factor is read where it lies in zero-padded planes (im2col
 //! without the copy). Cost: 2·B·O·(C/g)·Π(pairs of positions and taps that meet an element). With 3×3 taps,
-//! stride and dilation 1 and 16 channels or more, Winograd's tiles take 2.25 times less.
+//! stride and dilation 1, 32 channels or more and large images, Winograd's tiles take 2.25 times less.
 //!
 //! Reference: V. Dumoulin, F. Visin, *A guide to convolution arithmetic for deep learning*, 2016;
 //! M. Dukhan, *The indirect convolution algorithm*, 2019; A. Lavin, S. Gray, *Fast algorithms for
@@ -350,8 +350,8 @@ impl Array<'_> {
     ///
     /// Axis i of the result has length (I + padding − (K − 1)·dilation − 1)/stride + 1, rounded down.
     ///
-    /// Two axes with 3 taps, stride and dilation 1 and 16 channels or more on both sides go by tiles of 4×4
-    /// elements: NaN and infinities make NaN of all results that share a tile with them.
+    /// Two axes with 3 taps, stride and dilation 1 and 32 channels or more on both sides go by tiles of 4×4
+    /// elements on large images: NaN and infinities make NaN of all results that share a tile with them.
     ///
     /// # Panics
     /// When the shapes do not fit.

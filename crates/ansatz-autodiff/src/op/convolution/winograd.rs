@@ -28,8 +28,9 @@ const TAPS: usize = 9;
 /// Columns whose results are put in place together.
 const COLUMNS: usize = 8;
 
-/// Channels from which the products outweigh the transforms.
-const CHANNELS: usize = 16;
+/// Channels and tiles of an image from which the products outweigh the transforms.
+const CHANNELS: usize = 32;
+const TILES: usize = 128;
 
 /// A convolution, or one of its transposes, made ready for vectors of a given length.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
-    /// `None` if the convolution has another form, or too few channels.
+    /// `None` if the convolution has another form, or is too small.
     pub(super) fn new<T: Element>(p: &Correlation, images: usize, add: bool) -> Option<Self> {
         let [a, b] = p.axes[..] else { return None };
         let axes = [a, b];
@@ -80,6 +81,9 @@ impl Tiles {
             Role::Input => (p.outputs, p.inputs),
         };
         let (rows, pitch) = (target[0].div_ceil(2), target[1].div_ceil(2) + 1);
+        if rows * pitch < TILES {
+            return None;
+        }
         let lanes = T::lanes();
         let panel = 2 * lanes;
         let (count, distance, length) = match p.role {
