@@ -99,7 +99,7 @@ impl<'g> Array<'g> {
     }
 
     /// What is broadcast to give this array.
-    fn source(self) -> Option<Self> {
+    pub(crate) fn source(self) -> Option<Self> {
         let node = self.graph.node(self.id);
         match node.primitive.lowering() {
             Lowering::Broadcast => Some(self.input(node.inputs[0])),

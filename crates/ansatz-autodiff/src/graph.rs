@@ -12,12 +12,17 @@ use crate::{Array, Shape};
 /// Index of a node.
 pub(crate) type Id = u32;
 
+/// A checkpointed part of the program; 0 is the program itself.
+pub(crate) type Region = u32;
+
 /// One operation and what it is applied to.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) primitive: Arc<dyn Primitive>,
     pub(crate) inputs: Vec<Id>,
     pub(crate) shape: Shape,
+    /// The innermost region that it was written in.
+    pub(crate) region: Region,
 }
 
 /// Two nodes with the same key are the same value.
@@ -28,6 +33,24 @@ pub(crate) struct Nodes {
     pub(crate) list: Vec<Node>,
     known: HashMap<Key, Id>,
     pub(crate) inputs: Vec<Id>,
+    /// The region around each region but the program.
+    around: Vec<Region>,
+    /// The region that is being written in.
+    current: Region,
+}
+
+impl Nodes {
+    pub(crate) fn around(&self, region: Region) -> Region {
+        self.around[region as usize - 1]
+    }
+
+    /// Whether `inner` is a region in `outer`, or that one.
+    pub(crate) fn holds(&self, outer: Region, mut inner: Region) -> bool {
+        while inner > outer {
+            inner = self.around(inner);
+        }
+        inner == outer
+    }
 }
 
 /// A program that is being written. Arrays borrow it; equal expressions share a node.
@@ -106,7 +129,33 @@ impl Graph {
         Array { graph: self, id }
     }
 
-    fn push(&self, primitive: Arc<dyn Primitive>, inputs: Vec<Id>, shape: Shape) -> Id {
+    /// The region that is being written in.
+    pub(crate) fn current(&self) -> Region {
+        self.nodes.borrow().current
+    }
+
+    /// A new region in `around`.
+    pub(crate) fn region(&self, around: Region) -> Region {
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.around.push(around);
+        nodes.around.len() as Region
+    }
+
+    /// Writes in a region.
+    pub(crate) fn within<R>(&self, region: Region, write: impl FnOnce() -> R) -> R {
+        /// Goes back where it was, after a panic as well.
+        struct Back<'a>(&'a Graph, Region);
+        impl Drop for Back<'_> {
+            fn drop(&mut self) {
+                self.0.nodes.borrow_mut().current = self.1;
+            }
+        }
+        let before = std::mem::replace(&mut self.nodes.borrow_mut().current, region);
+        let _back = Back(self, before);
+        write()
+    }
+
+    pub(crate) fn push(&self, primitive: Arc<dyn Primitive>, inputs: Vec<Id>, shape: Shape) -> Id {
         let mut nodes = self.nodes.borrow_mut();
         let key = primitive.parameters().map(|p| {
             (
@@ -120,10 +169,12 @@ impl Graph {
             return *id;
         }
         let id = nodes.list.len() as Id;
+        let region = nodes.current;
         nodes.list.push(Node {
             primitive,
             inputs,
             shape,
+            region,
         });
         if let Some(key) = key {
             nodes.known.insert(key, id);

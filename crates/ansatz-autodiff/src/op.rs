@@ -49,7 +49,7 @@ pub use function::{StopGradient, UserFunction};
 pub use gather::{Gather, ScatterAdd, ScatterAddAt, Take};
 pub use kernel::{Kernel, Prepared};
 pub use leaf::{Constant, Input};
-pub(crate) use link::Link;
+pub(crate) use link::{Later, Link};
 pub use matmul::{MatMul, Side};
 pub use movement::{Broadcast, Concatenate, Pad, Range, Reshape, Slice, Transpose};
 pub use pair::Pair;
@@ -117,7 +117,7 @@ pub enum Lowering<'a> {
     Broadcast,
     /// The same elements in another shape.
     Reshape,
-    /// The same elements as the first input, not before the others are there.
+    /// The same elements as the first input, which alone moves them; not before the others are there.
     Link,
     /// Sums along axes.
     Sum(&'a [usize]),

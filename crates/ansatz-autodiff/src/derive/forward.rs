@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{between, check_target};
+use super::{between, check_target, folds, moving};
 use crate::Array;
-use crate::graph::Id;
+use crate::graph::{Id, Node};
 use crate::op::Rule;
 
 /// Derivatives of `outputs` when each (x, ẋ) of `directions` moves x along ẋ.
@@ -41,11 +41,14 @@ pub(super) fn tangents<'g>(
     let mut tangents: HashMap<Id, Array<'g>> =
         directions.iter().map(|(x, dx)| (x.id, *dx)).collect();
     let inputs: Vec<Array<'g>> = directions.iter().map(|(x, _)| *x).collect();
+    let Some(Array { graph, .. }) = outputs.first() else {
+        return Vec::new();
+    };
+    let (graph, current) = (*graph, graph.current());
     for id in between(outputs, &inputs) {
         if tangents.contains_key(&id) {
             continue;
         }
-        let graph = outputs[0].graph;
         let node = graph.node(id);
         let args: Vec<Array<'g>> = node
             .inputs
@@ -54,9 +57,9 @@ pub(super) fn tangents<'g>(
             .collect();
         let d = |i: usize| tangents.get(&node.inputs[i]).copied();
         let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
-        let tangent = match node.primitive.rule() {
+        let tangent = || match node.primitive.rule() {
             Rule::Constant => None,
-            Rule::Linear => linear(&args, (0..args.len()).map(d), make),
+            Rule::Linear => linear(&node, &args, d),
             Rule::Bilinear => {
                 let left = d(0).map(|da| make(&[da, args[1]]));
                 let right = d(1).map(|db| make(&[args[0], db]));
@@ -73,7 +76,7 @@ pub(super) fn tangents<'g>(
                 node.primitive.tangent(&args, y, &tangents)
             }
         };
-        if let Some(tangent) = tangent {
+        if let Some(tangent) = graph.within(graph.beside(id, current), tangent) {
             tangents.insert(id, tangent);
         }
     }
@@ -81,38 +84,37 @@ pub(super) fn tangents<'g>(
     outputs.iter().map(tangent).collect()
 }
 
-/// A linear map of what is there, with zeros for what is not; nothing for nothing.
+/// A linear map of what is there, with zeros for what is not; nothing for nothing. Inputs that do not move
+/// stay.
 pub(super) fn linear<'g>(
+    node: &Node,
     args: &[Array<'g>],
-    parts: impl Iterator<Item = Option<Array<'g>>>,
-    make: impl Fn(&[Array<'g>]) -> Array<'g>,
+    part: impl FnMut(usize) -> Option<Array<'g>>,
 ) -> Option<Array<'g>> {
-    let parts: Vec<Option<Array<'g>>> = parts.collect();
+    let parts: Vec<Option<Array<'g>>> = moving(node).map(part).collect();
     if parts.iter().all(Option::is_none) {
         return None;
     }
-    let filled: Vec<Array<'g>> = parts
-        .iter()
-        .zip(args)
-        .map(|(part, x)| part.unwrap_or_else(|| x.zeros()))
-        .collect();
-    Some(simplified(&filled, make))
+    let moved = parts.iter().zip(args);
+    let moved = moved.map(|(part, x)| part.unwrap_or_else(|| x.zeros()));
+    let filled: Vec<Array<'g>> = moved.chain(args[parts.len()..].iter().copied()).collect();
+    Some(simplified(node, &filled))
 }
 
 /// The map of a sum or difference with a zero is not worth a node.
-fn simplified<'g>(args: &[Array<'g>], make: impl Fn(&[Array<'g>]) -> Array<'g>) -> Array<'g> {
+fn simplified<'g>(node: &Node, args: &[Array<'g>]) -> Array<'g> {
     use crate::op::{Binary, Lowering, Unary};
-    let made = make(args);
-    let node = made.graph.node(made.id);
     match (node.primitive.lowering(), args) {
         (Lowering::Binary(Binary::Add), [a, b]) => *a + *b,
         (Lowering::Binary(Binary::Sub), [a, b]) => *a - *b,
         (Lowering::Unary(Unary::Neg), [a]) => -*a,
         (Lowering::Unary(Unary::Scale(c)), [a]) => *a * c,
-        (Lowering::Broadcast, [a]) => a.broadcast(&made.shape()),
-        (Lowering::Reshape, [a]) => a.reshape(&made.shape()),
+        (Lowering::Broadcast, [a]) => a.broadcast(&node.shape),
+        (Lowering::Reshape, [a]) => a.reshape(&node.shape),
         (Lowering::Sum(axes), [a]) => a.sum_axes(axes),
-        _ => made,
+        // What is folded away is not waited for.
+        (Lowering::Link, [a, ..]) if folds(*a) => *a,
+        _ => args[0].graph.make(node.primitive.clone(), args),
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use super::forward::{chosen, linear, sum};
 use super::{between, check_target, moving};
 use crate::Array;
-use crate::graph::{Graph, Id};
+use crate::graph::{Graph, Id, Region};
 use crate::op::{Link, Rule};
 
 /// Taylor coefficients 0 to `order` of each output, when every x of `lines` moves along
@@ -46,6 +46,7 @@ pub fn jet<'g>(
     let path = between(outputs, &inputs);
     let mut series = Series {
         graph: first.graph,
+        current: first.graph.current(),
         known: HashMap::new(),
         moved: inputs.iter().map(|x| (x.id, true)).collect(),
         rates: HashMap::new(),
@@ -85,6 +86,8 @@ pub fn jet<'g>(
 
 struct Series<'g> {
     graph: &'g Graph,
+    /// The region that the series is asked for in.
+    current: Region,
     /// Coefficients worked out; `None` is zero.
     known: HashMap<(Id, usize), Option<Array<'g>>>,
     /// Whether the lines move a node.
@@ -108,7 +111,8 @@ impl<'g> Series<'g> {
             let next = self.coefficient(source, k + 1);
             next.map(|c| c * (k + 1) as f64)
         } else if self.moves(id) {
-            self.work_out(id, k)
+            let region = self.graph.beside(id, self.current);
+            graph.within(region, || self.work_out(id, k))
         } else {
             None
         };
@@ -122,7 +126,7 @@ impl<'g> Series<'g> {
             return *moves;
         }
         let node = self.graph.node(id);
-        let moves = moving(&node).iter().any(|i| self.moves(*i));
+        let moves = node.inputs[moving(&node)].iter().any(|i| self.moves(*i));
         self.moved.insert(id, moves);
         moves
     }
@@ -135,13 +139,9 @@ impl<'g> Series<'g> {
             .iter()
             .map(|i| Array { graph, id: *i })
             .collect();
-        let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
         match node.primitive.rule() {
             Rule::Constant => None,
-            Rule::Linear => {
-                let parts: Vec<_> = args.iter().map(|a| self.coefficient(a.id, k)).collect();
-                linear(&args, parts.into_iter(), make)
-            }
+            Rule::Linear => linear(&node, &args, |i| self.coefficient(args[i].id, k)),
             Rule::Bilinear => {
                 let mut total = None;
                 for i in 0..=k {

@@ -47,9 +47,11 @@ pub fn laplacian<'g>(y: Array<'g>, x: Array<'g>, directions: &[Array<'g>]) -> La
         second: None,
     };
     known.insert(x.id, start);
+    let (graph, current) = (y.graph, y.graph.current());
     for id in between(&[y], &[x]) {
         if id != x.id {
-            let streams = through(&known, y, id, directions.len());
+            let streams = || through(&known, y, id, directions.len());
+            let streams = graph.within(graph.beside(id, current), streams);
             known.insert(id, streams);
         }
     }
@@ -84,7 +86,6 @@ fn through<'g>(
         .iter()
         .map(|i| Array { graph, id: *i })
         .collect();
-    let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
     let d = |i: usize, k: usize| known.get(&node.inputs[i]).and_then(|s| s.first[k]);
     let l = |i: usize| known.get(&node.inputs[i]).and_then(|s| s.second);
     let each = |f: &dyn Fn(usize) -> Option<Array<'g>>| (0..count).map(f).collect();
@@ -94,8 +95,8 @@ fn through<'g>(
             second: None,
         },
         Rule::Linear => Streams {
-            first: each(&|k| linear(&args, (0..args.len()).map(|i| d(i, k)), make)),
-            second: linear(&args, (0..args.len()).map(l), make),
+            first: each(&|k| linear(&node, &args, |i| d(i, k))),
+            second: linear(&node, &args, l),
         },
         Rule::Bilinear => {
             let p = |a, b| jet::product(&node.primitive, a, b);

@@ -1,10 +1,11 @@
 //! Cotangents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{between, check_target, forward};
+use super::checkpoint::Again;
+use super::{between, check_target, forward, moving};
 use crate::Array;
-use crate::graph::Id;
+use crate::graph::{Id, Node};
 use crate::op::Rule;
 
 /// Σ (∂y/∂x)ᵀ·ȳ over all (y, ȳ) of `outputs`, for each x of `inputs`.
@@ -30,39 +31,42 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
         );
         add(&mut bars, y.id, *bar);
     }
+    let Some((Array { graph, .. }, _)) = outputs.first() else {
+        return inputs.iter().map(|x| x.zeros()).collect();
+    };
+    let graph = *graph;
+    let array = |id: Id| Array { graph, id };
     let ends: Vec<Array<'g>> = outputs.iter().map(|(y, _)| *y).collect();
     let order = between(&ends, inputs);
-    let on: std::collections::HashSet<Id> = order.iter().copied().collect();
+    let on: HashSet<Id> = order.iter().copied().collect();
+    let mut again = Again::new(graph);
     for id in order.iter().rev() {
         let (Some(bar), false) = (bars.get(id).copied(), inputs.iter().any(|x| x.id == *id)) else {
             continue;
         };
-        let graph = bar.graph;
         let node = graph.node(*id);
-        let args: Vec<Array<'g>> = node
-            .inputs
-            .iter()
-            .map(|i| Array { graph, id: *i })
-            .collect();
-        let y = Array { graph, id: *id };
-        for (i, arg) in args.iter().enumerate() {
-            if !on.contains(&arg.id) {
-                continue;
+        // In a checkpointed region, rules are applied to what is computed again.
+        let (at, region) = again.place(*id, &bars);
+        let args: Vec<Array<'g>> = graph.node(at).inputs.iter().map(|i| array(*i)).collect();
+        graph.within(region, || {
+            for i in moving(&node).filter(|i| on.contains(&node.inputs[*i])) {
+                let part = part(&node, i, bar, &args, array(at));
+                add(&mut bars, node.inputs[i], part);
             }
-            let part = match node.primitive.rule() {
-                Rule::Constant => continue,
-                Rule::Chosen if i == 0 => continue,
-                Rule::Scalar => bar * node.primitive.derivative(*arg, y),
-                Rule::General => node.primitive.cotangent(i, bar, &args, y),
-                Rule::Linear | Rule::Bilinear | Rule::Chosen => {
-                    node.primitive.transpose(i, bar, &args)
-                }
-            };
-            add(&mut bars, arg.id, part);
-        }
+        });
     }
     let bar = |x: &Array<'g>| bars.get(&x.id).copied().unwrap_or_else(|| x.zeros());
     inputs.iter().map(bar).collect()
+}
+
+/// What the cotangent `bar` of a node gives to that of its input `i`.
+fn part<'g>(node: &Node, i: usize, bar: Array<'g>, args: &[Array<'g>], y: Array<'g>) -> Array<'g> {
+    match node.primitive.rule() {
+        Rule::Constant => args[i].zeros(),
+        Rule::Scalar => bar * node.primitive.derivative(args[i], y),
+        Rule::General => node.primitive.cotangent(i, bar, args, y),
+        Rule::Linear | Rule::Bilinear | Rule::Chosen => node.primitive.transpose(i, bar, args),
+    }
 }
 
 /// The gradient of a number with respect to each of `inputs`.

@@ -3,8 +3,7 @@
 use super::{Lowering, Primitive, Rule};
 use crate::{Array, Shape};
 
-/// The first input, not before the others are there, and never the same node as another: for what must
-/// be told apart from its source or computed again later.
+/// Its input, never the same node as another: for what must be told apart from its source.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link;
 
@@ -34,14 +33,44 @@ impl Primitive for Link {
         tangents[0]
     }
 
-    fn cotangent<'g>(
-        &self,
-        i: usize,
-        bar: Array<'g>,
-        inputs: &[Array<'g>],
-        _: Array<'g>,
-    ) -> Array<'g> {
-        if i == 0 { bar } else { inputs[i].zeros() }
+    fn cotangent<'g>(&self, _: usize, bar: Array<'g>, _: &[Array<'g>], _: Array<'g>) -> Array<'g> {
+        bar
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Link
+    }
+
+    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, _): (&mut [f64], &Shape)) {
+        out.copy_from_slice(inputs[0].0);
+    }
+
+    fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {
+        0
+    }
+}
+
+/// The first input, not before the others are there: what is made of it is computed late, and so are its
+/// tangents. Never the same node as another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Later;
+
+impl Primitive for Later {
+    fn name(&self) -> &'static str {
+        "later"
+    }
+
+    fn parameters(&self) -> Option<Vec<u64>> {
+        None
+    }
+
+    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        inputs.first().cloned().ok_or("an input is needed".into())
+    }
+
+    /// In the first input; see [`Lowering::Link`].
+    fn rule(&self) -> Rule {
+        Rule::Linear
     }
 
     fn lowering(&self) -> Lowering<'_> {
