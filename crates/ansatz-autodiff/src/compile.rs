@@ -190,6 +190,12 @@ impl<T: Element> Program<T> {
     /// [`AutodiffError::Count`], [`AutodiffError::Length`] when slices do not fit.
     pub fn run(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<(), AutodiffError> {
         self.plan.check(inputs, outputs)?;
+        self.compute(inputs, outputs);
+        Ok(())
+    }
+
+    /// [`Program::run`] on slices that fit.
+    pub(crate) fn compute(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) {
         let pooled = self.pool.lock().ok().and_then(|mut pool| pool.pop());
         let mut work = pooled.unwrap_or_else(|| self.plan.workspace());
         self.plan.run(&mut work, inputs);
@@ -204,7 +210,6 @@ impl<T: Element> Program<T> {
         if let Ok(mut pool) = self.pool.lock() {
             pool.push(work);
         }
-        Ok(())
     }
 }
 

@@ -35,9 +35,9 @@ pub use reverse::{gradient, hessian_product, vjp};
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::Array;
 use crate::graph::{Id, Node};
-use crate::op::{Lowering, Rule};
+use crate::op::{Lowering, Pass, Rule};
+use crate::{Array, Shape};
 
 /// Ids of what `outputs` depend on, down to (and with) `inputs`, in order; only those between.
 fn between(outputs: &[Array<'_>], inputs: &[Array<'_>]) -> Vec<Id> {
@@ -98,5 +98,27 @@ fn check_target(x: Array<'_>) {
         "{x:?} is a {}, past which expressions are simplified: differentiate with respect to \
          Array::variable() of it, and write the function of that",
         x.graph.node(x.id).primitive.name()
+    );
+}
+
+/// Refuses to differentiate what has no rule for it.
+#[track_caller]
+fn check_rule(node: &Node, pass: Pass, moves: impl Fn(&Id) -> bool) {
+    if node.primitive.rule() == Rule::General {
+        let moves: Vec<bool> = node.inputs.iter().map(moves).collect();
+        if let Some(problem) = node.primitive.missing(pass, &moves) {
+            panic!("{problem}");
+        }
+    }
+}
+
+/// Refuses what a rule gives in another shape than its array's.
+#[track_caller]
+fn check_derivative(node: &Node, derivative: Array<'_>, shape: &Shape) {
+    let got = derivative.shape();
+    assert!(
+        got == *shape,
+        "a derivative of {} has the shape {got}, {shape} is needed",
+        node.primitive.name()
     );
 }

@@ -81,6 +81,15 @@ pub enum Rule {
     General,
 }
 
+/// The direction in which derivatives go through a primitive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// From tangents of the inputs to that of the result.
+    Forwards,
+    /// From the cotangent of the result to those of the inputs.
+    Backwards,
+}
+
 /// How a primitive meets a batch: a first axis of some inputs that numbers independent points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Split {
@@ -179,6 +188,13 @@ pub trait Primitive: Any + Debug + Send + Sync {
     ) -> Array<'g> {
         let _ = (i, bar, out);
         inputs[i].zeros()
+    }
+
+    /// For [`Rule::General`]: what is missing to differentiate it in this direction when the inputs that `moves` says
+    /// move. Differentiation panics with this text, at the line that asks for the derivative.
+    fn missing(&self, pass: Pass, moves: &[bool]) -> Option<String> {
+        let _ = (pass, moves);
+        None
     }
 
     /// What the compiler may make of it.

@@ -57,7 +57,8 @@ impl Graph {
         function: impl FnOnce([Array<'g>; N]) -> R,
     ) -> R {
         let region = self.region(self.current());
-        self.within(region, || function(inputs.map(|x| x.make(Link, &[x]))))
+        let _in = self.within(region);
+        function(inputs.map(|x| x.make(Link, &[x])))
     }
 
     /// Where derivatives forwards of a node are written: in its region, unless `current` is in that.
@@ -213,15 +214,14 @@ impl Copied {
         let node = graph.node(id);
         let outside = !graph.nodes.borrow().holds(region, node.region);
         let here = self.region(graph, if outside { region } else { node.region });
-        graph.within(here, || {
-            if node.primitive.lowering() == Lowering::Link {
-                let source = node.inputs[0];
-                let source = self.nodes.get(&source).copied().unwrap_or(source);
-                return self.link(graph, source);
-            }
-            let inputs: Vec<Id> = node.inputs.iter().map(|i| self.input(graph, *i)).collect();
-            graph.push(node.primitive, inputs, node.shape)
-        })
+        let _in = graph.within(here);
+        if node.primitive.lowering() == Lowering::Link {
+            let source = node.inputs[0];
+            let source = self.nodes.get(&source).copied().unwrap_or(source);
+            return self.link(graph, source);
+        }
+        let inputs: Vec<Id> = node.inputs.iter().map(|i| self.input(graph, *i)).collect();
+        graph.push(node.primitive, inputs, node.shape)
     }
 
     /// What the copy of a node reads for `id`.

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{between, check_target, folds, moving};
+use super::{between, check_derivative, check_rule, check_target, folds, moving};
 use crate::Array;
 use crate::graph::{Id, Node};
-use crate::op::Rule;
+use crate::op::{Pass, Rule};
 
 /// Derivatives of `outputs` when each (x, ẋ) of `directions` moves x along ẋ.
 ///
@@ -21,6 +21,7 @@ use crate::op::Rule;
 /// assert_eq!(&dy.shape()[..], [3]);
 /// ```
 #[must_use]
+#[track_caller]
 pub fn jvp<'g>(outputs: &[Array<'g>], directions: &[(Array<'g>, Array<'g>)]) -> Vec<Array<'g>> {
     for (x, dx) in directions {
         check_target(*x);
@@ -34,6 +35,7 @@ pub fn jvp<'g>(outputs: &[Array<'g>], directions: &[(Array<'g>, Array<'g>)]) -> 
 }
 
 /// [`jvp`] for functions that were written in these very arrays.
+#[track_caller]
 pub(super) fn tangents<'g>(
     outputs: &[Array<'g>],
     directions: &[(Array<'g>, Array<'g>)],
@@ -57,7 +59,9 @@ pub(super) fn tangents<'g>(
             .collect();
         let d = |i: usize| tangents.get(&node.inputs[i]).copied();
         let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
-        let tangent = || match node.primitive.rule() {
+        check_rule(&node, Pass::Forwards, |x| tangents.contains_key(x));
+        let _in = graph.within(graph.beside(id, current));
+        let tangent = match node.primitive.rule() {
             Rule::Constant => None,
             Rule::Linear => linear(&node, &args, d),
             Rule::Bilinear => {
@@ -76,7 +80,8 @@ pub(super) fn tangents<'g>(
                 node.primitive.tangent(&args, y, &tangents)
             }
         };
-        if let Some(tangent) = graph.within(graph.beside(id, current), tangent) {
+        if let Some(tangent) = tangent {
+            check_derivative(&node, tangent, &node.shape);
             tangents.insert(id, tangent);
         }
     }

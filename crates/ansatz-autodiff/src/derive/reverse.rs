@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::checkpoint::Again;
-use super::{between, check_target, forward, moving};
+use super::{between, check_derivative, check_rule, check_target, forward, moving};
 use crate::Array;
 use crate::graph::{Id, Node};
-use crate::op::Rule;
+use crate::op::{Pass, Rule};
 
 /// Σ (∂y/∂x)ᵀ·ȳ over all (y, ȳ) of `outputs`, for each x of `inputs`.
 ///
@@ -14,6 +14,7 @@ use crate::op::Rule;
 /// When a cotangent has another shape than its array, or an input is an array that expressions are
 /// simplified past (a multiple, a broadcast, a constant): see [`Array::variable`].
 #[must_use]
+#[track_caller]
 pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<Array<'g>> {
     for x in inputs {
         check_target(*x);
@@ -48,12 +49,13 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
         // In a checkpointed region, rules are applied to what is computed again.
         let (at, region) = again.place(*id, &bars);
         let args: Vec<Array<'g>> = graph.node(at).inputs.iter().map(|i| array(*i)).collect();
-        graph.within(region, || {
-            for i in moving(&node).filter(|i| on.contains(&node.inputs[*i])) {
-                let part = part(&node, i, bar, &args, array(at));
-                add(&mut bars, node.inputs[i], part);
-            }
-        });
+        check_rule(&node, Pass::Backwards, |x| on.contains(x));
+        let _in = graph.within(region);
+        for i in moving(&node).filter(|i| on.contains(&node.inputs[*i])) {
+            let part = part(&node, i, bar, &args, array(at));
+            check_derivative(&node, part, &args[i].shape());
+            add(&mut bars, node.inputs[i], part);
+        }
     }
     let bar = |x: &Array<'g>| bars.get(&x.id).copied().unwrap_or_else(|| x.zeros());
     inputs.iter().map(bar).collect()
@@ -72,7 +74,8 @@ fn part<'g>(node: &Node, i: usize, bar: Array<'g>, args: &[Array<'g>], y: Array<
 /// The gradient of a number with respect to each of `inputs`.
 ///
 /// # Panics
-/// When `y` has more than one element.
+/// When `y` has more than one element, or an input is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 ///
 /// ```
 /// use ansatz_autodiff::{Graph, Options, Program, gradient};
@@ -87,6 +90,7 @@ fn part<'g>(node: &Node, i: usize, bar: Array<'g>, args: &[Array<'g>], y: Array<
 /// # Ok::<(), ansatz_autodiff::AutodiffError>(())
 /// ```
 #[must_use]
+#[track_caller]
 pub fn gradient<'g>(y: Array<'g>, inputs: &[Array<'g>]) -> Vec<Array<'g>> {
     assert_eq!(y.shape().len(), 1, "the gradient of a number");
     vjp(&[(y, y.ones())], inputs)
@@ -95,8 +99,10 @@ pub fn gradient<'g>(y: Array<'g>, inputs: &[Array<'g>]) -> Vec<Array<'g>> {
 /// H·v, H being the Hessian of the number `y` with respect to `x`: forward over reverse.
 ///
 /// # Panics
-/// When `y` has more than one element, or `v` another shape than `x`.
+/// When `y` has more than one element, `v` another shape than `x`, or `x` is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 #[must_use]
+#[track_caller]
 pub fn hessian_product<'g>(y: Array<'g>, x: Array<'g>, v: Array<'g>) -> Array<'g> {
     let slope = gradient(y, &[x]);
     forward::jvp(&slope, &[(x, v)])[0]

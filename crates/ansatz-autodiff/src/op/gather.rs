@@ -10,7 +10,8 @@
 use std::sync::Arc;
 
 use super::{Kernel, Prepared, Primitive, Rule, Split};
-use crate::{Array, Element, Shape};
+use crate::array::settled;
+use crate::{Array, AutodiffError, Element, Shape};
 
 /// Rows along an axis by indices that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,28 +67,51 @@ impl Array<'_> {
     /// ```
     ///
     /// # Panics
-    /// When there is no such axis, or an index is not below its length.
+    /// When there is no such axis, or an index is not below its length;
+    /// [`Array::try_take`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn take(self, axis: usize, indices: &[usize]) -> Self {
+        settled(self.try_take(axis, indices))
+    }
+
+    /// [`Array::take`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_take(self, axis: usize, indices: &[usize]) -> Result<Self, AutodiffError> {
         let indices = indices.into();
-        self.make(Take { axis, indices }, &[self])
+        self.try_make(Take { axis, indices }, &[self])
     }
 
     /// Row j along `axis` is added to row `indices[j]` of an array of zeros that has `length` rows there,
     /// in the order of j. Linear; the transpose is [`Array::take`].
     ///
     /// # Panics
-    /// When there is no such axis, there are not as many indices as rows, or one is not below `length`.
+    /// When there is no such axis, there are not as many indices as rows, or one is not below `length`;
+    /// [`Array::try_scatter_add`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn scatter_add(self, axis: usize, indices: &[usize], length: usize) -> Self {
+        settled(self.try_scatter_add(axis, indices, length))
+    }
+
+    /// [`Array::scatter_add`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_scatter_add(
+        self,
+        axis: usize,
+        indices: &[usize],
+        length: usize,
+    ) -> Result<Self, AutodiffError> {
         let scatter = ScatterAdd {
             axis,
             indices: indices.into(),
             length,
         };
-        self.make(scatter, &[self])
+        self.try_make(scatter, &[self])
     }
 
     /// Rows along `axis` by whole numbers in `indices`: the shape is this one's with `axis` replaced by the
@@ -98,12 +122,21 @@ impl Array<'_> {
     /// included, gives a row of NaN. Whole numbers are exact in `f32` up to 2²⁴.
     ///
     /// # Panics
-    /// When there is no such axis.
+    /// When there is no such axis;
+    /// [`Array::try_gather`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn gather(self, axis: usize, indices: Self) -> Self {
+        settled(self.try_gather(axis, indices))
+    }
+
+    /// [`Array::gather`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_gather(self, axis: usize, indices: Self) -> Result<Self, AutodiffError> {
         let missing = Missing::Nan;
-        self.make(Gather { axis, missing }, &[self, indices])
+        self.try_make(Gather { axis, missing }, &[self, indices])
     }
 
     /// The transpose of [`Array::gather`]: the axes of this array that start at `axis` are those of
@@ -111,11 +144,25 @@ impl Array<'_> {
     /// is not a whole number below `length` is added nowhere.
     ///
     /// # Panics
-    /// When the axes of `indices` are not found at `axis`.
+    /// When the axes of `indices` are not found at `axis`;
+    /// [`Array::try_scatter_add_at`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn scatter_add_at(self, axis: usize, indices: Self, length: usize) -> Self {
-        self.make(ScatterAddAt { axis, length }, &[self, indices])
+        settled(self.try_scatter_add_at(axis, indices, length))
+    }
+
+    /// [`Array::scatter_add_at`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_scatter_add_at(
+        self,
+        axis: usize,
+        indices: Self,
+        length: usize,
+    ) -> Result<Self, AutodiffError> {
+        self.try_make(ScatterAddAt { axis, length }, &[self, indices])
     }
 
     /// The elements in opposite order along `axes`.
