@@ -16,8 +16,8 @@ mod plan;
 mod run;
 mod share;
 mod stack;
+mod terms;
 mod tile;
-mod tree;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ use crate::{AutodiffError, Shape};
 use bind::{Bound, Globals, Source};
 use fuse::{Block, root};
 use plan::Sites;
-use run::{Frame, Room, Shared};
+use run::{Frame, Results, Room, Shared};
 
 /// How a program is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +91,11 @@ struct Level {
 struct Workspace<T> {
     /// The global arrays are the slots of the whole blocks.
     whole: Frame<T>,
-    /// For each level, the lanes.
-    lanes: Vec<Vec<Frame<T>>>,
+    /// For each level, what the lanes leave.
+    lanes: Vec<Vec<Results<T>>>,
+    /// For each level, memory for the lanes at work. What was given back last is taken first: it is in a
+    /// cache still.
+    frames: Vec<Mutex<Vec<Frame<T>>>>,
 }
 
 impl<T: Element> Program<T> {
@@ -303,18 +306,25 @@ impl<T: Element> Plan<T> {
     fn workspace(&self) -> Workspace<T> {
         let steps = self.levels.iter().flat_map(|l| &l.whole.steps);
         let whole = Frame::whole(&self.lengths, steps);
-        let lane = |level: &Level| Frame::new(&level.chunked, self.chunk, self.lane_rows());
+        let lane = |level: &Level| Results::new(&level.chunked, self.lane_rows());
         let lanes = self
             .levels
             .iter()
             .map(|level| (0..self.lanes()).map(|_| lane(level)).collect());
+        // One for each thread; more are made if a larger pool asks for them.
+        let threads = self.lanes().min(rayon::current_num_threads());
+        let frames = |level: &Level| {
+            let frame = |_| Frame::new(&level.chunked, self.chunk);
+            Mutex::new((0..threads).map(frame).collect())
+        };
         Workspace {
             lanes: lanes.collect(),
+            frames: self.levels.iter().map(frames).collect(),
             whole,
         }
     }
 
-    /// Bytes of a workspace, without making one.
+    /// Bytes of a workspace, without making one, if all lanes run at a time.
     fn needed(&self) -> usize {
         let lane_rows = self.lane_rows();
         let lane = |level: &Level| {
@@ -368,7 +378,8 @@ impl<T: Element> Plan<T> {
     }
 
     fn run(&self, work: &mut Workspace<T>, inputs: &[&[T]]) {
-        for (level, lanes) in self.levels.iter().zip(&mut work.lanes) {
+        let lanes = work.lanes.iter_mut().zip(&work.frames);
+        for (level, (lanes, frames)) in self.levels.iter().zip(lanes) {
             let shared = Shared {
                 inputs,
                 constants: &self.constants,
@@ -383,23 +394,30 @@ impl<T: Element> Plan<T> {
                 ..shared
             };
             let rows = self.lane_rows();
-            lanes.par_iter_mut().enumerate().for_each(|(i, frame)| {
+            lanes.par_iter_mut().enumerate().for_each(|(i, results)| {
                 let end = self.batch.min((i + 1) * rows);
-                self.lane(&level.chunked, frame, shared, i * rows..end);
+                let free = frames.lock().ok().and_then(|mut frames| frames.pop());
+                let mut frame = free.unwrap_or_else(|| Frame::new(&level.chunked, self.chunk));
+                std::mem::swap(&mut frame.results, results);
+                self.lane(&level.chunked, &mut frame, shared, i * rows..end);
+                std::mem::swap(&mut frame.results, results);
+                if let Ok(mut frames) = frames.lock() {
+                    frames.push(frame);
+                }
             });
             for (k, (_, global)) in level.chunked.sums.iter().enumerate() {
                 let total = &mut work.whole.slots[*global];
                 total.fill(T::zero());
-                for frame in &*lanes {
-                    for (t, v) in total.iter_mut().zip(&frame.sums[k]) {
+                for lane in &*lanes {
+                    for (t, v) in total.iter_mut().zip(&lane.sums[k]) {
                         *t += *v;
                     }
                 }
             }
             for (k, kept) in level.chunked.kept.iter().enumerate() {
                 let mut start = 0;
-                for frame in &*lanes {
-                    let part = &frame.kept[k];
+                for lane in &*lanes {
+                    let part = &lane.kept[k];
                     work.whole.slots[kept.global][start..start + part.len()].copy_from_slice(part);
                     start += part.len();
                 }
@@ -414,12 +432,7 @@ impl<T: Element> Plan<T> {
         shared: Shared<'_, T>,
         lane: std::ops::Range<usize>,
     ) {
-        for sum in &mut frame.sums {
-            sum.fill(T::zero());
-        }
-        for kept in &mut frame.kept {
-            kept.clear();
-        }
+        frame.results.clear();
         let mut start = lane.start;
         while start < lane.end {
             let rows = self.chunk.min(lane.end - start);

@@ -1,5 +1,4 @@
 //! What is refused: by an error where a shape may come from data, else by a panic at the line that asked for it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -227,7 +226,7 @@ const PANICS: [(&str, Act); 18] = [
         ignore(point_jacobians(x, x * 2.0, Sweep::Rows));
     }),
     ("Array::variable", |x, _| {
-        ignore(jet(&[x], &[(-x, &[x])], 1))
+        ignore(jet(&[x], &[(-x, &[x])], 1));
     }),
     ("its array's shape", |x, y| ignore(vjp(&[(x, y)], &[x]))),
     ("its array's shape", |x, y| ignore(jvp(&[x], &[(x, y)]))),

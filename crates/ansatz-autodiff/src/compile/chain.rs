@@ -1,9 +1,10 @@
 //! From the nodes of a kernel to its operations.
 //!
 //! Operations are first written on values that are made once. What a sum or product reads from another one
-//! that nobody else reads is taken into it ([`Tree`](super::tree::Tree)); then values get registers by the spans in which they
+//! that nobody else reads is taken into it ([`Form`]); then values get registers by the spans in which they
 //! are needed.
 
+use super::terms::{Form, READS};
 use super::tile::{Action, Place, TileOp};
 
 /// What an operation reads.
@@ -18,85 +19,64 @@ pub(crate) enum Operand {
 /// An operation whose result is the value of its index.
 #[derive(Debug, Clone)]
 pub(crate) struct Op {
-    pub(crate) action: Action,
-    pub(crate) inputs: Vec<Operand>,
+    pub(crate) task: Task,
     /// The array that the result is written to.
     pub(crate) store: Option<usize>,
+}
+
+/// What is computed.
+#[derive(Debug, Clone)]
+pub(crate) enum Task {
+    /// A sum of products.
+    Form(Form<Operand>),
+    /// Something else of what is read.
+    Action(Action, Vec<Operand>),
+}
+
+impl Op {
+    fn reads(&self) -> Vec<Operand> {
+        match &self.task {
+            Task::Form(form) => form.reads().collect(),
+            Task::Action(_, inputs) => inputs.clone(),
+        }
+    }
 }
 
 /// Operations on tiles, and the number of registers they need.
 pub(crate) fn compile(mut ops: Vec<Op>) -> (Vec<TileOp>, usize) {
     let mut uses = vec![0_usize; ops.len()];
     for op in &ops {
-        for input in &op.inputs {
+        for input in op.reads() {
             if let Operand::Value(v) = input {
-                uses[*v] += 1;
+                uses[v] += 1;
             }
         }
     }
     let mut gone = vec![false; ops.len()];
     for i in 0..ops.len() {
-        while let Some((taken, merged)) = merged(&ops, &uses, i) {
+        while let Some((taken, form)) = merged(&ops, &uses, i) {
             gone[taken] = true;
-            ops[i] = merged;
+            ops[i].task = Task::Form(form);
         }
     }
     registers(&ops, &gone)
 }
 
-/// Operation `i` with the operation of one of its inputs taken in, and which that is.
-fn merged(ops: &[Op], uses: &[usize], i: usize) -> Option<(usize, Op)> {
-    let op = &ops[i];
-    // Only what nobody else reads.
-    let inner = |input: &Operand| match input {
-        Operand::Value(v) if uses[*v] == 1 && ops[*v].store.is_none() => match ops[*v].action {
-            Action::Tree(tree) => Some((*v, tree)),
-            _ => None,
-        },
-        _ => None,
-    };
-    if let Action::Unary(f) = op.action {
-        let (v, tree) = inner(&op.inputs[0])?;
-        let action = Action::Tree(tree.then(f)?);
-        let inputs = ops[v].inputs.clone();
-        return Some((
-            v,
-            Op {
-                action,
-                inputs,
-                ..*op
-            },
-        ));
-    }
-    let Action::Tree(tree) = op.action else {
+/// The form of operation `i` with that of one of its inputs taken in, and which that is.
+fn merged(ops: &[Op], uses: &[usize], i: usize) -> Option<(usize, Form<Operand>)> {
+    let Task::Form(form) = &ops[i].task else {
         return None;
     };
-    (0..tree.reads()).find_map(|k| {
-        let (v, other) = inner(&op.inputs[k])?;
-        // Beyond the first pair only the last read can be taken in.
-        let (first, last) = (k == 0, k + 1 == tree.reads());
-        let (tree, swapped) = if first || last {
-            tree.absorb(other, first)?
-        } else {
+    form.reads().find_map(|read| {
+        let Operand::Value(v) = read else { return None };
+        // Only what nobody else reads.
+        let Task::Form(other) = &ops[v].task else {
             return None;
         };
-        let theirs = ops[v].inputs.iter().copied();
-        let others = op.inputs.iter().enumerate();
-        let ours: Vec<Operand> = others.filter(|(i, _)| *i != k).map(|(_, o)| *o).collect();
-        let inputs = if first || swapped {
-            theirs.chain(ours).collect()
-        } else {
-            ours.into_iter().chain(theirs).collect()
-        };
-        let action = Action::Tree(tree);
-        Some((
-            v,
-            Op {
-                action,
-                inputs,
-                ..*op
-            },
-        ))
+        if uses[v] > 1 || ops[v].store.is_some() {
+            return None;
+        }
+        Some((v, form.absorb(read, other)?))
     })
 }
 
@@ -104,9 +84,9 @@ fn registers(ops: &[Op], gone: &[bool]) -> (Vec<TileOp>, usize) {
     let mut last = vec![0; ops.len()];
     let there = || ops.iter().enumerate().filter(|(i, _)| !gone[*i]);
     for (i, op) in there() {
-        for input in &op.inputs {
+        for input in op.reads() {
             if let Operand::Value(v) = input {
-                last[*v] = i;
+                last[v] = i;
             }
         }
     }
@@ -114,15 +94,20 @@ fn registers(ops: &[Op], gone: &[bool]) -> (Vec<TileOp>, usize) {
     let mut places = vec![Place::Register(0); ops.len()];
     let mut list = Vec::new();
     for (i, op) in there() {
-        let mut inputs = [Place::Register(0); 4];
-        for (place, input) in inputs.iter_mut().zip(&op.inputs) {
+        let action = match &op.task {
+            Task::Form(form) => Action::Terms(form.terms()),
+            Task::Action(action, _) => *action,
+        };
+        let reads = op.reads();
+        let mut inputs = [Place::Register(0); READS];
+        for (place, input) in inputs.iter_mut().zip(&reads) {
             *place = match input {
                 Operand::Load(l) => Place::Load(*l),
                 Operand::Value(v) => places[*v],
             };
         }
         // Places without a read are those of the first one, so that every read finds a tile.
-        for k in op.inputs.len()..4 {
+        for k in reads.len()..READS {
             inputs[k] = inputs[0];
         }
         places[i] = match op.store {
@@ -133,12 +118,11 @@ fn registers(ops: &[Op], gone: &[bool]) -> (Vec<TileOp>, usize) {
             })),
         };
         list.push(TileOp {
-            action: op.action,
+            action,
             inputs,
             output: places[i],
         });
-        let mut ended: Vec<usize> = op
-            .inputs
+        let mut ended: Vec<usize> = reads
             .iter()
             .filter_map(|input| match input {
                 Operand::Value(v) if last[*v] == i => Some(*v),

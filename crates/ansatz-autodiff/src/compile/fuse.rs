@@ -6,10 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::chain::{self, Op, Operand};
+use super::chain::{self, Op, Operand, Task};
 use super::plan::{Product, Sites, product};
+use super::terms::Form;
 use super::tile::{Action, Kernel, Pattern};
-use super::tree::Tree;
 use crate::graph::{Id, Trace};
 use crate::op::{Lowering, MatMul};
 
@@ -417,16 +417,21 @@ impl KernelBuilder<'_> {
             let load = self.loads.iter().position(|l| *l == (source, pattern));
             Operand::Load(load.unwrap_or(0))
         };
-        let ops = self.order.iter().map(|id| Op {
-            action: match block.lowering(*id) {
-                Lowering::Unary(f) => Tree::unary(f).map_or(Action::Unary(f), Action::Tree),
-                Lowering::Binary(f) => Action::Tree(Tree::binary(f)),
-                Lowering::Compare(f) => Action::Compare(f),
-                Lowering::Select => Action::Select,
-                _ => Action::Copy,
-            },
-            inputs: block.inputs(*id).iter().map(|i| operand(*i, *id)).collect(),
-            store: ends.iter().position(|e| e == id),
+        let ops = self.order.iter().map(|id| {
+            let inputs: Vec<_> = block.inputs(*id).iter().map(|i| operand(*i, *id)).collect();
+            let task = match (block.lowering(*id), &inputs[..]) {
+                (Lowering::Unary(f), [x]) => {
+                    Form::unary(f, *x).map_or(Task::Action(Action::Unary(f), inputs), Task::Form)
+                }
+                (Lowering::Binary(f), [x, y]) => Task::Form(Form::binary(f, *x, *y)),
+                (Lowering::Compare(f), _) => Task::Action(Action::Compare(f), inputs),
+                (Lowering::Select, _) => Task::Action(Action::Select, inputs),
+                _ => Task::Action(Action::Copy, inputs),
+            };
+            Op {
+                task,
+                store: ends.iter().position(|e| e == id),
+            }
         });
         let (ops, registers) = chain::compile(ops.collect());
         let (loads, patterns) = self.loads.into_iter().unzip();

@@ -4,7 +4,7 @@ use ansatz_core::Scalar;
 
 use super::bind::{Bound, Kept, Loc, Source, Step, Target};
 use super::element::{Element, Gemm};
-use super::tile::{self, TILE, Walk};
+use super::tile::{self, Walk};
 use crate::Shape;
 
 /// What all threads read.
@@ -15,13 +15,42 @@ pub(crate) struct Shared<'a, T> {
     pub(crate) globals: &'a [Vec<T>],
 }
 
+/// What the chunks of a lane leave behind.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Results<T> {
+    pub(crate) sums: Vec<Vec<T>>,
+    /// Rows kept for later levels.
+    pub(crate) kept: Vec<Vec<T>>,
+}
+
+impl<T: Element> Results<T> {
+    pub(crate) fn new(bound: &Bound, lane_rows: usize) -> Self {
+        let sums = bound.sums.iter().map(|(n, _)| vec![T::zero(); *n]);
+        let kept = bound.kept.iter();
+        Self {
+            sums: sums.collect(),
+            kept: kept
+                .map(|kept| Vec::with_capacity(kept.width * lane_rows))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        for sum in &mut self.sums {
+            sum.fill(T::zero());
+        }
+        for kept in &mut self.kept {
+            kept.clear();
+        }
+    }
+}
+
 /// The memory of a block at work.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Frame<T> {
     pub(crate) slots: Vec<Vec<T>>,
-    pub(crate) sums: Vec<Vec<T>>,
-    /// Rows kept for later levels, of all chunks of the lane.
-    pub(crate) kept: Vec<Vec<T>>,
+    /// Those of the lane at work.
+    pub(crate) results: Results<T>,
     registers: Vec<Vec<T>>,
     stores: Vec<Vec<T>>,
     /// For kernels of primitives.
@@ -66,7 +95,8 @@ impl Room {
 
     pub(crate) fn bytes<T>(&self) -> usize {
         let wide: usize = self.wide.iter().sum();
-        (self.tiles * TILE + self.scratch) * size_of::<T>() + wide * size_of::<f64>()
+        (self.tiles * tile::longest::<T>() + self.scratch) * size_of::<T>()
+            + wide * size_of::<f64>()
     }
 }
 
@@ -93,16 +123,10 @@ fn list<'a, V: Copy>(
 
 impl<T: Element> Frame<T> {
     /// Room for the steps of `bound`, with slots for `rows` rows.
-    pub(crate) fn new(bound: &Bound, rows: usize, lane_rows: usize) -> Self {
-        let zeros = |n: usize| vec![T::zero(); n];
+    pub(crate) fn new(bound: &Bound, rows: usize) -> Self {
+        let slots = bound.slots.iter().map(|w| vec![T::zero(); w * rows]);
         let frame = Self {
-            slots: bound.slots.iter().map(|w| zeros(w * rows)).collect(),
-            sums: bound.sums.iter().map(|(n, _)| zeros(*n)).collect(),
-            kept: bound
-                .kept
-                .iter()
-                .map(|kept| Vec::with_capacity(kept.width * lane_rows))
-                .collect(),
+            slots: slots.collect(),
             ..Self::default()
         };
         frame.with_room(&Room::of::<T>(&bound.steps))
@@ -118,7 +142,7 @@ impl<T: Element> Frame<T> {
     }
 
     fn with_room(mut self, room: &Room) -> Self {
-        self.registers = vec![vec![T::zero(); TILE]; room.tiles];
+        self.registers = vec![vec![T::zero(); tile::longest::<T>()]; room.tiles];
         self.stores = vec![Vec::new(); room.stores];
         self.scratch = vec![T::zero(); room.scratch];
         self.wide = room.wide.iter().map(|n| vec![0.0; *n]).collect();
@@ -127,7 +151,7 @@ impl<T: Element> Frame<T> {
 
     /// Keeps the rows of the chunk.
     pub(crate) fn keep(&mut self, kept: &[Kept], rows: usize) {
-        for (rows_kept, k) in self.kept.iter_mut().zip(kept) {
+        for (rows_kept, k) in self.results.kept.iter_mut().zip(kept) {
             let len = k.width * rows;
             rows_kept.extend_from_slice(&self.slots[k.slot][k.part * len..][..len]);
         }
@@ -312,14 +336,14 @@ impl<T: Element> Frame<T> {
     fn take(&mut self, target: Target) -> Vec<T> {
         match target {
             Target::Slot(s) => std::mem::take(&mut self.slots[s]),
-            Target::Accumulator(k) => std::mem::take(&mut self.sums[k]),
+            Target::Accumulator(k) => std::mem::take(&mut self.results.sums[k]),
         }
     }
 
     fn put(&mut self, target: Target, values: Vec<T>) {
         match target {
             Target::Slot(s) => self.slots[s] = values,
-            Target::Accumulator(k) => self.sums[k] = values,
+            Target::Accumulator(k) => self.results.sums[k] = values,
         }
     }
 }

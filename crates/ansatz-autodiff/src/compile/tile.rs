@@ -1,6 +1,6 @@
 //! Fused chains of elementwise operations, a tile at a time.
 //!
-//! A kernel walks over a block of rows in tiles that stay in the first cache level. Its operations read
+//! A kernel walks over a block of rows in tiles that stay in the cache. Its operations read
 //! tiles of arrays in place and keep what lies between them in registers of one tile each, so an array
 //! is read once and written once however many operations there are.
 
@@ -8,14 +8,19 @@ use ansatz_core::Scalar;
 use pulp::Simd;
 
 use super::element::{self, Element};
-use super::tree::{Lanes, Tree};
+use super::terms::{Lanes, READS, Terms};
 use crate::op::{Comparison, Unary};
 
-/// Most elements of a tile.
-pub(crate) const TILE: usize = 512;
+/// Most bytes of a tile: long enough that the choice of a loop costs little.
+const TILE: usize = 4 << 10;
 
-/// Bytes of the first cache level that the tiles of a kernel may take.
-const CACHE: usize = 48 << 10;
+/// Bytes of cache that the tiles of a kernel may take.
+const CACHE: usize = 256 << 10;
+
+/// Most elements of a tile.
+pub(crate) const fn longest<T>() -> usize {
+    TILE / size_of::<T>()
+}
 
 /// How an array is read along the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,7 +60,7 @@ pub(crate) enum Place {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Action {
     Unary(Unary),
-    Tree(Tree),
+    Terms(Terms),
     Compare(Comparison),
     Select,
     /// A copy.
@@ -66,7 +71,7 @@ pub(crate) enum Action {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct TileOp {
     pub(crate) action: Action,
-    pub(crate) inputs: [Place; 4],
+    pub(crate) inputs: [Place; READS],
     pub(crate) output: Place,
 }
 
@@ -82,11 +87,11 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// Elements of a tile: all tiles together stay in the first cache level.
+    /// Elements of a tile: all tiles together stay in the cache.
     fn tile<T>(&self) -> usize {
         let arrays = self.registers + self.loads.len() + self.stores;
         let fitting = CACHE / (arrays * size_of::<T>()).max(1);
-        (fitting / 64 * 64).clamp(128, TILE)
+        (fitting / 64 * 64).clamp(128, longest::<T>())
     }
 }
 
@@ -242,18 +247,15 @@ impl<T: Element> Walk<'_, '_, T> {
         T: Lanes<S>,
     {
         let read = |place| self.read(place, piece);
-        let [a, b, c, d] = op.inputs;
+        let [a, b, c, ..] = op.inputs;
         match op.action {
             Action::Unary(f) => T::unary(f, read(a), out),
-            Action::Tree(tree) => {
-                let none = &[][..];
-                let x = match tree.reads() {
-                    1 => [read(a), none, none, none],
-                    2 => [read(a), read(b), none, none],
-                    3 => [read(a), read(b), read(c), none],
-                    _ => [read(a), read(b), read(c), read(d)],
-                };
-                tree.apply(simd, x, out);
+            Action::Terms(terms) => {
+                let mut x = [read(a); READS];
+                for (x, place) in x.iter_mut().zip(&op.inputs).take(terms.reads()).skip(1) {
+                    *x = read(*place);
+                }
+                terms.apply(simd, x, out);
             }
             Action::Compare(f) => element::compare(f, read(a), read(b), out),
             Action::Select => element::select(read(a), read(b), read(c), out),

@@ -1,11 +1,12 @@
 //! Tangents.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{between, check_derivative, check_rule, check_target, folds, moving};
 use crate::Array;
 use crate::graph::{Id, Node};
-use crate::op::{Pass, Rule};
+use crate::op::{Binary, Lowering, Pass, Primitive, Rule, Unary};
 
 /// Derivatives of `outputs` when each (x, ẋ) of `directions` moves x along ẋ.
 ///
@@ -58,15 +59,14 @@ pub(super) fn tangents<'g>(
             .map(|i| Array { graph, id: *i })
             .collect();
         let d = |i: usize| tangents.get(&node.inputs[i]).copied();
-        let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
         check_rule(&node, Pass::Forwards, |x| tangents.contains_key(x));
         let _in = graph.within(graph.beside(id, current));
         let tangent = match node.primitive.rule() {
             Rule::Constant => None,
             Rule::Linear => linear(&node, &args, d),
             Rule::Bilinear => {
-                let left = d(0).map(|da| make(&[da, args[1]]));
-                let right = d(1).map(|db| make(&[args[0], db]));
+                let left = d(0).map(|da| product(&node.primitive, da, args[1]));
+                let right = d(1).map(|db| product(&node.primitive, args[0], db));
                 sum(left, right)
             }
             Rule::Scalar => d(0).map(|dx| {
@@ -108,7 +108,6 @@ pub(super) fn linear<'g>(
 
 /// The map of a sum or difference with a zero is not worth a node.
 fn simplified<'g>(node: &Node, args: &[Array<'g>]) -> Array<'g> {
-    use crate::op::{Binary, Lowering, Unary};
     match (node.primitive.lowering(), args) {
         (Lowering::Binary(Binary::Add), [a, b]) => *a + *b,
         (Lowering::Binary(Binary::Sub), [a, b]) => *a - *b,
@@ -120,6 +119,15 @@ fn simplified<'g>(node: &Node, args: &[Array<'g>]) -> Array<'g> {
         // What is folded away is not waited for.
         (Lowering::Link, [a, ..]) if folds(*a) => *a,
         _ => args[0].graph.make(node.primitive.clone(), args),
+    }
+}
+
+/// A bilinear primitive on other factors, by the operators that know how to simplify.
+pub(super) fn product<'g>(primitive: &Arc<dyn Primitive>, a: Array<'g>, b: Array<'g>) -> Array<'g> {
+    match primitive.lowering() {
+        Lowering::Binary(Binary::Mul) => a * b,
+        Lowering::MatMul(m) => a.matmul_by(b, m.left, m.right),
+        _ => a.graph.make(primitive.clone(), &[a, b]),
     }
 }
 

@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use super::forward::{chosen, linear, sum};
+use super::forward::{chosen, linear, product, sum};
 use super::{between, check_derivative, check_rule, check_target, moving};
 use crate::Array;
 use crate::graph::{Graph, Id, Region};
@@ -218,19 +218,5 @@ impl<'g> Series<'g> {
         }
         self.rates.insert(id, rate);
         rate
-    }
-}
-
-/// A bilinear primitive on other factors, by the operators that know how to simplify.
-pub(super) fn product<'g>(
-    primitive: &std::sync::Arc<dyn crate::op::Primitive>,
-    a: Array<'g>,
-    b: Array<'g>,
-) -> Array<'g> {
-    use crate::op::{Binary, Lowering};
-    match primitive.lowering() {
-        Lowering::Binary(Binary::Mul) => a * b,
-        Lowering::MatMul(m) => a.matmul_by(b, m.left, m.right),
-        _ => a.graph.make(primitive.clone(), &[a, b]),
     }
 }

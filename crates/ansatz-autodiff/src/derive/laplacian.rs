@@ -11,8 +11,8 @@
 
 use std::collections::HashMap;
 
-use super::forward::{chosen, linear, sum};
-use super::{between, check_rule, check_target, folds, forward, jet};
+use super::forward::{chosen, linear, product, sum};
+use super::{between, check_rule, check_target, folds, forward};
 use crate::Array;
 use crate::graph::Id;
 use crate::op::{Pass, Rule};
@@ -102,7 +102,7 @@ fn through<'g>(
             second: linear(&node, &args, l),
         },
         Rule::Bilinear => {
-            let p = |a, b| jet::product(&node.primitive, a, b);
+            let p = |a, b| product(&node.primitive, a, b);
             let halves = |a: Option<Array<'g>>, b: Option<Array<'g>>| {
                 sum(a.map(|a| p(a, args[1])), b.map(|b| p(args[0], b)))
             };

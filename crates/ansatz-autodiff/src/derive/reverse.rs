@@ -51,10 +51,18 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
         let args: Vec<Array<'g>> = graph.node(at).inputs.iter().map(|i| array(*i)).collect();
         check_rule(&node, Pass::Backwards, |x| on.contains(x));
         let _in = graph.within(region);
+        // What an array takes from one node is one sum: x·x gives 2·x.
+        let mut parts: Vec<(Id, Array<'g>)> = Vec::new();
         for i in moving(&node).filter(|i| on.contains(&node.inputs[*i])) {
             let part = part(&node, i, bar, &args, array(at));
             check_derivative(&node, part, &args[i].shape());
-            add(&mut bars, node.inputs[i], part);
+            match parts.iter_mut().find(|(id, _)| *id == node.inputs[i]) {
+                Some((_, sum)) => *sum = *sum + part,
+                None => parts.push((node.inputs[i], part)),
+            }
+        }
+        for (id, part) in parts {
+            add(&mut bars, id, part);
         }
     }
     let bar = |x: &Array<'g>| bars.get(&x.id).copied().unwrap_or_else(|| x.zeros());
