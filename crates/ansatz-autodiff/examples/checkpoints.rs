@@ -41,7 +41,7 @@ fn main() -> Result<(), AutodiffError> {
         println!(
             "{:17}   {:11.1}   {:8.1} M   {:.6e}",
             format!("{lengths:?}"),
-            program.bytes() as f64 / (512 * 16 * 4) as f64,
+            program.bytes() as f64 / f64::from(512 * 16 * 4),
             program.flops() as f64 / 1e6,
             slope[0]
         );

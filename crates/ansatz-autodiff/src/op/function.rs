@@ -1,4 +1,4 @@
-//! Functions of the user's own, as closures over slices, and what stops derivatives.
+//! Functions of the user's own, as closures over slices.
 //!
 //! A [`UserFunction`] is a primitive whose value is computed by a closure: a lookup, a solver, a call of
 //! another library. Its derivatives are closures as well, or array programs, which can be differentiated
@@ -19,7 +19,7 @@
 
 use std::sync::Arc;
 
-use super::{Lowering, Pass, Primitive, Rule, Split};
+use super::{Pass, Primitive, Rule, Split};
 use crate::{Array, Graph, Shape};
 
 type Forward = dyn Fn(&[&[f64]], &mut [f64]) + Send + Sync;
@@ -436,52 +436,6 @@ impl Primitive for UserFunction {
                 _ => y.fill(f64::NAN),
             }
         });
-    }
-}
-
-/// Its input, which is constant for derivatives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StopGradient;
-
-impl Primitive for StopGradient {
-    fn name(&self) -> &'static str {
-        "stop_gradient"
-    }
-
-    fn parameters(&self) -> Option<Vec<u64>> {
-        Some(Vec::new())
-    }
-
-    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        match inputs {
-            [x] => Ok(x.clone()),
-            _ => Err("one input is needed".into()),
-        }
-    }
-
-    fn rule(&self) -> Rule {
-        Rule::Constant
-    }
-
-    fn lowering(&self) -> Lowering<'_> {
-        Lowering::Reshape
-    }
-
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, _): (&mut [f64], &Shape)) {
-        out.copy_from_slice(inputs[0].0);
-    }
-
-    fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {
-        0
-    }
-}
-
-impl Array<'_> {
-    /// The same array, which derivatives take for a constant. `x + (f(x) − x).stop_gradient()` has the
-    /// value of f and the derivative of the identity.
-    #[must_use]
-    pub fn stop_gradient(self) -> Self {
-        self.make(StopGradient, &[self])
     }
 }
 

@@ -1,4 +1,4 @@
-//! The same elements under another name.
+//! The same elements under another name, computed later, or constant for derivatives.
 
 use super::{Lowering, Primitive, Rule};
 use crate::{Array, Shape};
@@ -83,5 +83,51 @@ impl Primitive for Later {
 
     fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {
         0
+    }
+}
+
+/// Its input, which is constant for derivatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopGradient;
+
+impl Primitive for StopGradient {
+    fn name(&self) -> &'static str {
+        "stop_gradient"
+    }
+
+    fn parameters(&self) -> Option<Vec<u64>> {
+        Some(Vec::new())
+    }
+
+    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        match inputs {
+            [x] => Ok(x.clone()),
+            _ => Err("one input is needed".into()),
+        }
+    }
+
+    fn rule(&self) -> Rule {
+        Rule::Constant
+    }
+
+    fn lowering(&self) -> Lowering<'_> {
+        Lowering::Reshape
+    }
+
+    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, _): (&mut [f64], &Shape)) {
+        out.copy_from_slice(inputs[0].0);
+    }
+
+    fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {
+        0
+    }
+}
+
+impl Array<'_> {
+    /// The same array, which derivatives take for a constant. `x + (f(x) − x).stop_gradient()` has the
+    /// value of f and the derivative of the identity.
+    #[must_use]
+    pub fn stop_gradient(self) -> Self {
+        self.make(StopGradient, &[self])
     }
 }
