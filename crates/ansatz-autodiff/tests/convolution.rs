@@ -1,39 +1,16 @@
 //! Convolutions, pooling and resampling beside PyTorch, plain loops and the laws of linear maps.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use ansatz_autodiff::{
     Array, Convolution, ConvolutionTransposed, Divisor, Element, Graph, Grid, Interpolation,
     Options, Pool, Program, Resampling, jet, jvp, vjp,
 };
+use common::{close, run};
 
 fn formula(n: usize, f: impl Fn(f64) -> f64) -> Vec<f64> {
     (0..n).map(|i| f(i as f64)).collect()
-}
-
-fn run<T: Element>(g: &Graph, outputs: &[Array<'_>], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
-    let program = Program::<T>::compile(&g.finish(outputs), &Options::default()).unwrap();
-    let narrow: Vec<Vec<T>> = inputs
-        .iter()
-        .map(|x| x.iter().map(|v| T::of(*v)).collect())
-        .collect();
-    let inputs: Vec<&[T]> = narrow.iter().map(Vec::as_slice).collect();
-    let mut results: Vec<Vec<T>> = outputs
-        .iter()
-        .map(|o| vec![T::of(f64::NAN); o.shape().len()])
-        .collect();
-    let mut views: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-    program.run(&inputs, &mut views).unwrap();
-    let wide = results.iter().map(|r| r.iter().map(|v| v.f64()).collect());
-    wide.collect()
-}
-
-#[track_caller]
-fn close(what: &str, a: &[f64], b: &[f64], tolerance: f64) {
-    assert_eq!(a.len(), b.len(), "{what}");
-    for (i, (a, b)) in a.iter().zip(b).enumerate() {
-        let near = (a - b).abs() <= tolerance * (1.0 + b.abs());
-        assert!(near, "{what}, {i}: {a} and {b}");
-    }
 }
 
 /// `1,2,3`.

@@ -138,7 +138,7 @@ impl Globals {
     }
 }
 
-/// Binds a block of whole nodes: each has an array of its own.
+/// Binds a block of whole nodes: each has an array of its own, until arrays are shared.
 pub(crate) fn whole(block: &Block<'_>, globals: &mut Globals) -> Bound {
     let instructions = block.instructions();
     for instruction in &instructions {

@@ -13,6 +13,9 @@ use super::tile::{Action, Kernel, Pattern};
 use crate::graph::{Id, Trace};
 use crate::op::{Lowering, MatMul};
 
+/// Arrays that are read for a cheap result rather than the result itself.
+const WIDE: usize = 8;
+
 /// What a block computes with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Instruction {
@@ -229,6 +232,11 @@ impl Block<'_> {
         };
         for id in &self.nodes {
             let lowering = self.lowering(*id);
+            let waits = lowering == Lowering::Link && self.inputs(*id).len() > 1;
+            if waits && self.lowering(root(self.trace, *id)) != Lowering::Broadcast {
+                // It is there for later: computed again, it would need what it was made of.
+                need(*id);
+            }
             if viewed(&lowering) {
                 continue;
             }
@@ -251,6 +259,7 @@ impl Block<'_> {
                 }
             }
         }
+        self.store_wide(here, stage, &mut stored);
         // Costly results that a later kernel reads, found from the end: what is computed again asks for
         // its own inputs.
         let mut again: Vec<(Id, usize)> = Vec::new();
@@ -277,6 +286,41 @@ impl Block<'_> {
             }
         }
         stored
+    }
+
+    /// Cheap results that a later kernel would have to read many arrays for, as running sums, are stored: else
+    /// each of them would read all summands, and keep them.
+    fn store_wide(&self, here: &HashSet<Id>, stage: &HashMap<Id, usize>, stored: &mut HashSet<Id>) {
+        let inner = |id: Id| light(&self.lowering(id)) && here.contains(&id);
+        let sources = |id: Id| -> Vec<(Id, bool)> {
+            let views = self.inputs(id).iter();
+            let views = views.filter_map(|input| self.view(*input, id));
+            views.map(|(at, p)| (at, p == Pattern::Full)).collect()
+        };
+        let mut readers: HashMap<Id, usize> = HashMap::new();
+        for id in self.nodes.iter().filter(|id| inner(**id)) {
+            for (source, _) in sources(*id) {
+                let last = readers.entry(source).or_default();
+                *last = (*last).max(stage[id]);
+            }
+        }
+        let mut reads: HashMap<Id, Vec<Id>> = HashMap::new();
+        for id in self.nodes.iter().filter(|id| inner(**id)) {
+            let mut list: Vec<Id> = Vec::new();
+            for (source, full) in sources(*id) {
+                let again = full && inner(source) && !stored.contains(&source);
+                match reads.get(&source) {
+                    Some(more) if again && !costly(&self.lowering(source)) => list.extend(more),
+                    _ => list.push(source),
+                }
+            }
+            list.sort_unstable();
+            list.dedup();
+            if list.len() > WIDE && readers.get(id).is_some_and(|last| *last > stage[id]) {
+                stored.insert(*id);
+            }
+            reads.insert(*id, list);
+        }
     }
 
     /// The kernels of a stage, one for each shape.

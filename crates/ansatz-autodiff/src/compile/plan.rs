@@ -122,9 +122,10 @@ fn site(trace: &Trace, known: &[Site], id: usize, batch: usize) -> Site {
             as_split
         }
         Lowering::Reshape if has_batch => as_split,
+        // What is the same for all points does not wait for points.
         Lowering::Link => Site {
             split: split[0],
-            level: if split[0] { along } else { after },
+            level: if split[0] { along } else { input(0).level },
             reduced: false,
         },
         // Copies of each point's own elements.

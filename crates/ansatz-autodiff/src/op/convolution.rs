@@ -34,7 +34,8 @@ use std::sync::Arc;
 use winograd::Tiles;
 
 use super::{Prepared, Primitive, Rule, Split};
-use crate::{Array, Shape};
+use crate::array::settled;
+use crate::{Array, AutodiffError, Shape};
 
 /// How a convolution moves over its input. A list has a number for each axis behind the channels, or
 /// one for all of them; an empty list is the default.
@@ -354,13 +355,23 @@ impl Array<'_> {
     /// elements on large images: NaN and infinities make NaN of all results that share a tile with them.
     ///
     /// # Panics
-    /// When the shapes do not fit.
+    /// When the shapes do not fit;
+    /// [`Array::try_convolve`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn convolve(self, w: Self, options: &Convolution) -> Self {
-        match Correlation::output(&self.shape(), &w.shape(), options) {
-            Ok(primitive) => self.graph.make(std::sync::Arc::new(primitive), &[self, w]),
-            Err(problem) => panic!("convolve: {problem}"),
+        settled(self.try_convolve(w, options))
+    }
+
+    /// [`Array::convolve`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_convolve(self, w: Self, options: &Convolution) -> Result<Self, AutodiffError> {
+        let (x, weights) = (self.shape(), w.shape());
+        match Correlation::output(&x, &weights, options) {
+            Ok(primitive) => self.try_make(primitive, &[self, w]),
+            Err(e) => Err(AutodiffError::operation("convolve", e, &[x, weights])),
         }
     }
 
@@ -373,13 +384,31 @@ impl Array<'_> {
     /// there is (p, p) here.
     ///
     /// # Panics
-    /// When the shapes do not fit.
+    /// When the shapes do not fit;
+    /// [`Array::try_convolve_transposed`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn convolve_transposed(self, w: Self, options: &ConvolutionTransposed) -> Self {
-        match Correlation::input(&self.shape(), &w.shape(), options) {
-            Ok(primitive) => self.graph.make(std::sync::Arc::new(primitive), &[self, w]),
-            Err(problem) => panic!("convolve_transposed: {problem}"),
+        settled(self.try_convolve_transposed(w, options))
+    }
+
+    /// [`Array::convolve_transposed`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_convolve_transposed(
+        self,
+        w: Self,
+        options: &ConvolutionTransposed,
+    ) -> Result<Self, AutodiffError> {
+        let (x, weights) = (self.shape(), w.shape());
+        match Correlation::input(&x, &weights, options) {
+            Ok(primitive) => self.try_make(primitive, &[self, w]),
+            Err(e) => Err(AutodiffError::operation(
+                "convolve_transposed",
+                e,
+                &[x, weights],
+            )),
         }
     }
 }

@@ -1,0 +1,36 @@
+//! Layers: what has parameters and maps arrays to arrays.
+//!
+//! A layer is made in a [`Scope`](crate::Scope), where it puts its parameters under PyTorch's names and shapes
+//! (`weight` [out, in, …], `bias` [out]), so that weights travel; [`Layer::apply`] writes it into a graph.
+
+mod activation;
+mod dense;
+
+use ansatz_autodiff::Array;
+
+pub use activation::Activation;
+pub use dense::{Dense, Mlp, MlpOptions};
+
+use crate::Pass;
+
+/// A map from an array to an array.
+pub trait Layer {
+    /// The layer on `x`, as more of the graph.
+    ///
+    /// # Panics
+    /// When the shape of `x` does not fit, at the line that applies it.
+    fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g>;
+}
+
+/// Layers one after the other are a layer.
+impl<L: Layer> Layer for [L] {
+    fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
+        self.iter().fold(x, |x, layer| layer.apply(pass, x))
+    }
+}
+
+impl<L: Layer + ?Sized> Layer for Box<L> {
+    fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
+        (**self).apply(pass, x)
+    }
+}

@@ -1,0 +1,119 @@
+//! Dense layers, and networks of them.
+
+use ansatz_autodiff::Array;
+use ansatz_autodiff::op::Side;
+
+use super::{Activation, Layer};
+use crate::{Init, Parameter, Pass, Scope};
+
+/// y = x·Wᵀ + b along the last axis: `weight` [out, in], `bias` [out].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dense {
+    weight: Parameter,
+    bias: Option<Parameter>,
+}
+
+impl Dense {
+    /// A layer with PyTorch's initial values, uniform in ±1/√inputs.
+    pub fn new(scope: &mut Scope<'_>, inputs: usize, outputs: usize) -> Self {
+        let bias = Init::Uniform((inputs as f64).sqrt().recip());
+        Self::with_init(scope, inputs, outputs, (Init::FanIn, Some(bias)))
+    }
+
+    /// A layer with initial values of the weight, and of the bias if it has one.
+    pub fn with_init(
+        scope: &mut Scope<'_>,
+        inputs: usize,
+        outputs: usize,
+        (weight, bias): (Init, Option<Init>),
+    ) -> Self {
+        Self {
+            weight: scope.parameter("weight", &[outputs, inputs], weight),
+            bias: bias.map(|init| scope.parameter("bias", &[outputs], init)),
+        }
+    }
+
+    /// The matrix.
+    #[must_use]
+    pub fn weight(&self) -> Parameter {
+        self.weight
+    }
+
+    /// The offset.
+    #[must_use]
+    pub fn bias(&self) -> Option<Parameter> {
+        self.bias
+    }
+}
+
+impl Layer for Dense {
+    fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
+        let y = x.matmul_by(pass[self.weight], Side::Plain, Side::Transposed);
+        match self.bias {
+            Some(bias) => y + pass[bias],
+            None => y,
+        }
+    }
+}
+
+/// A network of dense layers with a function between them: names `0.weight`, `0.bias`, `1.weight`, ….
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mlp {
+    layers: Vec<Dense>,
+    activation: Activation,
+}
+
+/// Options of an [`Mlp`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct MlpOptions {
+    /// Between the layers.
+    pub activation: Activation,
+    /// Initial values of the weights.
+    pub weight: Init,
+    /// Initial values of the biases; `None` for layers without.
+    pub bias: Option<Init>,
+}
+
+impl Default for MlpOptions {
+    /// tanh, Glorot's weights, biases 0.
+    fn default() -> Self {
+        Self {
+            activation: Activation::Tanh,
+            weight: Init::Glorot,
+            bias: Some(Init::Constant(0.0)),
+        }
+    }
+}
+
+impl Mlp {
+    /// A network with these numbers of units, from the inputs to the outputs.
+    pub fn new(scope: &mut Scope<'_>, widths: &[usize], options: &MlpOptions) -> Self {
+        let layers = widths.windows(2).enumerate().map(|(i, pair)| {
+            let init = (options.weight.clone(), options.bias.clone());
+            Dense::with_init(&mut scope.scope(i), pair[0], pair[1], init)
+        });
+        Self {
+            layers: layers.collect(),
+            activation: options.activation,
+        }
+    }
+
+    /// Its layers.
+    #[must_use]
+    pub fn layers(&self) -> &[Dense] {
+        &self.layers
+    }
+}
+
+impl Layer for Mlp {
+    fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
+        let mut x = x;
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.apply(pass, x);
+            if i + 1 < self.layers.len() {
+                x = self.activation.at(x);
+            }
+        }
+        x
+    }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod archive;
+mod error;
+mod init;
+mod layer;
+mod objective;
+mod optimizer;
+mod parameters;
+mod pass;
+mod train;
+
+pub use ansatz_autodiff as autodiff;
+pub use ansatz_core as core;
+pub use archive::Archive;
+pub use error::NetworkError;
+pub use init::Init;
+pub use layer::{Activation, Dense, Layer, Mlp, MlpOptions};
+pub use objective::{Data, Objective};
+pub use optimizer::{Adam, Decay, Lookahead, Optimizer, Rule, Schedule, Sgd};
+pub use parameters::{Entry, Layout, Parameter, Parameters, Scope};
+pub use pass::{Mode, Pass};
+pub use train::{Average, Checkpoint, Progress, Training, TrainingOptions};

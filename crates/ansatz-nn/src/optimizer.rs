@@ -1,0 +1,100 @@
+//! Methods that go downhill by gradients of batches.
+//!
+//! A [`Rule`] says how one step changes the flat vector of parameters, and which buffers as long as that vector it
+//! keeps; [`Optimizer`] owns the buffers and the count of steps, so that every rule is saved and resumed alike.
+
+mod adam;
+mod schedule;
+mod sgd;
+
+use ansatz_core::Scalar;
+
+pub use adam::{Adam, Decay};
+pub use schedule::Schedule;
+pub use sgd::{Lookahead, Sgd};
+
+/// A rule for one step.
+pub trait Rule<T> {
+    /// Names of the buffers that it keeps, each as long as the parameters, all zeros at the start.
+    fn buffers(&self) -> &'static [&'static str];
+
+    /// Changes the parameters; `step` counts from 1.
+    fn step(
+        &self,
+        step: u64,
+        rate: f64,
+        gradient: &[T],
+        parameters: &mut [T],
+        buffers: &mut [Vec<T>],
+    );
+}
+
+/// A rule at work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Optimizer<T, R> {
+    /// The rule.
+    pub rule: R,
+    steps: u64,
+    buffers: Vec<Vec<T>>,
+}
+
+impl<T: Scalar, R: Rule<T>> Optimizer<T, R> {
+    /// A rule for `n` parameters.
+    #[must_use]
+    pub fn new(rule: R, n: usize) -> Self {
+        let buffers = rule.buffers().iter().map(|_| vec![T::zero(); n]).collect();
+        Self {
+            rule,
+            steps: 0,
+            buffers,
+        }
+    }
+
+    /// Steps so far.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// One step with a learning rate.
+    ///
+    /// # Panics
+    /// When the gradient or the parameters have another length than the optimiser was made for.
+    pub fn step(&mut self, rate: f64, gradient: &[T], parameters: &mut [T]) {
+        assert_eq!(
+            gradient.len(),
+            parameters.len(),
+            "a slope for each parameter"
+        );
+        if let Some(buffer) = self.buffers.first() {
+            assert_eq!(buffer.len(), parameters.len(), "the optimiser's parameters");
+        }
+        self.steps += 1;
+        self.rule
+            .step(self.steps, rate, gradient, parameters, &mut self.buffers);
+    }
+
+    /// Names and values of the buffers, to be saved.
+    pub fn buffers(&self) -> impl Iterator<Item = (&'static str, &[T])> {
+        let names = self.rule.buffers().iter().copied();
+        names.zip(self.buffers.iter().map(|b| &b[..]))
+    }
+
+    /// Goes on from buffers that were saved: `None` when one is missing or has another length.
+    #[must_use]
+    pub fn resumed<'a>(
+        mut self,
+        steps: u64,
+        saved: impl Fn(&str) -> Option<&'a [T]>,
+    ) -> Option<Self> {
+        for (name, buffer) in self.rule.buffers().iter().zip(&mut self.buffers) {
+            let values = saved(name)?;
+            if values.len() != buffer.len() {
+                return None;
+            }
+            buffer.copy_from_slice(values);
+        }
+        self.steps = steps;
+        Some(self)
+    }
+}

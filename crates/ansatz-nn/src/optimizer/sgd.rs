@@ -1,0 +1,67 @@
+//! Stochastic gradient descent with momentum.
+//!
+//! Reference: I. Sutskever et al., *On the importance of initialization and momentum in deep learning*, 2013.
+
+use ansatz_core::Scalar;
+
+use super::Rule;
+
+/// v ← μ·v + (g + decay·θ), θ ← θ − rate·v, or with Nesterov's look ahead θ ← θ − rate·(g + decay·θ + μ·v): the
+/// conventions of PyTorch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sgd {
+    /// μ in [0, 1).
+    pub momentum: f64,
+    /// Whether to look ahead.
+    pub lookahead: Lookahead,
+    /// Factor of the penalty ½‖θ‖².
+    pub weight_decay: f64,
+}
+
+/// Where momentum takes its gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lookahead {
+    /// Polyak's heavy ball.
+    #[default]
+    None,
+    /// Nesterov's.
+    Nesterov,
+}
+
+impl Default for Sgd {
+    /// Plain descent.
+    fn default() -> Self {
+        Self {
+            momentum: 0.0,
+            lookahead: Lookahead::None,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+impl<T: Scalar> Rule<T> for Sgd {
+    fn buffers(&self) -> &'static [&'static str] {
+        &["velocity"]
+    }
+
+    fn step(
+        &self,
+        _: u64,
+        rate: f64,
+        gradient: &[T],
+        parameters: &mut [T],
+        buffers: &mut [Vec<T>],
+    ) {
+        let [velocity] = buffers else { return };
+        let (mu, rate, decay) = (T::of(self.momentum), T::of(rate), T::of(self.weight_decay));
+        for ((p, g), v) in parameters.iter_mut().zip(gradient).zip(velocity) {
+            let g = *g + decay * *p;
+            *v = mu * *v + g;
+            let along = match self.lookahead {
+                Lookahead::None => *v,
+                Lookahead::Nesterov => g + mu * *v,
+            };
+            *p -= rate * along;
+        }
+    }
+}
