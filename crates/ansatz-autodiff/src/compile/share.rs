@@ -72,10 +72,8 @@ fn written(step: &mut Step, note: &mut impl FnMut(&mut usize)) {
                 note(array);
             }
         }
-        Step::Gemm { out, .. }
-        | Step::Sum { out, .. }
-        | Step::Kernel { out, .. }
-        | Step::Evaluate { out, .. } => match out {
+        Step::Gemm { out, .. } | Step::Kernel { out, .. } | Step::Evaluate { out, .. } => match out
+        {
             Target::Slot(array) => note(array),
             Target::Accumulator(_) => {}
         },
@@ -98,7 +96,6 @@ fn read(step: &mut Step, note: &mut impl FnMut(&mut usize)) {
             note(&mut a.source);
             note(&mut b.source);
         }
-        Step::Sum { x, .. } => note(&mut x.source),
         Step::Evaluate { inputs, .. } => {
             for (loc, _) in inputs {
                 note(&mut loc.source);
