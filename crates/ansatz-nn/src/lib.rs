@@ -5,6 +5,7 @@ mod archive;
 mod error;
 mod init;
 mod layer;
+mod least_squares;
 mod objective;
 mod optimizer;
 mod parameters;
@@ -17,8 +18,12 @@ pub use archive::Archive;
 pub use error::NetworkError;
 pub use init::Init;
 pub use layer::{Activation, Dense, Layer, Mlp, MlpOptions};
+pub use least_squares::{Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt};
 pub use objective::{Data, Objective};
-pub use optimizer::{Adam, Decay, Lookahead, Optimizer, Rule, Schedule, Sgd};
+pub use optimizer::{
+    Adam, Decay, Descent, Iterate, Lbfgs, Lookahead, Optimizer, Rule, Schedule, Sgd, Stop,
+    StrongWolfe,
+};
 pub use parameters::{Entry, Layout, Parameter, Parameters, Scope};
 pub use pass::{Mode, Pass};
 pub use train::{Average, Checkpoint, Progress, Training, TrainingOptions};
