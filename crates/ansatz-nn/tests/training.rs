@@ -1,8 +1,12 @@
 //! Training that is killed, resumed, and fed with files and data it must refuse.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use ansatz_nn::autodiff::Array;
 use ansatz_nn::core::{Event, Key};
@@ -85,7 +89,7 @@ fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|v| v.to_bits()).collect()
 }
 
-fn killed_and_resumed<R: Rule<f64> + Clone + PartialEq>(rule: R) {
+fn killed_and_resumed<R: Rule<f64> + Clone + PartialEq>(rule: &R) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let (layout, mut objective) = parts();
@@ -146,7 +150,7 @@ fn killed_and_resumed<R: Rule<f64> + Clone + PartialEq>(rule: R) {
 
 #[test]
 fn descent_resumes_to_the_bit() {
-    killed_and_resumed(Sgd {
+    killed_and_resumed(&Sgd {
         momentum: 0.9,
         lookahead: Lookahead::Nesterov,
         weight_decay: 0.01,
@@ -155,12 +159,12 @@ fn descent_resumes_to_the_bit() {
 
 #[test]
 fn adam_resumes_to_the_bit() {
-    killed_and_resumed(Adam::default());
+    killed_and_resumed(&Adam::default());
 }
 
 #[test]
 fn adamw_resumes_to_the_bit() {
-    killed_and_resumed(Adam {
+    killed_and_resumed(&Adam {
         decay: Decay::Decoupled(0.1),
         ..Adam::default()
     });
@@ -308,6 +312,78 @@ fn files_that_are_cut_off_or_of_others_are_refused_and_nothing_changes() {
     // And the good one is still good.
     training.resume(&path).unwrap();
     assert_eq!(training.optimizer.steps(), 9);
+}
+
+/// Runs in a process of its own, which is killed: see below.
+#[test]
+#[ignore = "run by killed_processes_end_with_the_same_bits"]
+fn child() {
+    let Ok(path) = std::env::var("ANSATZ_NN_CHECKPOINT") else {
+        return;
+    };
+    let path = Path::new(&path);
+    let (layout, mut objective) = parts();
+    let mut training = start(&layout, Adam::default());
+    if path.exists() {
+        training.resume(path).unwrap();
+    }
+    let mut options = options(400, Some(path));
+    if let Some(checkpoint) = &mut options.checkpoint {
+        checkpoint.every = 1;
+    }
+    training
+        .run(&mut objective, &options, batch, &mut ())
+        .unwrap();
+}
+
+#[test]
+fn killed_processes_end_with_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let (layout, mut objective) = parts();
+    let mut whole = start(&layout, Adam::default());
+    whole
+        .run(&mut objective, &options(400, None), batch, &mut ())
+        .unwrap();
+
+    let mut kills = 0;
+    for attempt in 0..1000 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "child", "--quiet"])
+            .env("ANSATZ_NN_CHECKPOINT", &path)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Once there is something to resume, at any time: while it computes, writes or renames.
+        let wait = 20.0 + 60.0 * Key::new(7).uniform(0, attempt)[0];
+        let limit = if kills < 6 { wait } else { 60_000.0 };
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if began.elapsed().as_secs_f64() * 1e3 > limit {
+                break None;
+            }
+            sleep(Duration::from_millis(1));
+        };
+        if let Some(status) = status {
+            assert!(status.success());
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if path.exists() {
+            // The file is whole whenever the process ends.
+            start(&layout, Adam::default()).resume(&path).unwrap();
+            kills += 1;
+        }
+    }
+    assert!(kills > 0);
+    let mut last = start(&layout, Adam::default());
+    last.resume(&path).unwrap();
+    assert_eq!(last.optimizer.steps(), 400);
+    assert!(last == whole);
 }
 
 fn refused_or_flat(
