@@ -2,7 +2,8 @@
 //!
 //! The matrix products of a trace are run one after the other on operands that stay in the cache, by the same library and
 //! with as many rows at a time as is fastest; elementary functions are timed as a program of nothing else. Everything
-//! else (additions, derivatives of activations, memory) counts as free.
+//! else (additions, derivatives of activations, memory) counts as free. A convolution counts as a direct sum: one that
+//! works in tiles multiplies less often, and may be faster than this.
 
 use std::collections::HashMap;
 use std::hint::black_box;

@@ -1,14 +1,15 @@
-//! Handles of arrays in a program that is being written.
+//! Handles of arrays in a program that is being written: what they are, how they combine, and what is simplified.
+
+mod elementwise;
+mod movement;
+mod reduce;
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::Arc;
 
 use crate::graph::{Graph, Id};
-use crate::op::{
-    Binary, Broadcast, Compare, Comparison, Concatenate, Link, Lowering, MatMul, Pad, Primitive,
-    Range, ReduceMax, Reshape, Select, Side, Slice, Sum, Transpose, Unary,
-};
-use crate::{Shape, shape};
+use crate::op::{Binary, Link, Lowering, Primitive, Unary};
+use crate::{AutodiffError, Shape, shape};
 
 /// An array of a [`Graph`]. Operators and methods add operations to the graph and return their results;
 /// nothing is computed.
@@ -17,7 +18,9 @@ use crate::{Shape, shape};
 /// aligned at the end, and axes of length 1 stretch.
 ///
 /// # Panics
-/// When shapes do not fit, at the line that combines them; [`Graph::apply`] documents the rules.
+/// When shapes do not fit, at the line that combines them. Where shapes come from data, methods have a form that gives an error
+/// instead: [`Array::try_reshape`], [`Array::try_matmul`], …; before operators and other functions of two
+/// arrays, [`Array::try_stretched`] is asked; for any primitive there is [`Graph::try_apply`].
 ///
 /// ```
 /// use ansatz_autodiff::Graph;
@@ -75,6 +78,28 @@ impl<'g> Array<'g> {
         self.make(Link, &[self])
     }
 
+    pub(crate) fn try_make(
+        self,
+        primitive: impl Primitive,
+        inputs: &[Self],
+    ) -> Result<Self, AutodiffError> {
+        self.graph.try_make(Arc::new(primitive), inputs)
+    }
+
+    /// Both arrays, broadcast to a common shape, as operators and functions of two arrays do it.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`] when they do not broadcast.
+    pub fn try_stretched(self, other: Self) -> Result<(Self, Self), AutodiffError> {
+        let shape = common("broadcast", self, other)?;
+        Ok((self.broadcast(&shape), other.broadcast(&shape)))
+    }
+
+    #[track_caller]
+    pub(crate) fn stretched(self, other: Self) -> (Self, Self) {
+        settled(self.try_stretched(other))
+    }
+
     /// The number that all elements are, if that is known.
     pub(crate) fn as_number(self) -> Option<f64> {
         let node = self.graph.node(self.id);
@@ -99,7 +124,7 @@ impl<'g> Array<'g> {
     }
 
     /// What is broadcast to give this array.
-    fn source(self) -> Option<Self> {
+    pub(crate) fn source(self) -> Option<Self> {
         let node = self.graph.node(self.id);
         match node.primitive.lowering() {
             Lowering::Broadcast => Some(self.input(node.inputs[0])),
@@ -140,9 +165,7 @@ impl<'g> Array<'g> {
     #[track_caller]
     fn binary(self, other: Self, function: Binary) -> Self {
         let (a, b) = (self.shape(), other.shape());
-        let Some(shape) = shape::broadcast(&a, &b) else {
-            panic!("{}: {a} and {b} do not broadcast", function.name());
-        };
+        let shape = settled(common(function.name(), self, other));
         let numbers = (self.as_number(), other.as_number());
         let folded = match (function, numbers) {
             (f, (Some(x), Some(y))) => Some(self.graph.number(f.at(x, y))),
@@ -225,487 +248,21 @@ impl<'g> Array<'g> {
         }
         self.unary(Unary::Shift(c))
     }
+}
 
-    /// 1/x.
-    #[must_use]
-    pub fn recip(self) -> Self {
-        self.unary(Unary::Recip)
-    }
+/// The shape that both are broadcast to.
+fn common(name: &'static str, a: Array<'_>, b: Array<'_>) -> Result<Shape, AutodiffError> {
+    let (a, b) = (a.shape(), b.shape());
+    let shape = shape::broadcast(&a, &b);
+    shape.ok_or_else(|| AutodiffError::operation(name, "they do not broadcast", &[a, b]))
+}
 
-    /// √x.
-    #[must_use]
-    pub fn sqrt(self) -> Self {
-        self.unary(Unary::Sqrt)
-    }
-
-    /// eˣ.
-    #[must_use]
-    pub fn exp(self) -> Self {
-        self.unary(Unary::Exp)
-    }
-
-    /// ln x.
-    #[must_use]
-    pub fn ln(self) -> Self {
-        self.unary(Unary::Ln)
-    }
-
-    /// eˣ − 1, exact near 0.
-    #[must_use]
-    pub fn expm1(self) -> Self {
-        self.unary(Unary::Expm1)
-    }
-
-    /// ln(1 + x), exact near 0.
-    #[must_use]
-    pub fn ln1p(self) -> Self {
-        self.unary(Unary::Ln1p)
-    }
-
-    /// 1/√x.
-    #[must_use]
-    pub fn rsqrt(self) -> Self {
-        self.unary(Unary::Rsqrt)
-    }
-
-    /// sin x.
-    #[must_use]
-    pub fn sin(self) -> Self {
-        self.unary(Unary::Sin)
-    }
-
-    /// cos x.
-    #[must_use]
-    pub fn cos(self) -> Self {
-        self.unary(Unary::Cos)
-    }
-
-    /// tanh x.
-    #[must_use]
-    pub fn tanh(self) -> Self {
-        self.unary(Unary::Tanh)
-    }
-
-    /// 1/(1 + e⁻ˣ).
-    #[must_use]
-    pub fn sigmoid(self) -> Self {
-        self.unary(Unary::Sigmoid)
-    }
-
-    /// ln(1 + eˣ).
-    #[must_use]
-    pub fn softplus(self) -> Self {
-        self.unary(Unary::Softplus)
-    }
-
-    /// x/(1 + e⁻ˣ).
-    #[must_use]
-    pub fn silu(self) -> Self {
-        self.unary(Unary::Silu)
-    }
-
-    /// The error function.
-    #[must_use]
-    pub fn erf(self) -> Self {
-        self.unary(Unary::Erf)
-    }
-
-    /// tan x.
-    #[must_use]
-    pub fn tan(self) -> Self {
-        self.unary(Unary::Tan)
-    }
-
-    /// arcsin x.
-    #[must_use]
-    pub fn asin(self) -> Self {
-        self.unary(Unary::Asin)
-    }
-
-    /// arccos x.
-    #[must_use]
-    pub fn acos(self) -> Self {
-        self.unary(Unary::Acos)
-    }
-
-    /// arctan x.
-    #[must_use]
-    pub fn atan(self) -> Self {
-        self.unary(Unary::Atan)
-    }
-
-    /// sinh x.
-    #[must_use]
-    pub fn sinh(self) -> Self {
-        self.unary(Unary::Sinh)
-    }
-
-    /// cosh x.
-    #[must_use]
-    pub fn cosh(self) -> Self {
-        self.unary(Unary::Cosh)
-    }
-
-    /// arsinh x.
-    #[must_use]
-    pub fn asinh(self) -> Self {
-        self.unary(Unary::Asinh)
-    }
-
-    /// arcosh x.
-    #[must_use]
-    pub fn acosh(self) -> Self {
-        self.unary(Unary::Acosh)
-    }
-
-    /// artanh x.
-    #[must_use]
-    pub fn atanh(self) -> Self {
-        self.unary(Unary::Atanh)
-    }
-
-    /// 2ˣ.
-    #[must_use]
-    pub fn exp2(self) -> Self {
-        self.unary(Unary::Exp2)
-    }
-
-    /// The logarithm of x to base 2.
-    #[must_use]
-    pub fn log2(self) -> Self {
-        self.unary(Unary::Log2)
-    }
-
-    /// The logarithm of x to base 10.
-    #[must_use]
-    pub fn log10(self) -> Self {
-        self.unary(Unary::Log10)
-    }
-
-    /// x·Φ(x) with the normal distribution function Φ.
-    #[must_use]
-    pub fn gelu(self) -> Self {
-        self.unary(Unary::Gelu)
-    }
-
-    /// max(x, 0), with derivative 0 at 0.
-    #[must_use]
-    pub fn relu(self) -> Self {
-        let positive = self.zeros().less(self);
-        positive.select(self, self.zeros())
-    }
-
-    /// |x|, with derivative 0 at 0.
-    #[must_use]
-    pub fn abs(self) -> Self {
-        self.unary(Unary::Abs)
-    }
-
-    /// −1, 0 or 1.
-    #[must_use]
-    pub fn sign(self) -> Self {
-        self.unary(Unary::Sign)
-    }
-
-    /// x².
-    #[must_use]
-    pub fn square(self) -> Self {
-        self * self
-    }
-
-    /// xⁿ.
-    #[must_use]
-    pub fn powi(self, n: i32) -> Self {
-        match n {
-            0 => self.ones(),
-            1 => self,
-            2 => self * self,
-            _ => self.unary(Unary::Powi(n)),
-        }
-    }
-
-    /// xᶜ for x > 0.
-    #[must_use]
-    pub fn powf(self, c: f64) -> Self {
-        self.unary(Unary::Powf(c))
-    }
-
-    /// 1 where it is less than `other`, else 0.
-    #[must_use]
-    #[track_caller]
-    pub fn less(self, other: Self) -> Self {
-        self.compare(other, Comparison::Less)
-    }
-
-    /// A comparison, 1 or 0.
-    #[must_use]
-    #[track_caller]
-    pub fn compare(self, other: Self, comparison: Comparison) -> Self {
-        let (a, b) = self.stretched(other);
-        self.make(Compare(comparison), &[a, b])
-    }
-
-    #[track_caller]
-    pub(crate) fn stretched(self, other: Self) -> (Self, Self) {
-        let (a, b) = (self.shape(), other.shape());
-        let Some(shape) = shape::broadcast(&a, &b) else {
-            panic!("{a} and {b} do not broadcast");
-        };
-        (self.broadcast(&shape), other.broadcast(&shape))
-    }
-
-    /// `a` where this array is not 0, else `b`.
-    #[must_use]
-    #[track_caller]
-    pub fn select(self, a: Self, b: Self) -> Self {
-        let (a, b) = a.stretched(b);
-        let (condition, a) = self.stretched(a);
-        let (condition, b) = condition.stretched(b);
-        self.make(Select, &[condition, a, b])
-    }
-
-    /// The larger of two; the derivative is that of the one taken, of `other` where they are equal.
-    #[must_use]
-    #[track_caller]
-    pub fn max(self, other: Self) -> Self {
-        other.less(self).select(self, other)
-    }
-
-    /// The smaller of two; the derivative is that of the one taken, of `other` where they are equal.
-    #[must_use]
-    #[track_caller]
-    pub fn min(self, other: Self) -> Self {
-        self.less(other).select(self, other)
-    }
-
-    /// The nearest number in [low, high]; the derivative is 1 in the interval and 0 outside. NaN stays.
-    #[must_use]
-    pub fn clamp(self, low: f64, high: f64) -> Self {
-        let (low, high) = (self.filled(low), self.filled(high));
-        let above = high.less(self).select(high, self);
-        self.less(low).select(low, above)
-    }
-
-    /// Copies along new axes in front and axes of length 1.
-    #[must_use]
-    #[track_caller]
-    pub fn broadcast(self, to: &[usize]) -> Self {
-        if self.shape()[..] == *to {
-            return self;
-        }
-        let source = self.source().unwrap_or(self);
-        let to = Shape::new(to);
-        source.make(Broadcast { to }, &[source])
-    }
-
-    /// The same elements in another shape.
-    #[must_use]
-    #[track_caller]
-    pub fn reshape(self, to: &[usize]) -> Self {
-        if self.shape()[..] == *to {
-            return self;
-        }
-        if let Some(value) = self.as_number()
-            && self.shape().len() == Shape::new(to).len()
-        {
-            return self.graph.number(value).broadcast(to);
-        }
-        let to = Shape::new(to);
-        self.make(Reshape { to }, &[self])
-    }
-
-    /// Axes in another order.
-    #[must_use]
-    #[track_caller]
-    pub fn transpose(self, order: &[usize]) -> Self {
-        if order.iter().copied().eq(0..order.len()) && order.len() == self.shape().rank() {
-            return self;
-        }
-        let order = order.to_vec();
-        self.make(Transpose { order }, &[self])
-    }
-
-    /// A block.
-    #[must_use]
-    #[track_caller]
-    pub fn slice(self, ranges: &[Range]) -> Self {
-        let ranges = ranges.to_vec();
-        self.make(Slice { ranges }, &[self])
-    }
-
-    /// Elements `start..end` along an axis.
-    ///
-    /// # Panics
-    /// When there is no such axis, or no such elements.
-    #[must_use]
-    #[track_caller]
-    pub fn narrow(self, axis: usize, start: usize, end: usize) -> Self {
-        let shape = self.shape();
-        assert!(axis < shape.rank() && start <= end, "narrow of {shape}");
-        let mut ranges: Vec<Range> = shape.iter().map(|n| Range::all(*n)).collect();
-        ranges[axis] = Range {
-            start,
-            length: end - start,
-            step: 1,
-        };
-        self.slice(&ranges)
-    }
-
-    /// A block of zeros with this array at `ranges`.
-    #[must_use]
-    #[track_caller]
-    pub fn pad(self, to: &[usize], ranges: &[Range]) -> Self {
-        let (to, ranges) = (Shape::new(to), ranges.to_vec());
-        self.make(Pad { to, ranges }, &[self])
-    }
-
-    /// Arrays one after the other along an axis.
-    ///
-    /// # Panics
-    /// When there are none, or shapes do not fit.
-    #[must_use]
-    #[track_caller]
-    pub fn concatenate(arrays: &[Self], axis: usize) -> Self {
-        match arrays {
-            [] => panic!("concatenate needs an array"),
-            [one] => *one,
-            [first, ..] => first.make(Concatenate { axis }, arrays),
-        }
-    }
-
-    /// The sum of all elements.
-    #[must_use]
-    pub fn sum(self) -> Self {
-        let axes: Vec<usize> = (0..self.shape().rank()).collect();
-        self.sum_axes(&axes)
-    }
-
-    /// Sums along axes, which disappear.
-    #[must_use]
-    #[track_caller]
-    pub fn sum_axes(self, axes: &[usize]) -> Self {
-        if axes.is_empty() {
-            return self;
-        }
-        let shape = self.shape();
-        if let Some(value) = self.as_number() {
-            let count: usize = axes.iter().map(|a| shape[*a]).product();
-            let kept: Vec<usize> = (0..shape.rank())
-                .filter(|i| !axes.contains(i))
-                .map(|i| shape[i])
-                .collect();
-            return self.graph.number(value * count as f64).broadcast(&kept);
-        }
-        let mut axes = axes.to_vec();
-        axes.sort_unstable();
-        axes.dedup();
-        self.make(Sum { axes }, &[self])
-    }
-
-    /// The mean of all elements.
-    #[must_use]
-    pub fn mean(self) -> Self {
-        self.sum() * (1.0 / self.shape().len().max(1) as f64)
-    }
-
-    /// The largest along axes, as a constant of differentiation.
-    #[must_use]
-    #[track_caller]
-    pub fn reduce_max(self, axes: &[usize]) -> Self {
-        let axes = axes.to_vec();
-        self.make(ReduceMax { axes }, &[self])
-    }
-
-    /// The smallest along axes, as a constant of differentiation.
-    #[must_use]
-    #[track_caller]
-    pub fn reduce_min(self, axes: &[usize]) -> Self {
-        -(-self).reduce_max(axes)
-    }
-
-    /// Means along axes, which disappear.
-    #[must_use]
-    #[track_caller]
-    pub fn mean_axes(self, axes: &[usize]) -> Self {
-        let sum = self.sum_axes(axes);
-        let count = self.shape().len() / sum.shape().len().max(1);
-        sum * (1.0 / count.max(1) as f64)
-    }
-
-    /// Means of the squared distances to the mean along axes, which disappear.
-    #[must_use]
-    #[track_caller]
-    pub fn variance(self, axes: &[usize]) -> Self {
-        let mean = self.mean_axes(axes).spread(axes, &self.shape());
-        (self - mean).square().mean_axes(axes)
-    }
-
-    /// The transpose of a sum along `axes` of an array of shape `to`.
-    pub(crate) fn spread(self, axes: &[usize], to: &Shape) -> Self {
-        let lengths: Vec<usize> = (0..to.rank())
-            .map(|i| if axes.contains(&i) { 1 } else { to[i] })
-            .collect();
-        self.reshape(&lengths).broadcast(to)
-    }
-
-    /// ln Σ eˣ along axes, without overflow.
-    #[must_use]
-    #[track_caller]
-    pub fn log_sum_exp(self, axes: &[usize]) -> Self {
-        let largest = self.reduce_max(axes);
-        let spread = largest.spread(axes, &self.shape());
-        (self - spread).exp().sum_axes(axes).ln() + largest
-    }
-
-    /// eˣ/Σ eˣ along axes, without overflow.
-    #[must_use]
-    #[track_caller]
-    pub fn softmax(self, axes: &[usize]) -> Self {
-        let largest = self.reduce_max(axes).spread(axes, &self.shape());
-        let e = (self - largest).exp();
-        e * e.sum_axes(axes).recip().spread(axes, &self.shape())
-    }
-
-    /// The matrix product, for each pair of matrices in the last two axes.
-    #[must_use]
-    #[track_caller]
-    pub fn matmul(self, other: Self) -> Self {
-        self.matmul_by(other, Side::Plain, Side::Plain)
-    }
-
-    /// The matrix product with either factor transposed.
-    #[must_use]
-    #[track_caller]
-    pub fn matmul_by(self, other: Self, left: Side, right: Side) -> Self {
-        let product = MatMul { left, right };
-        let shape = product.shape(&[self.shape(), other.shape()]);
-        if let Ok(shape) = &shape
-            && (self.as_number() == Some(0.0) || other.as_number() == Some(0.0))
-        {
-            return self.graph.number(0.0).broadcast(shape);
-        }
-        // Equal rows have equal products.
-        if let (Some(source), Side::Plain, Ok(shape)) = (self.source(), left, &shape)
-            && let [.., k] = source.shape()[..]
-            && source.shape().len() == k
-            && shape.rank() == 2
-        {
-            return source
-                .reshape(&[1, k])
-                .matmul_by(other, left, right)
-                .broadcast(shape);
-        }
-        // So has a product of the transpose: an outer one with the sum of the other's rows.
-        if let (Some(source), Side::Transposed, Side::Plain, Ok(shape)) =
-            (self.source(), left, right, &shape)
-            && let [.., k] = source.shape()[..]
-            && source.shape().len() == k
-            && shape.rank() == 2
-        {
-            let sums = other.sum_axes(&[0]).reshape(&[1, shape[1]]);
-            return source.reshape(&[k, 1]).matmul(sums);
-        }
-        self.make(product, &[self, other])
+/// What a method that panics makes of the form that does not.
+#[track_caller]
+pub(crate) fn settled<T>(result: Result<T, AutodiffError>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(problem) => panic!("{problem}"),
     }
 }
 
@@ -723,13 +280,14 @@ impl Neg for Array<'_> {
 }
 
 macro_rules! operator {
-    ($trait:ident, $method:ident, $on_arrays:expr, $on_number:expr) => {
+    ($trait:ident, $method:ident, |$a:ident, $b:ident| $arrays:expr, |$x:ident, $c:ident| $number:expr) => {
         impl $trait for Array<'_> {
             type Output = Self;
 
             #[track_caller]
             fn $method(self, other: Self) -> Self {
-                $on_arrays(self, other)
+                let ($a, $b) = (self, other);
+                $arrays
             }
         }
 
@@ -737,23 +295,16 @@ macro_rules! operator {
             type Output = Self;
 
             fn $method(self, other: f64) -> Self {
-                $on_number(self, other)
+                let ($x, $c) = (self, other);
+                $number
             }
         }
     };
 }
 
-operator!(Add, add, |a: Self, b| a.binary(b, Binary::Add), Self::shift);
-operator!(
-    Sub,
-    sub,
-    |a: Self, b| a.binary(b, Binary::Sub),
-    |a: Self, c: f64| a.shift(-c)
-);
-operator!(Mul, mul, |a: Self, b| a.binary(b, Binary::Mul), Self::scale);
-operator!(
-    Div,
-    div,
-    |a: Self, b: Self| a * b.recip(),
-    |a: Self, c: f64| a.scale(1.0 / c)
-);
+operator!(Add, add, |a, b| a.binary(b, Binary::Add), |x, c| x.shift(c));
+operator!(Sub, sub, |a, b| a.binary(b, Binary::Sub), |x, c| x
+    .shift(-c));
+operator!(Mul, mul, |a, b| a.binary(b, Binary::Mul), |x, c| x.scale(c));
+operator!(Div, div, |a, b| a.binary(b.recip(), Binary::Mul), |x, c| x
+    .scale(1.0 / c));

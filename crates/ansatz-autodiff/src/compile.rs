@@ -3,7 +3,7 @@
 //! 1. Nodes are assigned to levels, whole or split along the batch ([`plan`]).
 //! 2. Elementwise nodes between two heavy ones become one kernel ([`fuse`]), which works in tiles
 //!    ([`tile`]).
-//! 3. Values get memory by the spans in which they are needed ([`bind`]).
+//! 3. Values get memory by the spans in which they are needed, in a chunk ([`bind`]) and beside it ([`share`]).
 //! 4. The batch is cut into a fixed number of lanes, and each lane into chunks that stay in the cache;
 //!    lanes run in the caller's pool, and their sums are added in order ([`run`]). Results have the same
 //!    bits for any number of threads.
@@ -14,6 +14,7 @@ mod element;
 mod fuse;
 mod plan;
 mod run;
+mod share;
 mod stack;
 mod terms;
 mod tile;
@@ -118,9 +119,19 @@ impl<T: Element> Program<T> {
                 _ => {}
             }
         }
-        let levels: Vec<Level> = (0..sites.levels)
+        let mut levels: Vec<Level> = (0..sites.levels)
             .map(|level| level_of(trace, &sites, level, &mut globals))
             .collect();
+        let mut outputs: Vec<(Source, Shape)> = trace
+            .outputs
+            .iter()
+            .map(|id| {
+                let at = root(trace, *id);
+                let source = globals.of.get(&at).copied().unwrap_or(Source::Slot(0));
+                (source, trace.shape(*id).clone())
+            })
+            .collect();
+        let lengths = share::share(&mut levels, &mut outputs, &globals.lengths);
         let width: usize = levels
             .iter()
             .map(|l| l.chunked.slots.iter().sum())
@@ -135,17 +146,9 @@ impl<T: Element> Program<T> {
         let narrow = |values: &Vec<f64>| values.iter().map(|v| T::of(*v)).collect();
         let mut plan = Plan {
             inputs: trace.input_shapes().cloned().collect(),
-            outputs: trace
-                .outputs
-                .iter()
-                .map(|id| {
-                    let at = root(trace, *id);
-                    let source = globals.of.get(&at).copied().unwrap_or(Source::Slot(0));
-                    (source, trace.shape(*id).clone())
-                })
-                .collect(),
+            outputs,
             constants: globals.constants.iter().map(narrow).collect(),
-            lengths: globals.lengths.clone(),
+            lengths,
             levels,
             batch: sites.batch,
             chunk,
@@ -190,6 +193,12 @@ impl<T: Element> Program<T> {
     /// [`AutodiffError::Count`], [`AutodiffError::Length`] when slices do not fit.
     pub fn run(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<(), AutodiffError> {
         self.plan.check(inputs, outputs)?;
+        self.compute(inputs, outputs);
+        Ok(())
+    }
+
+    /// [`Program::run`] on slices that fit.
+    pub(crate) fn compute(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) {
         let pooled = self.pool.lock().ok().and_then(|mut pool| pool.pop());
         let mut work = pooled.unwrap_or_else(|| self.plan.workspace());
         self.plan.run(&mut work, inputs);
@@ -204,7 +213,6 @@ impl<T: Element> Program<T> {
         if let Ok(mut pool) = self.pool.lock() {
             pool.push(work);
         }
-        Ok(())
     }
 }
 
@@ -252,8 +260,12 @@ fn level_of(trace: &Trace, sites: &Sites, level: usize, globals: &mut Globals) -
             if inside.contains(&(id as Id)) {
                 continue;
             }
+            let read = match node.primitive.lowering() {
+                Lowering::Link => &node.inputs[..1],
+                _ => &node.inputs,
+            };
             // What a kernel reads as rows, columns or numbers need not be written out.
-            for input in &node.inputs {
+            for input in read {
                 match views.view(*input, id as Id) {
                     Some((source, _)) if fuse::light(&node.primitive.lowering()) => want(source),
                     _ => {

@@ -12,8 +12,10 @@
 //! | [`hessian`], [`point_hessians`] | all second derivatives | a [`hessian_product`] a column |
 //! | [`gauss_newton_product`] | JᵀHJ·v of a loss of results | about 2 gradients |
 //!
-//! All results are arrays like any other: differentiate them again.
+//! All results are arrays like any other: differentiate them again. [`Graph::checkpoint`](crate::Graph::checkpoint) marks
+//! parts whose values cotangents compute again.
 
+mod checkpoint;
 mod directions;
 mod forward;
 mod gauss_newton;
@@ -31,10 +33,11 @@ pub use laplacian::{Laplacian, laplacian};
 pub use reverse::{gradient, hessian_product, vjp};
 
 use std::collections::HashSet;
+use std::ops::Range;
 
-use crate::Array;
 use crate::graph::{Id, Node};
-use crate::op::Rule;
+use crate::op::{Lowering, Pass, Rule};
+use crate::{Array, Shape};
 
 /// Ids of what `outputs` depend on, down to (and with) `inputs`, in order; only those between.
 fn between(outputs: &[Array<'_>], inputs: &[Array<'_>]) -> Vec<Id> {
@@ -57,7 +60,8 @@ fn between(outputs: &[Array<'_>], inputs: &[Array<'_>]) -> Vec<Id> {
     let mut reached = HashSet::new();
     order.retain(|id| {
         let node = &nodes.list[*id as usize];
-        let on = stops.contains(id) || moving(node).iter().any(|i| reached.contains(i));
+        let inputs = &node.inputs[moving(node)];
+        let on = stops.contains(id) || inputs.iter().any(|i| reached.contains(i));
         if on {
             reached.insert(*id);
         }
@@ -67,18 +71,19 @@ fn between(outputs: &[Array<'_>], inputs: &[Array<'_>]) -> Vec<Id> {
 }
 
 /// The inputs along which derivatives pass.
-fn moving(node: &Node) -> &[Id] {
-    match node.primitive.rule() {
-        Rule::Constant => &[],
-        Rule::Chosen => &node.inputs[1..],
-        _ => &node.inputs,
+fn moving(node: &Node) -> Range<usize> {
+    match (node.primitive.rule(), node.primitive.lowering()) {
+        (Rule::Constant, _) => 0..0,
+        (Rule::Chosen, _) => 1..node.inputs.len(),
+        (_, Lowering::Link) => 0..1,
+        _ => 0..node.inputs.len(),
     }
 }
 
 /// Whether what is made of an array may be written without it: (x·2)·3 is x·6, and e^(copies of x) copies
 /// of e^x.
 fn folds(x: Array<'_>) -> bool {
-    use crate::op::{Lowering, Unary};
+    use crate::op::Unary;
     matches!(
         x.graph.node(x.id).primitive.lowering(),
         Lowering::Unary(Unary::Neg | Unary::Scale(_)) | Lowering::Broadcast | Lowering::Constant(_)
@@ -93,5 +98,27 @@ fn check_target(x: Array<'_>) {
         "{x:?} is a {}, past which expressions are simplified: differentiate with respect to \
          Array::variable() of it, and write the function of that",
         x.graph.node(x.id).primitive.name()
+    );
+}
+
+/// Refuses to differentiate what has no rule for it.
+#[track_caller]
+fn check_rule(node: &Node, pass: Pass, moves: impl Fn(&Id) -> bool) {
+    if node.primitive.rule() == Rule::General {
+        let moves: Vec<bool> = node.inputs.iter().map(moves).collect();
+        if let Some(problem) = node.primitive.missing(pass, &moves) {
+            panic!("{problem}");
+        }
+    }
+}
+
+/// Refuses what a rule gives in another shape than its array's.
+#[track_caller]
+fn check_derivative(node: &Node, derivative: Array<'_>, shape: &Shape) {
+    let got = derivative.shape();
+    assert!(
+        got == *shape,
+        "a derivative of {} has the shape {got}, {shape} is needed",
+        node.primitive.name()
     );
 }

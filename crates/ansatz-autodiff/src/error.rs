@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::Shape;
+
 /// A program could not be compiled or run.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
@@ -30,6 +32,16 @@ pub enum AutodiffError {
         /// Elements given.
         got: usize,
     },
+    /// An operation does not take arrays of these shapes.
+    #[error("{name}: {problem}{}", of(.shapes))]
+    Operation {
+        /// The operation.
+        name: &'static str,
+        /// What is wrong.
+        problem: String,
+        /// Shapes of what it was given.
+        shapes: Vec<Shape>,
+    },
     /// A function gave, or was given, another shape than is needed.
     #[error("{what} has the shape {got}, {expected} is needed")]
     Shape {
@@ -51,4 +63,26 @@ pub enum AutodiffError {
         /// Bytes allowed.
         limit: usize,
     },
+}
+
+impl AutodiffError {
+    pub(crate) fn operation(
+        name: &'static str,
+        problem: impl Into<String>,
+        shapes: &[Shape],
+    ) -> Self {
+        Self::Operation {
+            name,
+            problem: problem.into(),
+            shapes: shapes.to_vec(),
+        }
+    }
+}
+
+fn of(shapes: &[Shape]) -> String {
+    if shapes.is_empty() {
+        return String::new();
+    }
+    let list: Vec<String> = shapes.iter().map(Shape::to_string).collect();
+    format!(" (shapes {})", list.join(", "))
 }

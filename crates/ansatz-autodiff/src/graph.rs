@@ -6,11 +6,15 @@ use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use crate::array::settled;
 use crate::op::{Constant, Input, Lowering, Primitive};
-use crate::{Array, Shape};
+use crate::{Array, AutodiffError, Shape};
 
 /// Index of a node.
 pub(crate) type Id = u32;
+
+/// A checkpointed part of the program; 0 is the program itself.
+pub(crate) type Region = u32;
 
 /// One operation and what it is applied to.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub(crate) struct Node {
     pub(crate) primitive: Arc<dyn Primitive>,
     pub(crate) inputs: Vec<Id>,
     pub(crate) shape: Shape,
+    /// The innermost region that it was written in.
+    pub(crate) region: Region,
 }
 
 /// Two nodes with the same key are the same value.
@@ -28,12 +34,39 @@ pub(crate) struct Nodes {
     pub(crate) list: Vec<Node>,
     known: HashMap<Key, Id>,
     pub(crate) inputs: Vec<Id>,
+    /// The region around each region but the program.
+    around: Vec<Region>,
+    /// The region that is being written in.
+    current: Region,
+}
+
+impl Nodes {
+    pub(crate) fn around(&self, region: Region) -> Region {
+        self.around[region as usize - 1]
+    }
+
+    /// Whether `inner` is a region in `outer`, or that one.
+    pub(crate) fn holds(&self, outer: Region, mut inner: Region) -> bool {
+        while inner > outer {
+            inner = self.around(inner);
+        }
+        inner == outer
+    }
 }
 
 /// A program that is being written. Arrays borrow it; equal expressions share a node.
 #[derive(Debug, Default)]
 pub struct Graph {
     pub(crate) nodes: RefCell<Nodes>,
+}
+
+/// Goes back to the region that was written in before.
+pub(crate) struct Within<'a>(&'a Graph, Region);
+
+impl Drop for Within<'_> {
+    fn drop(&mut self) {
+        self.0.nodes.borrow_mut().current = self.1;
+    }
 }
 
 impl Graph {
@@ -51,10 +84,22 @@ impl Graph {
     /// The next input, whose first axis numbers independent points: the compiler may split it.
     ///
     /// # Panics
-    /// For a shape without axes.
+    /// For a shape without axes; [`Graph::try_batch`] gives an error.
+    #[track_caller]
     pub fn batch(&self, shape: &[usize]) -> Array<'_> {
-        assert!(!shape.is_empty(), "a batch has a first axis");
-        self.add_input(shape, true)
+        settled(self.try_batch(shape))
+    }
+
+    /// [`Graph::batch`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_batch(&self, shape: &[usize]) -> Result<Array<'_>, AutodiffError> {
+        if shape.is_empty() {
+            let problem = "a batch has a first axis";
+            return Err(AutodiffError::operation("batch", problem, &[]));
+        }
+        Ok(self.add_input(shape, true))
     }
 
     fn add_input(&self, shape: &[usize], batched: bool) -> Array<'_> {
@@ -73,21 +118,49 @@ impl Graph {
     /// An array of given elements, row by row.
     ///
     /// # Panics
-    /// When the number of elements is not that of the shape.
+    /// When the number of elements is not that of the shape; [`Graph::try_constant`] gives an error.
+    #[track_caller]
     pub fn constant(&self, shape: &[usize], values: Vec<f64>) -> Array<'_> {
+        settled(self.try_constant(shape, values))
+    }
+
+    /// [`Graph::constant`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_constant(
+        &self,
+        shape: &[usize],
+        values: Vec<f64>,
+    ) -> Result<Array<'_>, AutodiffError> {
         let shape = Shape::new(shape);
-        assert_eq!(values.len(), shape.len(), "a constant of shape {shape}");
-        let primitive = Constant::new(values);
-        let id = self.push(Arc::new(primitive), Vec::new(), shape);
-        Array { graph: self, id }
+        if values.len() != shape.len() {
+            let problem = format!("{} elements are given", values.len());
+            return Err(AutodiffError::operation("constant", problem, &[shape]));
+        }
+        let id = self.push(Arc::new(Constant::new(values)), Vec::new(), shape);
+        Ok(Array { graph: self, id })
     }
 
     /// Applies a primitive of your own.
     ///
     /// # Panics
-    /// When its rule for shapes refuses those of the inputs.
+    /// When its rule for shapes refuses those of the inputs; [`Graph::try_apply`] gives an error.
+    #[track_caller]
     pub fn apply<'g>(&'g self, primitive: impl Primitive, inputs: &[Array<'g>]) -> Array<'g> {
-        self.make(Arc::new(primitive), inputs)
+        settled(self.try_apply(primitive, inputs))
+    }
+
+    /// [`Graph::apply`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_apply<'g>(
+        &'g self,
+        primitive: impl Primitive,
+        inputs: &[Array<'g>],
+    ) -> Result<Array<'g>, AutodiffError> {
+        self.try_make(Arc::new(primitive), inputs)
     }
 
     #[track_caller]
@@ -96,17 +169,43 @@ impl Graph {
         primitive: Arc<dyn Primitive>,
         inputs: &[Array<'g>],
     ) -> Array<'g> {
-        let shapes: Vec<Shape> = inputs.iter().map(Array::shape).collect();
-        let shape = match primitive.shape(&shapes) {
-            Ok(shape) => shape,
-            Err(problem) => panic!("{}: {problem} (inputs {shapes:?})", primitive.name()),
-        };
-        let ids: Vec<Id> = inputs.iter().map(|a| a.id).collect();
-        let id = self.push(primitive, ids, shape);
-        Array { graph: self, id }
+        settled(self.try_make(primitive, inputs))
     }
 
-    fn push(&self, primitive: Arc<dyn Primitive>, inputs: Vec<Id>, shape: Shape) -> Id {
+    pub(crate) fn try_make<'g>(
+        &'g self,
+        primitive: Arc<dyn Primitive>,
+        inputs: &[Array<'g>],
+    ) -> Result<Array<'g>, AutodiffError> {
+        let shapes: Vec<Shape> = inputs.iter().map(Array::shape).collect();
+        let shape = primitive
+            .shape(&shapes)
+            .map_err(|problem| AutodiffError::operation(primitive.name(), problem, &shapes))?;
+        let ids: Vec<Id> = inputs.iter().map(|a| a.id).collect();
+        let id = self.push(primitive, ids, shape);
+        Ok(Array { graph: self, id })
+    }
+
+    /// The region that is being written in.
+    pub(crate) fn current(&self) -> Region {
+        self.nodes.borrow().current
+    }
+
+    /// A new region in `around`.
+    pub(crate) fn region(&self, around: Region) -> Region {
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.around.push(around);
+        nodes.around.len() as Region
+    }
+
+    /// Writes in a region while what this gives is held.
+    #[must_use]
+    pub(crate) fn within(&self, region: Region) -> Within<'_> {
+        let before = std::mem::replace(&mut self.nodes.borrow_mut().current, region);
+        Within(self, before)
+    }
+
+    pub(crate) fn push(&self, primitive: Arc<dyn Primitive>, inputs: Vec<Id>, shape: Shape) -> Id {
         let mut nodes = self.nodes.borrow_mut();
         let key = primitive.parameters().map(|p| {
             (
@@ -120,10 +219,12 @@ impl Graph {
             return *id;
         }
         let id = nodes.list.len() as Id;
+        let region = nodes.current;
         nodes.list.push(Node {
             primitive,
             inputs,
             shape,
+            region,
         });
         if let Some(key) = key {
             nodes.known.insert(key, id);

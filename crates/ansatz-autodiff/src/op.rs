@@ -33,6 +33,7 @@ mod resample;
 mod scalar;
 mod scan;
 mod separable;
+mod strided;
 mod sum;
 mod triangular;
 
@@ -43,13 +44,14 @@ pub use choice::{Compare, Comparison, Select};
 pub use cholesky::Cholesky;
 pub use contract::Contract;
 pub use convolution::{Convolution, ConvolutionTransposed, Correlation};
-pub(crate) use convolution::{Lanes, Product};
+pub(crate) use convolution::{Lanes, Map, Product};
 pub use fourier::{Direction, Fourier};
-pub use function::{StopGradient, UserFunction};
+pub use function::UserFunction;
 pub use gather::{Gather, ScatterAdd, ScatterAddAt, Take};
 pub use kernel::{Kernel, Prepared};
 pub use leaf::{Constant, Input};
-pub(crate) use link::Link;
+pub use link::StopGradient;
+pub(crate) use link::{Later, Link};
 pub use matmul::{MatMul, Side};
 pub use movement::{Broadcast, Concatenate, Pad, Range, Reshape, Slice, Transpose};
 pub use pair::Pair;
@@ -79,6 +81,15 @@ pub enum Rule {
     Constant,
     /// Any function of its inputs; [`Primitive::tangent`] and [`Primitive::cotangent`] are needed.
     General,
+}
+
+/// The direction in which derivatives go through a primitive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// From tangents of the inputs to that of the result.
+    Forwards,
+    /// From the cotangent of the result to those of the inputs.
+    Backwards,
 }
 
 /// How a primitive meets a batch: a first axis of some inputs that numbers independent points.
@@ -117,7 +128,7 @@ pub enum Lowering<'a> {
     Broadcast,
     /// The same elements in another shape.
     Reshape,
-    /// The same elements as the first input, not before the others are there.
+    /// The same elements as the first input, which alone moves them; not before the others are there.
     Link,
     /// Sums along axes.
     Sum(&'a [usize]),
@@ -179,6 +190,13 @@ pub trait Primitive: Any + Debug + Send + Sync {
     ) -> Array<'g> {
         let _ = (i, bar, out);
         inputs[i].zeros()
+    }
+
+    /// For [`Rule::General`]: what is missing to differentiate it in this direction when the inputs that `moves` says
+    /// move. Differentiation panics with this text, at the line that asks for the derivative.
+    fn missing(&self, pass: Pass, moves: &[bool]) -> Option<String> {
+        let _ = (pass, moves);
+        None
     }
 
     /// What the compiler may make of it.

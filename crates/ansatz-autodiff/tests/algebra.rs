@@ -2,38 +2,19 @@
 //! laws of each.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ansatz_autodiff::op::{Side, Triangle, UserFunction};
-use ansatz_autodiff::{Array, Element, Graph, Options, Program, gradient, jvp, vjp};
+use ansatz_autodiff::{Array, Graph, Options, Program, gradient, jvp, vjp};
+use common::{run, run_program};
 
 /// The same numbers as in the generator: exact fractions.
 fn draws(n: usize, seed: usize, low: f64, high: f64) -> Vec<f64> {
     let part = |i: usize| ((i * i * 7 + i * 37 + seed * 13) % 101) as f64 / 101.0;
     (0..n).map(|i| low + (high - low) * part(i)).collect()
-}
-
-fn compiled<T: Element>(g: &Graph, outputs: &[Array<'_>], options: &Options) -> Program<T> {
-    Program::compile(&g.finish(outputs), options).unwrap()
-}
-
-fn run<T: Element>(program: &Program<T>, sizes: &[usize], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
-    let narrow: Vec<Vec<T>> = inputs
-        .iter()
-        .map(|x| x.iter().map(|v| T::of(*v)).collect())
-        .collect();
-    let inputs: Vec<&[T]> = narrow.iter().map(Vec::as_slice).collect();
-    let mut results: Vec<Vec<T>> = sizes.iter().map(|n| vec![T::nan(); *n]).collect();
-    let mut views: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-    program.run(&inputs, &mut views).unwrap();
-    let wide = results.iter().map(|r| r.iter().map(|v| v.f64()).collect());
-    wide.collect()
-}
-
-fn once<T: Element>(g: &Graph, outputs: &[Array<'_>], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
-    let sizes: Vec<usize> = outputs.iter().map(|o| o.shape().len()).collect();
-    run::<T>(&compiled(g, outputs, &Options::default()), &sizes, inputs)
 }
 
 /// |a − b| below `tolerance` times the largest |b|, or 1.
@@ -219,13 +200,13 @@ fn values_and_derivatives_beside_jax() {
         let w0 = draws(y.shape().len(), 2, -1.0, 1.0);
         let outputs = [y, first, second, third];
         let inputs: [&[f64]; 3] = [&x0, &v0, &w0];
-        let got = once::<f64>(&g, &outputs, &inputs);
+        let got = run::<f64>(&g, &outputs, &inputs);
         for (k, values) in got.iter().enumerate() {
             let what = format!("{name}, order {k}");
             worst = worst.max(close(&what, values, &numbers(lines[k + 1]), 1e-10));
         }
         // In single precision to its rounding, which third derivatives enlarge.
-        let single = once::<f32>(&g, &outputs, &inputs);
+        let single = run::<f32>(&g, &outputs, &inputs);
         for (a, b) in single.iter().zip(&got) {
             close(name, a, b, 2e-5);
         }
@@ -241,7 +222,7 @@ fn transforms_of_every_length() {
         let (x, z) = (g.input(&[n]), g.input(&[n, 2]));
         let outputs = [x.rfft(1), x.rfft(1).irfft(1, n), z.fft(1), z.fft(1).ifft(1)];
         let (x0, z0) = (draws(n, 4, -1.0, 1.0), draws(2 * n, 5, -1.0, 1.0));
-        let got = once::<f64>(&g, &outputs, &[&x0, &z0]);
+        let got = run::<f64>(&g, &outputs, &[&x0, &z0]);
         let dft = |x: &dyn Fn(usize) -> (f64, f64), k: usize| {
             let mut sum = [0.0; 2];
             for j in 0..n {
@@ -264,7 +245,7 @@ fn transforms_of_every_length() {
         for (a, b) in got.iter().zip([&half, &x0, &full, &z0]) {
             close(&name, a, b, tolerance);
         }
-        let single = once::<f32>(&g, &outputs, &[&x0, &z0]);
+        let single = run::<f32>(&g, &outputs, &[&x0, &z0]);
         for (a, b) in single.iter().zip(&got) {
             close(&name, a, b, 4.0 * f64::from(f32::EPSILON));
         }
@@ -285,7 +266,7 @@ fn transposes_are_adjoint() {
             draws(x.shape().len(), 6, -1.0, 1.0),
             draws(y.shape().len(), 7, -1.0, 1.0),
         );
-        let got = once::<f64>(&g, &[y, back, again], &[&x0, &w0]);
+        let got = run::<f64>(&g, &[y, back, again], &[&x0, &w0]);
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         close(name, &[dot(&got[0], &w0)], &[dot(&got[1], &x0)], 1e-13);
         close(name, &got[2], &got[0], 1e-14);
@@ -384,8 +365,8 @@ fn batches_change_no_bit() {
             .num_threads(threads)
             .build()
             .unwrap();
-        let first = pool.install(|| run(&program, &sizes, &views));
-        let later = pool.install(|| run(&program, &sizes, &views));
+        let first = pool.install(|| run_program(&program, &sizes, &views));
+        let later = pool.install(|| run_program(&program, &sizes, &views));
         assert_eq!(first, later, "memory is left as it is found");
         (each, first)
     };
@@ -429,8 +410,8 @@ fn factors_of_any_size() {
         // Elements of A and L are below 2; A is conditioned below 100.
         let tolerance = 100.0 * n as f64;
         for (values, eps) in [
-            (once::<f64>(&g, &outputs, &views), f64::EPSILON),
-            (once::<f32>(&g, &outputs, &views), f64::from(f32::EPSILON)),
+            (run::<f64>(&g, &outputs, &views), f64::EPSILON),
+            (run::<f32>(&g, &outputs, &views), f64::from(f32::EPSILON)),
         ] {
             for v in values {
                 close("residual", &v, &vec![0.0; v.len()], tolerance * eps);
@@ -469,8 +450,8 @@ fn nothing_false_passes() {
         &[2.0, 3.0, -1.0, 0.5, nan, 0.0],
     ];
     for got in [
-        once::<f64>(&g, &outputs, &inputs),
-        once::<f32>(&g, &outputs, &inputs),
+        run::<f64>(&g, &outputs, &inputs),
+        run::<f32>(&g, &outputs, &inputs),
     ] {
         let (good, bad) = got[0].split_at(400);
         for i in 0..20 {
@@ -503,7 +484,7 @@ fn nothing_false_passes() {
         x.take(0, &[1]),
         x.contract(x, "i,j->ij"),
     ];
-    let got = once::<f64>(&g, &outputs, &[&[0.0, nan, 0.0, 0.0, 0.0, 0.0]]);
+    let got = run::<f64>(&g, &outputs, &[&[0.0, nan, 0.0, 0.0, 0.0, 0.0]]);
     assert!(got[0].iter().filter(|v| v.is_nan()).count() >= 4);
     assert_eq!(got[1].iter().filter(|v| v.is_nan()).count(), 5);
     assert!(got[2][0].is_nan());
@@ -565,7 +546,7 @@ fn functions_of_users() {
         second(c),
     ];
     let inputs: [&[f64]; 4] = [&[0.7], &[-1.2], &[0.3], &[0.5, 2.0]];
-    let values = once::<f64>(&g, &lists.concat(), &inputs);
+    let values = run::<f64>(&g, &lists.concat(), &inputs);
     for i in 0..6 {
         close("slices", &values[i], &values[12 + i], 1e-15);
         close("programs", &values[6 + i], &values[12 + i], 1e-15);
@@ -592,7 +573,7 @@ fn functions_of_users() {
     let stopped =
         g.function(&[x[0].stop_gradient()], &[], |x, y| y[0] = 2.0 * x[0][0]) * x[1].sum();
     let slopes = gradient(stopped + x[0].square().sum(), &x);
-    let got = once::<f64>(&g, &slopes, &inputs);
+    let got = run::<f64>(&g, &slopes, &inputs);
     assert_eq!(got, [[1.4], [1.4]]);
 }
 

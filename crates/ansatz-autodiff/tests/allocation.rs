@@ -1,7 +1,7 @@
 //! A program allocates in its first run and never again.
 
-use ansatz_autodiff::op::{Side, Triangle};
-use ansatz_autodiff::{Convolution, Graph, Options, Pool, Program, Resampling, gradient};
+use ansatz_autodiff::op::{Side, Triangle, UserFunction};
+use ansatz_autodiff::{Convolution, Graph, Options, Pool, Program, Resampling, gradient, jvp};
 
 #[test]
 fn later_runs_allocate_nothing() {
@@ -158,4 +158,50 @@ fn later_runs_of_algebra_allocate_nothing() {
         assert_eq!(later.count_total, 0);
     });
     assert!(value[0].is_finite() && a.iter().any(|v| *v != 0.0));
+}
+
+/// Closures as primitives, with products by closures forwards and backwards.
+#[test]
+fn later_runs_of_user_functions_allocate_nothing() {
+    let f = UserFunction::new("product", &[50, 2], |x, y| {
+        y.iter_mut()
+            .zip(x[0].iter().zip(x[1]))
+            .for_each(|(y, (a, b))| *y = a * b);
+    })
+    .by_rows()
+    .with_tangent(|x, dx, dy| {
+        for (i, dy) in dy.iter_mut().enumerate() {
+            *dy = x[0][i] * dx[1][i] + x[1][i] * dx[0][i];
+        }
+    })
+    .with_cotangent(|x, bar, parts| {
+        for (i, bar) in bar.iter().enumerate() {
+            parts[0][i] += bar * x[1][i];
+            parts[1][i] += bar * x[0][i];
+        }
+    });
+    let g = Graph::new();
+    let (x, z) = (g.batch(&[50, 2]), g.batch(&[50, 2]));
+    let y = g.apply(f, &[x, z]);
+    let slopes = gradient(y.square().sum(), &[x, z]);
+    let tangent = jvp(&[y], &[(x, z), (z, x)])[0].sum();
+    let trace = g.finish(&[slopes[0], slopes[1], tangent]);
+    let program = Program::<f64>::compile(&trace, &Options::default()).unwrap();
+    let (a, b) = (vec![2.0; 100], vec![3.0; 100]);
+    let (mut da, mut db, mut sum) = (vec![0.0; 100], vec![0.0; 100], [0.0]);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
+    let mut run = || {
+        program
+            .run(&[&a, &b], &mut [&mut da, &mut db, &mut sum])
+            .unwrap();
+    };
+    pool.install(|| {
+        run();
+        assert_eq!(allocation_counter::measure(&mut run).count_total, 0);
+    });
+    // 2·x·z², 2·x²·z and Σ (x² + z²).
+    assert_eq!((da[0], db[99], sum[0]), (36.0, 24.0, 1300.0));
 }

@@ -1,19 +1,10 @@
 //! Derivatives against finite differences and closed forms, compiled against naive evaluation.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ansatz_autodiff::{Array, Graph, Options, Program, gradient, jet, jvp, laplacian, vjp};
+mod common;
 
-fn run(g: &Graph, outputs: &[Array<'_>], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
-    let trace = g.finish(outputs);
-    let program = Program::<f64>::compile(&trace, &Options::default()).unwrap();
-    let mut results: Vec<Vec<f64>> = outputs
-        .iter()
-        .map(|o| vec![f64::NAN; o.shape().len()])
-        .collect();
-    let mut views: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-    program.run(inputs, &mut views).unwrap();
-    results
-}
+use ansatz_autodiff::{Array, Graph, gradient, jet, jvp, laplacian, vjp};
+use common::run;
 
 #[test]
 fn a_small_network() {
@@ -29,7 +20,7 @@ fn a_small_network() {
     let ws: Vec<f64> = (0..10).map(|i| (f64::from(i) * 0.7).cos()).collect();
     let bs: Vec<f64> = (0..5).map(|i| 0.1 * f64::from(i)).collect();
     let vs: Vec<f64> = (0..5).map(|i| (f64::from(i) * 1.3).sin()).collect();
-    let out = run(
+    let out = run::<f64>(
         &g,
         &[loss, grads[0], grads[1], grads[2]],
         &[&xs, &ws, &bs, &vs],
@@ -82,7 +73,7 @@ fn orders_agree() {
     }
     let series = jet(&[y], &[(x, &[x.ones()])], 4).remove(0);
     let xs: Vec<f64> = (0..7).map(|i| f64::from(i) * 0.4 - 1.1).collect();
-    let out = run(&g, &[nested, reverse, series[4]], &[&xs]);
+    let out = run::<f64>(&g, &[nested, reverse, series[4]], &[&xs]);
     for i in 0..7 {
         assert!((out[0][i] - out[1][i]).abs() < 1e-10 * out[0][i].abs().max(1.0));
         assert!((out[0][i] - 24.0 * out[2][i]).abs() < 1e-10 * out[0][i].abs().max(1.0));
@@ -115,7 +106,7 @@ fn laplacian_of_a_network() {
     let loss = (l.second * l.second).mean();
     let grad = gradient(loss, &[w])[0];
     let other = gradient((sum * sum).mean(), &[w])[0];
-    let out = run(&g, &[l.second, sum, grad, other], &[&xs, &ws, &vs]);
+    let out = run::<f64>(&g, &[l.second, sum, grad, other], &[&xs, &ws, &vs]);
     for i in 0..20 {
         assert!((out[0][i] - out[1][i]).abs() < 1e-13);
     }
@@ -135,7 +126,7 @@ fn gradient_of_a_third_derivative() {
     let slope = gradient(loss, &[a])[0];
     let xs: Vec<f64> = (0..100).map(|i| 0.01 * f64::from(i)).collect();
     let a0 = 1.3_f64;
-    let out = run(&g, &[loss, slope], &[&xs, &[a0]]);
+    let out = run::<f64>(&g, &[loss, slope], &[&xs, &[a0]]);
     let mean = |f: &dyn Fn(f64) -> f64| xs.iter().map(|x| f(*x)).sum::<f64>() / 100.0;
     let value = mean(&|x| a0.powi(6) * (a0 * x).cos().powi(2));
     let exact = mean(&|x| {

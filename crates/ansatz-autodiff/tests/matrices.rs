@@ -1,10 +1,13 @@
 //! Jacobians, Hessians and Gauss-Newton products beside JAX, by rows and by columns.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use ansatz_autodiff::{
-    Array, Graph, Options, Program, Sweep, diagonal, gauss_newton_product, gradient, hessian,
-    hessian_product, jacobian, laplacian, point_hessians, point_jacobians, units,
+    Array, Graph, Sweep, diagonal, gauss_newton_product, gradient, hessian, hessian_product,
+    jacobian, laplacian, point_hessians, point_jacobians, units,
 };
+use common::{agree, run};
 
 fn of(case: &str, what: &str) -> Vec<f64> {
     let start = format!("{case}\t{what}\t");
@@ -12,25 +15,6 @@ fn of(case: &str, what: &str) -> Vec<f64> {
     let mut found = lines.filter_map(|line| line.strip_prefix(&start));
     let numbers = found.next().unwrap().split('\t');
     numbers.map(|v| v.parse().unwrap()).collect()
-}
-
-fn run(g: &Graph, outputs: &[Array<'_>], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
-    let program = Program::<f64>::compile(&g.finish(outputs), &Options::default()).unwrap();
-    let shapes = outputs.iter().map(Array::shape);
-    let mut results: Vec<Vec<f64>> = shapes.map(|s| vec![f64::NAN; s.len()]).collect();
-    let mut views: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-    program.run(inputs, &mut views).unwrap();
-    results
-}
-
-#[track_caller]
-fn close(what: &str, got: &[f64], expected: &[f64]) {
-    assert_eq!(got.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-    for (i, (a, b)) in got.iter().zip(expected).enumerate() {
-        let allowed = 1e-10 * b.abs() + 1e-12 * largest;
-        assert!((a - b).abs() <= allowed, "{what} {i}: {a} and {b}");
-    }
 }
 
 /// The network of the fixture: 2-8-8-1, tanh, five points.
@@ -81,8 +65,8 @@ fn jacobians_by_rows_and_by_columns() {
         let one = net(&g, 1, false);
         let whole = jacobian(one.h, one.x, sweep);
         assert_eq!(whole.shape()[..], [8, 2]);
-        let got = run(&g, &[whole], &inputs(&x[..2], &p));
-        close("one point", &got[0], &of("matrices", "jacobian of h"));
+        let got = run::<f64>(&g, &[whole], &inputs(&x[..2], &p));
+        agree("one point", &got[0], &of("matrices", "jacobian of h"));
         for batched in [false, true] {
             let g = Graph::new();
             let net = net(&g, 5, batched);
@@ -93,14 +77,14 @@ fn jacobians_by_rows_and_by_columns() {
             ];
             let shapes = outputs.map(|o| o.shape().to_vec());
             assert_eq!(shapes, [vec![5, 8, 2], vec![5, 1, 2], vec![5, 16]]);
-            let got = run(&g, &outputs, &inputs(&x, &p));
+            let got = run::<f64>(&g, &outputs, &inputs(&x, &p));
             let names = [
                 "jacobians of h",
                 "jacobians of u",
                 "jacobian of u in weights",
             ];
             for (values, name) in got.iter().zip(names) {
-                close(name, values, &of("matrices", name));
+                agree(name, values, &of("matrices", name));
             }
         }
     }
@@ -121,14 +105,14 @@ fn hessians_and_their_diagonals() {
         sum.second,
     ];
     outputs.extend(each.first.iter().chain(&each.second));
-    let got = run(&g, &outputs, &inputs(&x, &p));
-    close("hessian", &got[0], &of("matrices", "hessian"));
-    close("hessians", &got[1], &of("matrices", "hessians"));
+    let got = run::<f64>(&g, &outputs, &inputs(&x, &p));
+    agree("hessian", &got[0], &of("matrices", "hessian"));
+    agree("hessians", &got[1], &of("matrices", "hessians"));
     let diagonals = [&got[6][..], &got[7]].concat();
-    close("diagonals", &diagonals, &of("matrices", "diagonals"));
+    agree("diagonals", &diagonals, &of("matrices", "diagonals"));
     for i in 0..5 {
-        close("first", &[got[4][i], got[5][i]], &got[2][2 * i..2 * i + 2]);
-        close("sum", &[got[6][i] + got[7][i]], &got[3][i..=i]);
+        agree("first", &[got[4][i], got[5][i]], &got[2][2 * i..2 * i + 2]);
+        agree("sum", &[got[6][i] + got[7][i]], &got[3][i..=i]);
     }
 }
 
@@ -157,14 +141,14 @@ fn gauss_newton_products() {
     let value = {
         let g = Graph::new();
         let again = self::net(&g, 5, true);
-        run(&g, &[again.u], &inputs(&x, &p)).remove(0)
+        run::<f64>(&g, &[again.u], &inputs(&x, &p)).remove(0)
     };
     given.push(&value);
-    let got = run(&g, &outputs, &given);
+    let got = run::<f64>(&g, &outputs, &given);
     let product = got[..4].concat();
-    close("cross-entropy", &product, &of("matrices", "gauss-newton"));
+    agree("cross-entropy", &product, &of("matrices", "gauss-newton"));
     let (product, full) = (got[4..10].concat(), got[10..16].concat());
-    close("squares", &product, &full);
+    agree("squares", &product, &full);
 }
 
 /// A penalty on the weights is none of the results' business.
@@ -189,8 +173,8 @@ fn a_hessian_times_a_vector() {
         [0.3, -0.2, 0.5, 0.1, 0.7, -0.4],
         [1.0, -2.0, 0.5, 0.3, -0.6, 2.0],
     );
-    let got = run(&g, &[full, product], &[&a, &b]);
-    close("product", &got[0], &got[1]);
+    let got = run::<f64>(&g, &[full, product], &[&a, &b]);
+    agree("product", &got[0], &got[1]);
 }
 
 /// A derivative with respect to an array that is not an input: what is made of it must not be folded past it.
@@ -206,10 +190,10 @@ fn derivatives_in_the_middle() {
         gradient(copied.exp().sum(), &[copied])[0],
         gradient((-negated).sum(), &[negated])[0],
     ];
-    let got = run(&g, &outputs, &[&[0.1, 0.2, 0.3, 0.4]]);
-    close("scaled", &got[0], &[3.0; 4]);
-    close("copied", &got[1], &[1.0_f64.exp(); 4]);
-    close("negated", &got[2], &[-1.0; 4]);
+    let got = run::<f64>(&g, &outputs, &[&[0.1, 0.2, 0.3, 0.4]]);
+    agree("scaled", &got[0], &[3.0; 4]);
+    agree("copied", &got[1], &[1.0_f64.exp(); 4]);
+    agree("negated", &got[2], &[-1.0; 4]);
 }
 
 #[test]

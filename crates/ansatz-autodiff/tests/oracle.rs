@@ -3,10 +3,13 @@
 //! `fixtures/derivatives.py` writes the numbers. Each case here is a function under the name that it has there.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ansatz_autodiff::op::{Range, Side};
-use ansatz_autodiff::{Array, Graph, Options, Program, gradient, jet, jvp, laplacian, vjp};
+use ansatz_autodiff::{Array, Graph, gradient, jet, jvp, laplacian, vjp};
+use common::{agree, run};
 
 type Function = for<'g> fn(Array<'g>) -> Array<'g>;
 
@@ -164,29 +167,6 @@ fn table() -> Table {
         .collect()
 }
 
-fn run(g: &Graph, outputs: &[Array<'_>], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
-    let program = Program::<f64>::compile(&g.finish(outputs), &Options::default()).unwrap();
-    let shapes = outputs.iter().map(Array::shape);
-    let mut results: Vec<Vec<f64>> = shapes.map(|s| vec![f64::NAN; s.len()]).collect();
-    let mut views: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-    program.run(inputs, &mut views).unwrap();
-    results
-}
-
-/// A relative error of 1e-10 for each element, of 1e-12 of the largest where one is small by cancellation.
-#[track_caller]
-fn close(case: &str, what: &str, got: &[f64], expected: &[f64]) {
-    assert_eq!(got.len(), expected.len(), "{case}: {what}");
-    let largest = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-    for (i, (a, b)) in got.iter().zip(expected).enumerate() {
-        let allowed = 1e-10 * b.abs() + 1e-12 * largest;
-        assert!(
-            (a - b).abs() <= allowed,
-            "{case}, {what} {i}: {a}, by JAX {b}"
-        );
-    }
-}
-
 #[test]
 fn primitives_to_fourth_order() {
     let table = table();
@@ -213,13 +193,13 @@ fn primitives_to_fourth_order() {
         let series = jet(&[y], &[(x, &[v])], 4).remove(0);
         let mut outputs = tangents;
         outputs.extend(cotangents.iter().chain(&mixed).chain(&series));
-        let got = run(&g, &outputs, &[of("x"), of("v"), of("w")]);
+        let got = run::<f64>(&g, &outputs, &[of("x"), of("v"), of("w")]);
         let mut factorial = 1.0;
         let orders = ["order 0", "order 1", "order 2", "order 3", "order 4"];
         for (k, order) in orders.iter().enumerate() {
             let expected = of(order);
             let weighted: f64 = expected.iter().zip(of("w")).map(|(a, b)| a * b).sum();
-            close(name, &format!("jvp, {order}"), &got[k], expected);
+            agree(&format!("{name}: jvp, {order}"), &got[k], expected);
             // What a sum loses to cancellation is measured by its terms.
             let terms: f64 = expected
                 .iter()
@@ -235,7 +215,7 @@ fn primitives_to_fourth_order() {
                 );
             }
             let derivative: Vec<f64> = got[15 + k].iter().map(|c| c * factorial).collect();
-            close(name, &format!("jet, {order}"), &derivative, expected);
+            agree(&format!("{name}: jet, {order}"), &derivative, expected);
             factorial *= (k + 1) as f64;
         }
     }
@@ -345,12 +325,12 @@ fn networks_to_fourth_order_and_their_gradients() {
                 start += n;
             }
         }
-        let mut got = run(&g, &outputs, &inputs).into_iter();
+        let mut got = run::<f64>(&g, &outputs, &inputs).into_iter();
         for (mode, what) in expected {
             let many = what.contains("of laplacian") || what.starts_with("gradient");
             let parts = got.by_ref().take(if many { lengths.len() } else { 1 });
             let values: Vec<f64> = parts.flatten().collect();
-            close(name, &format!("{what} by {mode}"), &values, of(what));
+            agree(&format!("{name}: {what} by {mode}"), &values, of(what));
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Laws of primitives: compiled as evaluated, derivatives as finite differences, every mode alike.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use ansatz_autodiff::op::{Primitive, Range, Rule, Side, Split, Triangle};
-use ansatz_autodiff::{Array, Element, Graph, Options, Program, Shape, jet, jvp, laplacian, vjp};
+use ansatz_autodiff::{Array, Graph, Options, Program, Shape, jet, jvp, laplacian, vjp};
 use ansatz_core::Key;
+use common::{close, run, run_with};
 
 type Function = for<'g> fn(Array<'g>) -> Array<'g>;
 
@@ -43,6 +46,31 @@ const FUNCTIONS: &[(&str, f64, f64, Function)] = &[
     }),
     ("sums", -2.0, 2.0, |x| (x * x).sum().broadcast(&[4, 6]) * x),
     ("mean", -2.0, 2.0, |x| x - x.sin().mean()),
+    ("sums of any axes", -2.0, 2.0, |x| {
+        let y = x.square().reshape(&[4, 2, 1, 3]);
+        let ends = y.sum_axes(&[0, 3]).reshape(&[2, 1, 1]);
+        let middle = y.sin().sum_axes(&[1]).reshape(&[4, 1, 1, 3]);
+        let wide = x.broadcast(&[40, 4, 6]).sum_axes(&[0, 2]);
+        let most = y.sum_axes(&[0, 1, 2]) * y.sum_axes(&[2]);
+        y * ends * middle.broadcast(&[4, 2, 1, 3]) + most.reshape(&[4, 2, 1, 3]) * wide.sum()
+    }),
+    ("moves of rows", -2.0, 2.0, |x| {
+        let y = x.sin().reshape(&[4, 2, 3]).transpose(&[0, 2, 1]).square();
+        let third = y.narrow(1, 1, 3).reshape(&[4, 1, 4]).broadcast(&[4, 3, 4]);
+        let padded = y.narrow(2, 0, 1).reshape(&[4, 3]).pad(
+            &[4, 6],
+            &[
+                Range::all(4),
+                Range {
+                    start: 1,
+                    length: 3,
+                    step: 2,
+                },
+            ],
+        );
+        let joined = Array::concatenate(&[third.square(), y], 2);
+        joined.reshape(&[4, 18]) * Array::concatenate(&[padded, x, padded * x], 1)
+    }),
     ("softmax", -2.0, 2.0, |x| x.softmax(&[1]) * x),
     ("log_sum_exp", -2.0, 2.0, |x| x.log_sum_exp(&[0]) * x),
     ("transpose", -2.0, 2.0, |x| x.transpose(&[1, 0]).sin()),
@@ -248,43 +276,6 @@ fn draws(n: usize, low: f64, high: f64, stream: u64) -> Vec<f64> {
     u.map(|u| low + (high - low) * u).collect()
 }
 
-fn run<T: Element>(g: &Graph, outputs: &[Array<'_>], inputs: &[&[f64]]) -> Vec<Vec<f64>> {
-    run_with::<T>(g, outputs, inputs, &Options::default())
-}
-
-fn run_with<T: Element>(
-    g: &Graph,
-    outputs: &[Array<'_>],
-    inputs: &[&[f64]],
-    options: &Options,
-) -> Vec<Vec<f64>> {
-    let program = Program::<T>::compile(&g.finish(outputs), options).unwrap();
-    let narrow: Vec<Vec<T>> = inputs
-        .iter()
-        .map(|x| x.iter().map(|v| T::of(*v)).collect())
-        .collect();
-    let inputs: Vec<&[T]> = narrow.iter().map(Vec::as_slice).collect();
-    let mut results: Vec<Vec<T>> = outputs
-        .iter()
-        .map(|o| vec![T::of(f64::NAN); o.shape().len()])
-        .collect();
-    let mut views: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-    program.run(&inputs, &mut views).unwrap();
-    let wide = results.iter().map(|r| r.iter().map(|v| v.f64()).collect());
-    wide.collect()
-}
-
-fn close(name: &str, what: &str, a: &[f64], b: &[f64], tolerance: f64) {
-    assert_eq!(a.len(), b.len(), "{name}: {what}");
-    for (i, (a, b)) in a.iter().zip(b).enumerate() {
-        let scale = 1.0 + b.abs();
-        assert!(
-            (a - b).abs() < tolerance * scale,
-            "{name}, {what} {i}: {a} and {b}"
-        );
-    }
-}
-
 /// Values, tangents and cotangents against central differences; the two products agree; derivatives to
 /// order 3 by nested tangents, nested cotangents and one series.
 #[test]
@@ -327,11 +318,10 @@ fn every_function_to_third_order() {
             .zip(&down)
             .map(|(a, b)| (a - b) / (2.0 * h))
             .collect();
-        close(name, "tangent", &got[0], &differences, 1e-8);
+        close(&format!("{name}, tangent"), &got[0], &differences, 1e-8);
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         close(
-            name,
-            "products",
+            &format!("{name}, products"),
             &[dot(&got[1], &v0)],
             &[dot(&got[0], &w0)],
             1e-12,
@@ -340,8 +330,13 @@ fn every_function_to_third_order() {
         for k in 0..3 {
             factorial *= (k + 1) as f64;
             let (forward, backward) = (&got[2 + 2 * k], &got[3 + 2 * k]);
-            close(name, "order", forward, backward, 1e-10);
-            close(name, "series", &[factorial * got[8 + k][0]], forward, 1e-10);
+            close(&format!("{name}, order"), forward, backward, 1e-10);
+            close(
+                &format!("{name}, series"),
+                &[factorial * got[8 + k][0]],
+                forward,
+                1e-10,
+            );
         }
         // The rows as points of a batch, worked on one by one.
         let split = Graph::new();
@@ -357,12 +352,12 @@ fn every_function_to_third_order() {
         };
         let rows = run_with::<f64>(&split, &[tangent, back, second], &inputs, &options);
         for (a, b) in rows.iter().zip([&got[0], &got[1], &got[4]]) {
-            close(name, "rows", a, b, 1e-11);
+            close(&format!("{name}, rows"), a, b, 1e-11);
         }
         // In single precision the same to its rounding, times the cancellation of third derivatives.
         let single = run::<f32>(&g, &outputs, &inputs);
         for (a, b) in single.iter().zip(&got) {
-            close(name, "f32", a, b, 3e-4);
+            close(&format!("{name}, f32"), a, b, 3e-4);
         }
     }
 }
@@ -389,7 +384,7 @@ fn laplacian_of_every_function() {
         let outputs = [l.first[0], l.first[1], l.second, a1, b1, a2 + b2];
         let got = run::<f64>(&g, &outputs, &draws.each_ref().map(Vec::as_slice));
         for k in 0..3 {
-            close(name, "laplacian", &got[k], &got[k + 3], 1e-12);
+            close(&format!("{name}, laplacian"), &got[k], &got[k + 3], 1e-12);
         }
     }
 }
@@ -447,7 +442,7 @@ fn chunks_and_threads() {
     for chunk in [None, Some(1), Some(3), Some(50)] {
         let one = run(true, chunk, 1);
         for (a, b) in one.iter().zip(&whole) {
-            close("network", "chunks", a, b, 1e-12);
+            close("network, chunks", a, b, 1e-12);
         }
         for threads in [2, 3] {
             assert_eq!(run(true, chunk, threads), one);
@@ -473,9 +468,9 @@ fn many_inputs_and_few_points() {
         let got = run::<f64>(&g, &[loss, slope], &slices);
         let n = points as f64;
         let (a, b) = (0.3_f64.tanh(), 0.6_f64.tanh());
-        close("many", "loss", &got[0], &[n * (a + b + 0.36)], 1e-12);
+        close("many, loss", &got[0], &[n * (a + b + 0.36)], 1e-12);
         let slopes = [n * 0.3 * (1.0 - a * a), n * 0.3 * (1.0 - b * b)];
-        close("many", "slope", &got[1], &slopes, 1e-12);
+        close("many, slope", &got[1], &slopes, 1e-12);
     }
 }
 
@@ -533,5 +528,5 @@ fn chains_through_shapes() {
         .map(|i| ((x0[i] + b0[i % 3]) * w0[i] - c0[i / 2]) * x0[i])
         .collect();
     let got = run::<f64>(&g, &[y], &[&x0, &w0, &b0, &c0]);
-    close("chain", "value", &got[0], &expected, 1e-14);
+    close("chain, value", &got[0], &expected, 1e-14);
 }

@@ -99,12 +99,9 @@ impl<T: Element> ProgramScalarField<T> {
             inputs.push(part);
             rest = after;
         }
-        let done = match slopes {
-            Some(slopes) => self.gradient.run(&inputs, &mut [values, slopes]),
-            None => self.value.run(&inputs, &mut [values]),
-        };
-        if let Err(e) = done {
-            unreachable!("lengths that were made to fit: {e}");
+        match slopes {
+            Some(slopes) => self.gradient.compute(&inputs, &mut [values, slopes]),
+            None => self.value.compute(&inputs, &mut [values]),
         }
     }
 

@@ -80,14 +80,6 @@ pub(crate) enum Step {
         b: Loc,
         out: Target,
     },
-    Sum {
-        x: Loc,
-        /// Shape of x, a chunk's rows in front if it is split.
-        shape: Shape,
-        axes: Vec<usize>,
-        out: Target,
-        width: usize,
-    },
     /// A kernel of a primitive's own.
     Kernel {
         kernel: Prepared,
@@ -146,7 +138,7 @@ impl Globals {
     }
 }
 
-/// Binds a block of whole nodes: each has an array of its own.
+/// Binds a block of whole nodes: each has an array of its own, until arrays are shared.
 pub(crate) fn whole(block: &Block<'_>, globals: &mut Globals) -> Bound {
     let instructions = block.instructions();
     for instruction in &instructions {
@@ -318,9 +310,7 @@ fn loc(block: &Block<'_>, id: Id, globals: &Globals, places: Option<&Places>) ->
 fn outputs(instruction: &Instruction) -> Vec<Id> {
     match instruction {
         Instruction::Fused { stores, .. } => stores.clone(),
-        Instruction::Product { out, .. }
-        | Instruction::Sum { out, .. }
-        | Instruction::Evaluate { out } => vec![*out],
+        Instruction::Product { out, .. } | Instruction::Evaluate { out } => vec![*out],
     }
 }
 
@@ -328,7 +318,6 @@ pub(crate) fn inputs(block: &Block<'_>, instruction: &Instruction) -> Vec<Id> {
     let ids = match instruction {
         Instruction::Fused { loads, .. } => loads.clone(),
         Instruction::Product { a, b, .. } => vec![*a, *b],
-        Instruction::Sum { x, .. } => vec![*x],
         Instruction::Evaluate { out } => block.trace.nodes[*out as usize].inputs.clone(),
     };
     ids.into_iter().map(|id| root(block.trace, id)).collect()
@@ -428,13 +417,6 @@ fn step(
                 out: target(*out),
             }
         }
-        Instruction::Sum { x, axes, out } => Step::Sum {
-            x: find(*x),
-            shape: trace.shape(*x).clone(),
-            axes: axes.clone(),
-            out: target(*out),
-            width: width(trace, sites, *out),
-        },
         Instruction::Evaluate { out } => {
             let node = &trace.nodes[*out as usize];
             let locs: Vec<Loc> = node.inputs.iter().map(|i| find(*i)).collect();

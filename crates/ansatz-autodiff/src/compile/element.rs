@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::tile::Walk;
 use crate::math::{self, Function};
-use crate::op::{Comparison, Kernel, Lanes, Prepared, Product, Side, Unary};
+use crate::op::{Comparison, Kernel, Lanes, Map, Prepared, Product, Side, Unary};
 
 /// `f32` or `f64`.
 pub trait Element: Scalar + sealed::Element {}
@@ -17,7 +17,7 @@ impl Element for f64 {}
 
 pub(crate) mod sealed {
     use super::{Gemm, Walk};
-    use crate::op::{Kernel, Prepared, Product, Unary};
+    use crate::op::{Kernel, Map, Prepared, Product, Unary};
 
     /// What the executor needs of a type.
     pub trait Element: Sized + Copy + Send + Sync {
@@ -38,6 +38,9 @@ pub(crate) mod sealed {
 
         /// A matrix product with a left factor that is not written out.
         fn sliding<const V: usize>(product: Product<'_, Self, V>);
+
+        /// A transform of tiles.
+        fn tiles(map: Map<'_, Self>);
 
         /// Numbers in a vector of this machine.
         fn lanes() -> usize;
@@ -125,6 +128,10 @@ macro_rules! element {
 
             fn sliding<const V: usize>(product: Product<'_, Self, V>) {
                 Arch::new().dispatch(product);
+            }
+
+            fn tiles(map: Map<'_, Self>) {
+                Arch::new().dispatch(map);
             }
 
             fn lanes() -> usize {

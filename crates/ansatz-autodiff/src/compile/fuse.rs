@@ -13,6 +13,9 @@ use super::tile::{Action, Kernel, Pattern};
 use crate::graph::{Id, Trace};
 use crate::op::{Lowering, MatMul};
 
+/// Arrays that are read for a cheap result rather than the result itself.
+const WIDE: usize = 8;
+
 /// What a block computes with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Instruction {
@@ -28,9 +31,7 @@ pub(crate) enum Instruction {
         b: Id,
         out: Id,
     },
-    /// Sums along axes; over the batch if the result is reduced.
-    Sum { x: Id, axes: Vec<usize>, out: Id },
-    /// Anything else, by the primitive's own evaluation.
+    /// Anything else, by the primitive's own kernel or evaluation; over the batch if the result is reduced.
     Evaluate { out: Id },
 }
 
@@ -189,15 +190,12 @@ impl Block<'_> {
                             out: *id,
                         });
                     }
-                    Lowering::Sum(axes) => list.push(Instruction::Sum {
-                        x: self.inputs(*id)[0],
-                        axes: axes.to_vec(),
-                        out: *id,
-                    }),
                     Lowering::Broadcast if materialised.contains(id) => {
                         list.push(Instruction::Evaluate { out: *id });
                     }
-                    Lowering::Other => list.push(Instruction::Evaluate { out: *id }),
+                    Lowering::Sum(_) | Lowering::Other => {
+                        list.push(Instruction::Evaluate { out: *id });
+                    }
                     _ => {}
                 }
             }
@@ -213,16 +211,16 @@ impl Block<'_> {
         materialised: &mut HashSet<Id>,
     ) -> HashSet<Id> {
         let mut stored: HashSet<Id> = HashSet::new();
-        let mut need = |id: Id| {
-            let id = root(self.trace, id);
-            match self.lowering(id) {
-                Lowering::Broadcast => {
-                    materialised.insert(id);
-                    stored.insert(root(self.trace, self.inputs(id)[0]));
-                }
-                _ => {
+        let mut need = |mut id: Id| {
+            // A copy of a copy needs both.
+            loop {
+                id = root(self.trace, id);
+                if !matches!(self.lowering(id), Lowering::Broadcast) {
                     stored.insert(id);
+                    return;
                 }
+                materialised.insert(id);
+                id = self.inputs(id)[0];
             }
         };
         for id in self.wanted.iter().filter(|id| here.contains(id)) {
@@ -234,6 +232,11 @@ impl Block<'_> {
         };
         for id in &self.nodes {
             let lowering = self.lowering(*id);
+            let waits = lowering == Lowering::Link && self.inputs(*id).len() > 1;
+            if waits && self.lowering(root(self.trace, *id)) != Lowering::Broadcast {
+                // It is there for later: computed again, it would need what it was made of.
+                need(*id);
+            }
             if viewed(&lowering) {
                 continue;
             }
@@ -246,11 +249,17 @@ impl Block<'_> {
                     // A copy in another pattern than rows and columns is written out.
                     None => need(*input),
                     Some((source, pattern)) if pattern != Pattern::Full => need(source),
-                    Some((source, _)) if !self.alike(*input, *id) => need(source),
+                    Some((source, _))
+                        if !self.alike(*input, *id)
+                            || matches!(self.lowering(source), Lowering::Broadcast) =>
+                    {
+                        need(source);
+                    }
                     Some(_) => {}
                 }
             }
         }
+        self.store_wide(here, stage, &mut stored);
         // Costly results that a later kernel reads, found from the end: what is computed again asks for
         // its own inputs.
         let mut again: Vec<(Id, usize)> = Vec::new();
@@ -277,6 +286,41 @@ impl Block<'_> {
             }
         }
         stored
+    }
+
+    /// Cheap results that a later kernel would have to read many arrays for, as running sums, are stored: else
+    /// each of them would read all summands, and keep them.
+    fn store_wide(&self, here: &HashSet<Id>, stage: &HashMap<Id, usize>, stored: &mut HashSet<Id>) {
+        let inner = |id: Id| light(&self.lowering(id)) && here.contains(&id);
+        let sources = |id: Id| -> Vec<(Id, bool)> {
+            let views = self.inputs(id).iter();
+            let views = views.filter_map(|input| self.view(*input, id));
+            views.map(|(at, p)| (at, p == Pattern::Full)).collect()
+        };
+        let mut readers: HashMap<Id, usize> = HashMap::new();
+        for id in self.nodes.iter().filter(|id| inner(**id)) {
+            for (source, _) in sources(*id) {
+                let last = readers.entry(source).or_default();
+                *last = (*last).max(stage[id]);
+            }
+        }
+        let mut reads: HashMap<Id, Vec<Id>> = HashMap::new();
+        for id in self.nodes.iter().filter(|id| inner(**id)) {
+            let mut list: Vec<Id> = Vec::new();
+            for (source, full) in sources(*id) {
+                let again = full && inner(source) && !stored.contains(&source);
+                match reads.get(&source) {
+                    Some(more) if again && !costly(&self.lowering(source)) => list.extend(more),
+                    _ => list.push(source),
+                }
+            }
+            list.sort_unstable();
+            list.dedup();
+            if list.len() > WIDE && readers.get(id).is_some_and(|last| *last > stage[id]) {
+                stored.insert(*id);
+            }
+            reads.insert(*id, list);
+        }
     }
 
     /// The kernels of a stage, one for each shape.

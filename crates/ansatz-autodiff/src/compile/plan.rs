@@ -122,25 +122,26 @@ fn site(trace: &Trace, known: &[Site], id: usize, batch: usize) -> Site {
             as_split
         }
         Lowering::Reshape if has_batch => as_split,
+        // What is the same for all points does not wait for points.
         Lowering::Link => Site {
             split: split[0],
-            level: if split[0] { along } else { after },
+            level: if split[0] { along } else { input(0).level },
             reduced: false,
         },
-        // Copies of one number for each point.
+        // Copies of each point's own elements.
         Lowering::Broadcast
-            if has_batch && shapes[0].len() == batch && shapes[0].rank() == node.shape.rank() =>
+            if has_batch
+                && shapes[0].first() == Some(&batch)
+                && shapes[0].rank() == node.shape.rank() =>
         {
             as_split
         }
-        Lowering::Sum(axes) if axes.contains(&0) => as_sum,
-        Lowering::Sum(_) => as_split,
         Lowering::MatMul(m) => match product(m, &split, &shapes) {
             Some(Product::Rows | Product::Stack) => as_split,
             Some(Product::Contracted) => as_sum,
             None => whole,
         },
-        Lowering::Other => {
+        Lowering::Sum(_) | Lowering::Other => {
             let shapes: Vec<Shape> = shapes.into_iter().cloned().collect();
             match node.primitive.split(&shapes, &split) {
                 Split::Rows if has_batch => as_split,

@@ -1,7 +1,5 @@
 //! Running blocks on memory that is there already.
 
-use ansatz_core::Scalar;
-
 use super::bind::{Bound, Kept, Loc, Source, Step, Target};
 use super::element::{Element, Gemm};
 use super::tile::{self, Walk};
@@ -87,7 +85,7 @@ impl Room {
                         room.wide[i] = room.wide[i].max(n);
                     }
                 }
-                Step::Gemm { .. } | Step::Sum { .. } => {}
+                Step::Gemm { .. } => {}
             }
         }
         room
@@ -187,8 +185,11 @@ impl<T: Element> Frame<T> {
                     many.resize_with(stores.len(), || &mut []);
                     &mut many[..]
                 };
+                // A slot may be much wider than what is written here.
+                let parts = stores.iter().map(|(_, part)| part + 1).max().unwrap_or(0);
                 for (values, (slot, _)) in written.iter_mut().zip(stores) {
-                    for (part, values) in values.chunks_mut(len.max(1)).enumerate() {
+                    let each = values.chunks_mut(len.max(1)).take(parts);
+                    for (part, values) in each.enumerate() {
                         if let Some(k) = stores.iter().position(|s| *s == (*slot, part)) {
                             outs[k] = values;
                         }
@@ -238,26 +239,6 @@ impl<T: Element> Frame<T> {
                     let (a, b) = (&a[i * m * k..][..m * k], &b[i * k * n..][..k * n]);
                     T::gemm(product, a, b, &mut result[i * m * n..][..m * n]);
                 }
-                self.put(*out, result);
-            }
-            Step::Sum {
-                x,
-                shape,
-                axes,
-                out,
-                width,
-            } => {
-                let mut result = self.take(*out);
-                let add = matches!(out, Target::Accumulator(_));
-                let input = read(&self.slots, &shared, *x, start, rows);
-                let first = if x.split {
-                    rows
-                } else {
-                    shape.first().copied().unwrap_or(1)
-                };
-                let per_row = x.split && axes.first() != Some(&0);
-                let kept = if per_row { width * rows } else { *width };
-                reduce(input, (first, shape), axes, add, &mut result[..kept]);
                 self.put(*out, result);
             }
             Step::Kernel {
@@ -370,53 +351,5 @@ fn read<'a, T>(
         &all[start * loc.width..(start + rows) * loc.width]
     } else {
         &all[..loc.width]
-    }
-}
-
-/// Sums of `x` along `axes`; the first axis has `first` rows, the others are those of `shape`.
-fn reduce<T: Scalar>(
-    x: &[T],
-    (first, shape): (usize, &Shape),
-    axes: &[usize],
-    add: bool,
-    out: &mut [T],
-) {
-    let rank = shape.rank();
-    let inner: usize = shape.iter().skip(1).product();
-    let over_first = axes.first() == Some(&0);
-    if !add {
-        out.fill(T::zero());
-    }
-    if axes.len() == rank {
-        out[0] += tile::sum(x);
-    } else if !over_first && axes.len() + 1 == rank {
-        for (o, row) in out.iter_mut().zip(x.chunks(inner.max(1))) {
-            *o += tile::sum(row);
-        }
-    } else if over_first && axes.len() == 1 {
-        for row in x.chunks(inner.max(1)) {
-            for (o, v) in out.iter_mut().zip(row) {
-                *o += *v;
-            }
-        }
-    } else {
-        // Any axes: each element finds its place.
-        let mut factors = vec![0; rank];
-        let mut step = 1;
-        for i in (0..rank).rev() {
-            if !axes.contains(&i) {
-                factors[i] = step;
-                step *= if i == 0 { first } else { shape[i] };
-            }
-        }
-        for (i, v) in x.iter().enumerate() {
-            let (mut rest, mut at) = (i, 0);
-            for axis in (0..rank).rev() {
-                let n = if axis == 0 { first } else { shape[axis] };
-                at += rest % n * factors[axis];
-                rest /= n;
-            }
-            out[at] += *v;
-        }
     }
 }

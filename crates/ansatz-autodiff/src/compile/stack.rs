@@ -4,7 +4,7 @@
 //! back the same way. Arrays that one kernel writes can lie one below the other in memory: then the products
 //! of all of them are one, and so is the sum of products that gives the weights' gradient.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::fuse::{Block, Instruction, root};
 use super::plan::Product;
@@ -95,6 +95,9 @@ impl Stacks {
         mut group: Vec<Factor>,
         contractions: &[Factor],
     ) {
+        // Under two names an array may be multiplied twice; it lies in one place.
+        let mut seen = HashSet::new();
+        group.retain(|f| seen.insert(f.left));
         let (Some(first), Some(last)) = (group.first(), group.last()) else {
             return;
         };

@@ -4,7 +4,6 @@
 //! tiles of arrays in place and keep what lies between them in registers of one tile each, so an array
 //! is read once and written once however many operations there are.
 
-use ansatz_core::Scalar;
 use pulp::Simd;
 
 use super::element::{self, Element};
@@ -306,29 +305,4 @@ fn repeat<T: Copy>(source: &[T], (inner, count): (usize, usize), column: usize, 
             done += n;
         }
     }
-}
-
-/// Sums of blocks, in a fixed order.
-pub(crate) fn sum<T: Scalar>(x: &[T]) -> T {
-    const LANES: usize = 16;
-    let mut lanes = [T::zero(); LANES];
-    let chunks = x.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for (lane, v) in lanes.iter_mut().zip(chunk) {
-            *lane += *v;
-        }
-    }
-    for (lane, v) in lanes.iter_mut().zip(rest) {
-        *lane += *v;
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for k in 0..width {
-            let other = lanes[k + width];
-            lanes[k] += other;
-        }
-        width /= 2;
-    }
-    lanes[0]
 }

@@ -41,7 +41,8 @@ pub fn units(x: Array<'_>) -> Vec<Array<'_>> {
 /// Reference: A. Griewank, A. Walther, *Evaluating derivatives*, 2nd edition, 2008, section 13.2.
 ///
 /// # Panics
-/// When a direction has another shape than `x`.
+/// When a direction has another shape than `x`, or `x` is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 ///
 /// ```
 /// use ansatz_autodiff::{Graph, Options, Program, diagonal, units};
@@ -58,12 +59,11 @@ pub fn units(x: Array<'_>) -> Vec<Array<'_>> {
 #[must_use]
 #[track_caller]
 pub fn diagonal<'g>(y: Array<'g>, x: Array<'g>, directions: &[Array<'g>]) -> Diagonal<'g> {
-    let (first, second) = directions
-        .iter()
-        .map(|d| {
-            let series = jet(&[y], &[(x, &[*d])], 2).remove(0);
-            (series[1], series[2] * 2.0)
-        })
-        .unzip();
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for d in directions {
+        let series = jet(&[y], &[(x, &[*d])], 2).remove(0);
+        first.push(series[1]);
+        second.push(series[2] * 2.0);
+    }
     Diagonal { first, second }
 }

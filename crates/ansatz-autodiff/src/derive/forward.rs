@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{between, check_target};
+use super::{between, check_derivative, check_rule, check_target, folds, moving};
 use crate::Array;
-use crate::graph::Id;
-use crate::op::{Binary, Lowering, Primitive, Rule, Unary};
+use crate::graph::{Id, Node};
+use crate::op::{Binary, Lowering, Pass, Primitive, Rule, Unary};
 
 /// Derivatives of `outputs` when each (x, ẋ) of `directions` moves x along ẋ.
 ///
@@ -22,6 +22,7 @@ use crate::op::{Binary, Lowering, Primitive, Rule, Unary};
 /// assert_eq!(&dy.shape()[..], [3]);
 /// ```
 #[must_use]
+#[track_caller]
 pub fn jvp<'g>(outputs: &[Array<'g>], directions: &[(Array<'g>, Array<'g>)]) -> Vec<Array<'g>> {
     for (x, dx) in directions {
         check_target(*x);
@@ -35,6 +36,7 @@ pub fn jvp<'g>(outputs: &[Array<'g>], directions: &[(Array<'g>, Array<'g>)]) -> 
 }
 
 /// [`jvp`] for functions that were written in these very arrays.
+#[track_caller]
 pub(super) fn tangents<'g>(
     outputs: &[Array<'g>],
     directions: &[(Array<'g>, Array<'g>)],
@@ -42,11 +44,14 @@ pub(super) fn tangents<'g>(
     let mut tangents: HashMap<Id, Array<'g>> =
         directions.iter().map(|(x, dx)| (x.id, *dx)).collect();
     let inputs: Vec<Array<'g>> = directions.iter().map(|(x, _)| *x).collect();
+    let Some(Array { graph, .. }) = outputs.first() else {
+        return Vec::new();
+    };
+    let (graph, current) = (*graph, graph.current());
     for id in between(outputs, &inputs) {
         if tangents.contains_key(&id) {
             continue;
         }
-        let graph = outputs[0].graph;
         let node = graph.node(id);
         let args: Vec<Array<'g>> = node
             .inputs
@@ -54,10 +59,11 @@ pub(super) fn tangents<'g>(
             .map(|i| Array { graph, id: *i })
             .collect();
         let d = |i: usize| tangents.get(&node.inputs[i]).copied();
-        let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
+        check_rule(&node, Pass::Forwards, |x| tangents.contains_key(x));
+        let _in = graph.within(graph.beside(id, current));
         let tangent = match node.primitive.rule() {
             Rule::Constant => None,
-            Rule::Linear => linear(&args, (0..args.len()).map(d), make),
+            Rule::Linear => linear(&node, &args, d),
             Rule::Bilinear => {
                 let left = d(0).map(|da| product(&node.primitive, da, args[1]));
                 let right = d(1).map(|db| product(&node.primitive, args[0], db));
@@ -75,6 +81,7 @@ pub(super) fn tangents<'g>(
             }
         };
         if let Some(tangent) = tangent {
+            check_derivative(&node, tangent, &node.shape);
             tangents.insert(id, tangent);
         }
     }
@@ -82,37 +89,36 @@ pub(super) fn tangents<'g>(
     outputs.iter().map(tangent).collect()
 }
 
-/// A linear map of what is there, with zeros for what is not; nothing for nothing.
+/// A linear map of what is there, with zeros for what is not; nothing for nothing. Inputs that do not move
+/// stay.
 pub(super) fn linear<'g>(
+    node: &Node,
     args: &[Array<'g>],
-    parts: impl Iterator<Item = Option<Array<'g>>>,
-    make: impl Fn(&[Array<'g>]) -> Array<'g>,
+    part: impl FnMut(usize) -> Option<Array<'g>>,
 ) -> Option<Array<'g>> {
-    let parts: Vec<Option<Array<'g>>> = parts.collect();
+    let parts: Vec<Option<Array<'g>>> = moving(node).map(part).collect();
     if parts.iter().all(Option::is_none) {
         return None;
     }
-    let filled: Vec<Array<'g>> = parts
-        .iter()
-        .zip(args)
-        .map(|(part, x)| part.unwrap_or_else(|| x.zeros()))
-        .collect();
-    Some(simplified(&filled, make))
+    let moved = parts.iter().zip(args);
+    let moved = moved.map(|(part, x)| part.unwrap_or_else(|| x.zeros()));
+    let filled: Vec<Array<'g>> = moved.chain(args[parts.len()..].iter().copied()).collect();
+    Some(simplified(node, &filled))
 }
 
 /// The map of a sum or difference with a zero is not worth a node.
-fn simplified<'g>(args: &[Array<'g>], make: impl Fn(&[Array<'g>]) -> Array<'g>) -> Array<'g> {
-    let made = make(args);
-    let node = made.graph.node(made.id);
+fn simplified<'g>(node: &Node, args: &[Array<'g>]) -> Array<'g> {
     match (node.primitive.lowering(), args) {
         (Lowering::Binary(Binary::Add), [a, b]) => *a + *b,
         (Lowering::Binary(Binary::Sub), [a, b]) => *a - *b,
         (Lowering::Unary(Unary::Neg), [a]) => -*a,
         (Lowering::Unary(Unary::Scale(c)), [a]) => *a * c,
-        (Lowering::Broadcast, [a]) => a.broadcast(&made.shape()),
-        (Lowering::Reshape, [a]) => a.reshape(&made.shape()),
+        (Lowering::Broadcast, [a]) => a.broadcast(&node.shape),
+        (Lowering::Reshape, [a]) => a.reshape(&node.shape),
         (Lowering::Sum(axes), [a]) => a.sum_axes(axes),
-        _ => made,
+        // What is folded away is not waited for.
+        (Lowering::Link, [a, ..]) if folds(*a) => *a,
+        _ => args[0].graph.make(node.primitive.clone(), args),
     }
 }
 

@@ -16,7 +16,8 @@ use crate::Array;
 /// pairs (p, v). About the cost of two gradients.
 ///
 /// # Panics
-/// When `loss` has more than one element, when a direction has another shape than its parameter, and when `loss` depends on
+/// When `y` or a parameter is one that expressions are simplified past (a multiple, a broadcast, a constant): take
+/// [`Array::variable`] of it. When `loss` has more than one element, when a direction has another shape than its parameter, and when `loss` depends on
 /// a parameter otherwise than through `y` (a penalty on weights has a Hessian of its own: add it to the product).
 ///
 /// ```

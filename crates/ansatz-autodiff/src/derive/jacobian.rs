@@ -37,7 +37,8 @@ impl Sweep {
 /// Costs m [`vjp`]s or n [`jvp`]s, whichever `sweep` takes.
 ///
 /// # Panics
-/// When `y` or `x` has no elements.
+/// When `y` or `x` has no elements, or `x` is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 ///
 /// ```
 /// use ansatz_autodiff::{Graph, Options, Program, Sweep, jacobian};
@@ -73,7 +74,8 @@ pub fn jacobian<'g>(y: Array<'g>, x: Array<'g>, sweep: Sweep) -> Array<'g> {
 /// of `x` the result is a sum over rows and no Jacobian.
 ///
 /// # Panics
-/// When `x` and `y` differ in their first axis, or have no elements.
+/// When `x` and `y` differ in their first axis, have no elements, or `x` is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 #[must_use]
 #[track_caller]
 pub fn point_jacobians<'g>(y: Array<'g>, x: Array<'g>, sweep: Sweep) -> Array<'g> {
@@ -98,6 +100,7 @@ pub fn point_jacobians<'g>(y: Array<'g>, x: Array<'g>, sweep: Sweep) -> Array<'g
 }
 
 /// Products with each unit vector: rows of the Jacobian, or its columns.
+#[track_caller]
 fn parts<'g>(
     y: Array<'g>,
     x: Array<'g>,
@@ -105,15 +108,15 @@ fn parts<'g>(
     [m, n]: [usize; 2],
     unit: impl Fn(usize, usize, Array<'g>) -> Array<'g>,
 ) -> Vec<Array<'g>> {
-    if rows {
-        (0..m)
-            .map(|i| vjp(&[(y, unit(m, i, y))], &[x])[0])
-            .collect()
-    } else {
-        (0..n)
-            .map(|i| jvp(&[y], &[(x, unit(n, i, x))])[0])
-            .collect()
+    let mut parts = Vec::new();
+    for i in 0..if rows { m } else { n } {
+        parts.push(if rows {
+            vjp(&[(y, unit(m, i, y))], &[x])[0]
+        } else {
+            jvp(&[y], &[(x, unit(n, i, x))])[0]
+        });
     }
+    parts
 }
 
 /// An array of `length` elements, of which the i-th is 1 and the others are 0.
@@ -132,7 +135,8 @@ fn stacked<'g>(parts: &[Array<'g>], shape: &[usize], axis: usize) -> Array<'g> {
 /// gradients and their tangents.
 ///
 /// # Panics
-/// When `y` has more than one element, or `x` none.
+/// When `y` has more than one element, `x` none, or `x` is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 #[must_use]
 #[track_caller]
 pub fn hessian<'g>(y: Array<'g>, x: Array<'g>) -> Array<'g> {
@@ -143,7 +147,8 @@ pub fn hessian<'g>(y: Array<'g>, x: Array<'g>) -> Array<'g> {
 /// `y` are numbers of which each depends on its own row of `x` (n elements) alone. Costs n tangents of a [`vjp`].
 ///
 /// # Panics
-/// When `y` has not as many elements as `x` has rows, or there are none.
+/// When `y` has not as many elements as `x` has rows, there are none, or `x` is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 ///
 /// ```
 /// use ansatz_autodiff::{Graph, Options, Program, point_hessians};

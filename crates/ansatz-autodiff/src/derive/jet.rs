@@ -11,16 +11,17 @@
 use std::collections::HashMap;
 
 use super::forward::{chosen, linear, product, sum};
-use super::{between, check_target, moving};
+use super::{between, check_derivative, check_rule, check_target, moving};
 use crate::Array;
-use crate::graph::{Graph, Id};
-use crate::op::{Link, Rule};
+use crate::graph::{Graph, Id, Region};
+use crate::op::{Link, Pass, Rule};
 
 /// Taylor coefficients 0 to `order` of each output, when every x of `lines` moves along
 /// x + c₁·s + c₂·s² + …; (x, [c₁, c₂, …]). Coefficient k is the k-th derivative over k!.
 ///
 /// # Panics
-/// When a coefficient has another shape than its array.
+/// When a coefficient has another shape than its array, or an array to move is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 ///
 /// ```
 /// use ansatz_autodiff::{Graph, Options, Program, jet};
@@ -34,6 +35,7 @@ use crate::op::{Link, Rule};
 /// # Ok::<(), ansatz_autodiff::AutodiffError>(())
 /// ```
 #[must_use]
+#[track_caller]
 pub fn jet<'g>(
     outputs: &[Array<'g>],
     lines: &[(Array<'g>, &[Array<'g>])],
@@ -46,6 +48,7 @@ pub fn jet<'g>(
     let path = between(outputs, &inputs);
     let mut series = Series {
         graph: first.graph,
+        current: first.graph.current(),
         known: HashMap::new(),
         moved: inputs.iter().map(|x| (x.id, true)).collect(),
         rates: HashMap::new(),
@@ -85,6 +88,8 @@ pub fn jet<'g>(
 
 struct Series<'g> {
     graph: &'g Graph,
+    /// The region that the series is asked for in.
+    current: Region,
     /// Coefficients worked out; `None` is zero.
     known: HashMap<(Id, usize), Option<Array<'g>>>,
     /// Whether the lines move a node.
@@ -96,6 +101,7 @@ struct Series<'g> {
 }
 
 impl<'g> Series<'g> {
+    #[track_caller]
     fn coefficient(&mut self, id: Id, k: usize) -> Option<Array<'g>> {
         let graph = self.graph;
         if k == 0 {
@@ -108,6 +114,7 @@ impl<'g> Series<'g> {
             let next = self.coefficient(source, k + 1);
             next.map(|c| c * (k + 1) as f64)
         } else if self.moves(id) {
+            let _in = graph.within(graph.beside(id, self.current));
             self.work_out(id, k)
         } else {
             None
@@ -122,11 +129,12 @@ impl<'g> Series<'g> {
             return *moves;
         }
         let node = self.graph.node(id);
-        let moves = moving(&node).iter().any(|i| self.moves(*i));
+        let moves = node.inputs[moving(&node)].iter().any(|i| self.moves(*i));
         self.moved.insert(id, moves);
         moves
     }
 
+    #[track_caller]
     fn work_out(&mut self, id: Id, k: usize) -> Option<Array<'g>> {
         let graph = self.graph;
         let node = graph.node(id);
@@ -135,12 +143,14 @@ impl<'g> Series<'g> {
             .iter()
             .map(|i| Array { graph, id: *i })
             .collect();
-        let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
         match node.primitive.rule() {
             Rule::Constant => None,
             Rule::Linear => {
-                let parts: Vec<_> = args.iter().map(|a| self.coefficient(a.id, k)).collect();
-                linear(&args, parts.into_iter(), make)
+                let mut parts = Vec::with_capacity(args.len());
+                for a in &args {
+                    parts.push(self.coefficient(a.id, k));
+                }
+                linear(&node, &args, |i| parts[i])
             }
             Rule::Bilinear => {
                 let mut total = None;
@@ -182,25 +192,30 @@ impl<'g> Series<'g> {
     }
 
     /// y' of a general primitive as a program of x, y and x', the last being links of their own.
+    #[track_caller]
     fn rate(&mut self, id: Id, args: &[Array<'g>]) -> Option<Array<'g>> {
         if let Some(rate) = self.rates.get(&id) {
             return *rate;
         }
-        let tangents: Vec<Option<Array<'g>>> = args
-            .iter()
-            .map(|x| {
-                self.moves(x.id).then(|| {
-                    let first = self.coefficient(x.id, 1).unwrap_or_else(|| x.zeros());
-                    let link = first.graph.apply(Link, &[first]);
-                    self.moved.insert(link.id, true);
-                    self.rate_of.insert(link.id, x.id);
-                    link
-                })
-            })
-            .collect();
+        let mut tangents: Vec<Option<Array<'g>>> = Vec::with_capacity(args.len());
+        for x in args {
+            if !self.moves(x.id) {
+                tangents.push(None);
+                continue;
+            }
+            let first = self.coefficient(x.id, 1).unwrap_or_else(|| x.zeros());
+            let link = first.graph.apply(Link, &[first]);
+            self.moved.insert(link.id, true);
+            self.rate_of.insert(link.id, x.id);
+            tangents.push(Some(link));
+        }
         let graph = self.graph;
-        let primitive = graph.node(id).primitive;
-        let rate = primitive.tangent(args, Array { graph, id }, &tangents);
+        let node = graph.node(id);
+        check_rule(&node, Pass::Forwards, |x| self.moved[x]);
+        let rate = node.primitive.tangent(args, Array { graph, id }, &tangents);
+        if let Some(rate) = rate {
+            check_derivative(&node, rate, &node.shape);
+        }
         self.rates.insert(id, rate);
         rate
     }

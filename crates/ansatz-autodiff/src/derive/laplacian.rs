@@ -12,10 +12,10 @@
 use std::collections::HashMap;
 
 use super::forward::{chosen, linear, product, sum};
-use super::{between, check_target, folds, forward};
+use super::{between, check_rule, check_target, folds, forward};
 use crate::Array;
 use crate::graph::Id;
-use crate::op::Rule;
+use crate::op::{Pass, Rule};
 
 /// What [`laplacian`] gives.
 #[derive(Debug, Clone)]
@@ -30,8 +30,10 @@ pub struct Laplacian<'g> {
 /// them: the Laplacian, if they are the unit vectors.
 ///
 /// # Panics
-/// When a direction has another shape than `x`.
+/// When a direction has another shape than `x`, or `x` is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 #[must_use]
+#[track_caller]
 pub fn laplacian<'g>(y: Array<'g>, x: Array<'g>, directions: &[Array<'g>]) -> Laplacian<'g> {
     check_target(x);
     for d in directions {
@@ -47,8 +49,10 @@ pub fn laplacian<'g>(y: Array<'g>, x: Array<'g>, directions: &[Array<'g>]) -> La
         second: None,
     };
     known.insert(x.id, start);
+    let (graph, current) = (y.graph, y.graph.current());
     for id in between(&[y], &[x]) {
         if id != x.id {
+            let _in = graph.within(graph.beside(id, current));
             let streams = through(&known, y, id, directions.len());
             known.insert(id, streams);
         }
@@ -71,6 +75,7 @@ struct Streams<'g> {
     second: Option<Array<'g>>,
 }
 
+#[track_caller]
 fn through<'g>(
     known: &HashMap<Id, Streams<'g>>,
     y: Array<'g>,
@@ -84,7 +89,6 @@ fn through<'g>(
         .iter()
         .map(|i| Array { graph, id: *i })
         .collect();
-    let make = |args: &[Array<'g>]| graph.make(node.primitive.clone(), args);
     let d = |i: usize, k: usize| known.get(&node.inputs[i]).and_then(|s| s.first[k]);
     let l = |i: usize| known.get(&node.inputs[i]).and_then(|s| s.second);
     let each = |f: &dyn Fn(usize) -> Option<Array<'g>>| (0..count).map(f).collect();
@@ -94,8 +98,8 @@ fn through<'g>(
             second: None,
         },
         Rule::Linear => Streams {
-            first: each(&|k| linear(&args, (0..args.len()).map(|i| d(i, k)), make)),
-            second: linear(&args, (0..args.len()).map(l), make),
+            first: each(&|k| linear(&node, &args, |i| d(i, k))),
+            second: linear(&node, &args, l),
         },
         Rule::Bilinear => {
             let p = |a, b| product(&node.primitive, a, b);
@@ -132,6 +136,8 @@ fn through<'g>(
         },
         Rule::General => {
             let y = Array { graph, id };
+            let moves = |x: &Id| known.contains_key(x);
+            check_rule(&node, Pass::Forwards, moves);
             let tangent = |t: &[Option<Array<'g>>]| node.primitive.tangent(&args, y, t);
             let all = |f: &dyn Fn(usize) -> Option<Array<'g>>| -> Vec<_> {
                 (0..args.len()).map(f).collect()
@@ -141,15 +147,17 @@ fn through<'g>(
             // names of their own, so that T is written in x and y.
             let named: Vec<_> = args.iter().map(|a| a.variable()).collect();
             let out = y.variable();
-            let curvature = (0..count).fold(None, |total, k| {
+            let mut curvature = None;
+            for k in 0..count {
                 let held = all(&|i| d(i, k));
                 let Some(rate) = node.primitive.tangent(&named, out, &held) else {
-                    return total;
+                    continue;
                 };
                 let moved = (0..args.len()).filter_map(|i| Some((named[i], d(i, k)?)));
                 let moved: Vec<_> = moved.chain(first[k].map(|dy| (out, dy))).collect();
-                sum(total, Some(forward::tangents(&[rate], &moved)[0]))
-            });
+                let change = forward::tangents(&[rate], &moved)[0];
+                curvature = sum(curvature, Some(change));
+            }
             Streams {
                 second: sum(tangent(&all(&l)), curvature),
                 first,

@@ -1,11 +1,12 @@
 //! Cotangents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{between, check_target, forward};
+use super::checkpoint::Again;
+use super::{between, check_derivative, check_rule, check_target, forward, moving};
 use crate::Array;
-use crate::graph::Id;
-use crate::op::Rule;
+use crate::graph::{Id, Node};
+use crate::op::{Pass, Rule};
 
 /// Σ (∂y/∂x)ᵀ·ȳ over all (y, ȳ) of `outputs`, for each x of `inputs`.
 ///
@@ -13,6 +14,7 @@ use crate::op::Rule;
 /// When a cotangent has another shape than its array, or an input is an array that expressions are
 /// simplified past (a multiple, a broadcast, a constant): see [`Array::variable`].
 #[must_use]
+#[track_caller]
 pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<Array<'g>> {
     for x in inputs {
         check_target(*x);
@@ -30,39 +32,33 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
         );
         add(&mut bars, y.id, *bar);
     }
+    let Some((Array { graph, .. }, _)) = outputs.first() else {
+        return inputs.iter().map(|x| x.zeros()).collect();
+    };
+    let graph = *graph;
+    let array = |id: Id| Array { graph, id };
     let ends: Vec<Array<'g>> = outputs.iter().map(|(y, _)| *y).collect();
     let order = between(&ends, inputs);
-    let on: std::collections::HashSet<Id> = order.iter().copied().collect();
+    let on: HashSet<Id> = order.iter().copied().collect();
+    let mut again = Again::new(graph);
     for id in order.iter().rev() {
         let (Some(bar), false) = (bars.get(id).copied(), inputs.iter().any(|x| x.id == *id)) else {
             continue;
         };
-        let graph = bar.graph;
         let node = graph.node(*id);
-        let args: Vec<Array<'g>> = node
-            .inputs
-            .iter()
-            .map(|i| Array { graph, id: *i })
-            .collect();
-        let y = Array { graph, id: *id };
+        // In a checkpointed region, rules are applied to what is computed again.
+        let (at, region) = again.place(*id, &bars);
+        let args: Vec<Array<'g>> = graph.node(at).inputs.iter().map(|i| array(*i)).collect();
+        check_rule(&node, Pass::Backwards, |x| on.contains(x));
+        let _in = graph.within(region);
         // What an array takes from one node is one sum: x·x gives 2·x.
         let mut parts: Vec<(Id, Array<'g>)> = Vec::new();
-        for (i, arg) in args.iter().enumerate() {
-            if !on.contains(&arg.id) {
-                continue;
-            }
-            let part = match node.primitive.rule() {
-                Rule::Constant => continue,
-                Rule::Chosen if i == 0 => continue,
-                Rule::Scalar => bar * node.primitive.derivative(*arg, y),
-                Rule::General => node.primitive.cotangent(i, bar, &args, y),
-                Rule::Linear | Rule::Bilinear | Rule::Chosen => {
-                    node.primitive.transpose(i, bar, &args)
-                }
-            };
-            match parts.iter_mut().find(|(id, _)| *id == arg.id) {
+        for i in moving(&node).filter(|i| on.contains(&node.inputs[*i])) {
+            let part = part(&node, i, bar, &args, array(at));
+            check_derivative(&node, part, &args[i].shape());
+            match parts.iter_mut().find(|(id, _)| *id == node.inputs[i]) {
                 Some((_, sum)) => *sum = *sum + part,
-                None => parts.push((arg.id, part)),
+                None => parts.push((node.inputs[i], part)),
             }
         }
         for (id, part) in parts {
@@ -73,10 +69,21 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
     inputs.iter().map(bar).collect()
 }
 
+/// What the cotangent `bar` of a node gives to that of its input `i`.
+fn part<'g>(node: &Node, i: usize, bar: Array<'g>, args: &[Array<'g>], y: Array<'g>) -> Array<'g> {
+    match node.primitive.rule() {
+        Rule::Constant => args[i].zeros(),
+        Rule::Scalar => bar * node.primitive.derivative(args[i], y),
+        Rule::General => node.primitive.cotangent(i, bar, args, y),
+        Rule::Linear | Rule::Bilinear | Rule::Chosen => node.primitive.transpose(i, bar, args),
+    }
+}
+
 /// The gradient of a number with respect to each of `inputs`.
 ///
 /// # Panics
-/// When `y` has more than one element.
+/// When `y` has more than one element, or an input is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 ///
 /// ```
 /// use ansatz_autodiff::{Graph, Options, Program, gradient};
@@ -91,6 +98,7 @@ pub fn vjp<'g>(outputs: &[(Array<'g>, Array<'g>)], inputs: &[Array<'g>]) -> Vec<
 /// # Ok::<(), ansatz_autodiff::AutodiffError>(())
 /// ```
 #[must_use]
+#[track_caller]
 pub fn gradient<'g>(y: Array<'g>, inputs: &[Array<'g>]) -> Vec<Array<'g>> {
     assert_eq!(y.shape().len(), 1, "the gradient of a number");
     vjp(&[(y, y.ones())], inputs)
@@ -99,8 +107,10 @@ pub fn gradient<'g>(y: Array<'g>, inputs: &[Array<'g>]) -> Vec<Array<'g>> {
 /// H·v, H being the Hessian of the number `y` with respect to `x`: forward over reverse.
 ///
 /// # Panics
-/// When `y` has more than one element, or `v` another shape than `x`.
+/// When `y` has more than one element, `v` another shape than `x`, or `x` is one that expressions are
+/// simplified past (a multiple, a broadcast, a constant): take [`Array::variable`] of it.
 #[must_use]
+#[track_caller]
 pub fn hessian_product<'g>(y: Array<'g>, x: Array<'g>, v: Array<'g>) -> Array<'g> {
     let slope = gradient(y, &[x]);
     forward::jvp(&slope, &[(x, v)])[0]

@@ -19,7 +19,8 @@ use faer::{Accum, MatMut, Par};
 
 use super::triangular::{square, stacked};
 use super::{Kernel, Prepared, Primitive, Rule, Side, Split, Triangle};
-use crate::{Array, Element, Shape};
+use crate::array::settled;
+use crate::{Array, AutodiffError, Element, Shape};
 
 /// The lower factor L of A = L·Lᵀ for each matrix in the last two axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,24 +46,42 @@ impl Array<'_> {
     /// ```
     ///
     /// # Panics
-    /// When the last two axes are not those of square matrices.
+    /// When the last two axes are not those of square matrices;
+    /// [`Array::try_cholesky`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn cholesky(self) -> Self {
-        self.make(Cholesky, &[self])
+        settled(self.try_cholesky())
+    }
+
+    /// [`Array::cholesky`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_cholesky(self) -> Result<Self, AutodiffError> {
+        self.try_make(Cholesky, &[self])
     }
 
     /// A⁻¹B for symmetric positive definite matrices A (this array) in the last two axes, by
     /// [`Array::cholesky`]: what holds there holds here.
     ///
     /// # Panics
-    /// When A is not square, B has not as many rows, or the outer axes differ.
+    /// When A is not square, B has not as many rows, or the outer axes differ;
+    /// [`Array::try_solve_spd`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn solve_spd(self, b: Self) -> Self {
-        let l = self.cholesky();
-        let half = l.solve_triangular(b, Triangle::Lower, Side::Plain);
-        l.solve_triangular(half, Triangle::Lower, Side::Transposed)
+        settled(self.try_solve_spd(b))
+    }
+
+    /// [`Array::solve_spd`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_solve_spd(self, b: Self) -> Result<Self, AutodiffError> {
+        let l = self.try_cholesky()?;
+        let half = l.try_solve_triangular(b, Triangle::Lower, Side::Plain)?;
+        l.try_solve_triangular(half, Triangle::Lower, Side::Transposed)
     }
 
     /// ln det A of symmetric positive definite matrices in the last two axes, which disappear:

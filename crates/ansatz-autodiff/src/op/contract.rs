@@ -9,8 +9,9 @@
 //! order costs no copy: the labels of a stack first, and the summed ones side by side.
 
 use super::{Kernel, MatMul, Prepared, Primitive, Rule, Side, Split};
+use crate::array::settled;
 use crate::compile::Gemm;
-use crate::{Array, Element, Shape};
+use crate::{Array, AutodiffError, Element, Shape};
 
 /// A contraction; labels are small numbers. Each is in two or all of the factors and the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,16 +39,26 @@ impl Array<'_> {
     ///
     /// # Panics
     /// When the labels are not of this form, do not fit the axes, repeat in one array, or the lengths of
-    /// axes with one label differ.
+    /// axes with one label differ;
+    /// [`Array::try_contract`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn contract(self, other: Self, labels: &str) -> Self {
+        settled(self.try_contract(other, labels))
+    }
+
+    /// [`Array::contract`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_contract(self, other: Self, labels: &str) -> Result<Self, AutodiffError> {
         let parts = labels.split_once("->").and_then(|(factors, out)| {
             let (left, right) = factors.split_once(',')?;
             Some([left, right, out].map(|part| part.trim().bytes().collect::<Vec<u8>>()))
         });
         let Some([left, right, out]) = parts else {
-            panic!("contract: {labels:?} is not of the form \"ij,jk->ik\"");
+            let problem = format!("{labels:?} is not of the form \"ij,jk->ik\"");
+            return Err(AutodiffError::operation("contract", problem, &[]));
         };
         self.contraction(other, [&left, &right, &out])
     }
@@ -72,18 +83,22 @@ impl Array<'_> {
         let product = self.graph().constant(&[2, 2, 2], product);
         let matrices = list(&[], &[c, p, d, q]);
         let w = weights.contraction(product, [&list(&[c, d], &[r]), &[r, p, q], &matrices]);
-        self.contraction(w, [&list(&[b, c], &[p]), &matrices, &list(&[b, d], &[q])])
+        let labels: [&[u8]; 3] = [&list(&[b, c], &[p]), &matrices, &list(&[b, d], &[q])];
+        settled(w.and_then(|w| self.contraction(w, labels)))
     }
 
-    #[track_caller]
-    fn contraction(self, other: Self, [left, right, out]: [&[u8]; 3]) -> Self {
-        let (a, left) = self.summed(left, right, out);
-        let (b, right) = other.summed(right, &left, out);
+    fn contraction(
+        self,
+        other: Self,
+        [left, right, out]: [&[u8]; 3],
+    ) -> Result<Self, AutodiffError> {
+        let (a, left) = self.summed(left, right, out)?;
+        let (b, right) = other.summed(right, &left, out)?;
         if let Some((sides, flipped)) = as_product(&left, &right, out) {
             return if flipped {
-                b.matmul_by(a, sides.left, sides.right)
+                b.try_matmul_by(a, sides.left, sides.right)
             } else {
-                a.matmul_by(b, sides.left, sides.right)
+                a.try_matmul_by(b, sides.left, sides.right)
             };
         }
         // Labels are numbered as they come, so that equal contractions are one.
@@ -101,24 +116,25 @@ impl Array<'_> {
             right: number(&right),
             out: number(out),
         };
-        a.make(contract, &[a, b])
+        a.try_make(contract, &[a, b])
     }
 
     /// The sum over axes whose label nothing else has.
-    #[track_caller]
-    fn summed(self, labels: &[u8], other: &[u8], out: &[u8]) -> (Self, Vec<u8>) {
+    fn summed(
+        self,
+        labels: &[u8],
+        other: &[u8],
+        out: &[u8],
+    ) -> Result<(Self, Vec<u8>), AutodiffError> {
         let shape = self.shape();
-        assert!(
-            labels.len() == shape.rank(),
-            "contract: {} labels for the axes of {shape}",
-            labels.len()
-        );
+        if labels.len() != shape.rank() {
+            let problem = format!("{} labels for the axes", labels.len());
+            return Err(AutodiffError::operation("contract", problem, &[shape]));
+        }
         let (kept, lone): (Vec<usize>, Vec<usize>) = (0..labels.len())
             .partition(|i| other.contains(&labels[*i]) || out.contains(&labels[*i]));
-        (
-            self.sum_axes(&lone),
-            kept.iter().map(|i| labels[*i]).collect(),
-        )
+        let labels = kept.iter().map(|i| labels[*i]).collect();
+        Ok((self.try_sum_axes(&lone)?, labels))
     }
 }
 
@@ -197,8 +213,8 @@ impl Primitive for Contract {
     fn transpose<'g>(&self, i: usize, bar: Array<'g>, inputs: &[Array<'g>]) -> Array<'g> {
         let (out, left, right) = (&self.out, &self.left, &self.right);
         match i {
-            0 => bar.contraction(inputs[1], [out, right, left]),
-            _ => bar.contraction(inputs[0], [out, left, right]),
+            0 => settled(bar.contraction(inputs[1], [out, right, left])),
+            _ => settled(bar.contraction(inputs[0], [out, left, right])),
         }
     }
 

@@ -11,21 +11,31 @@
 //! other two, and derivatives of any order need nothing else.
 //!
 //! Kernels are matrix products whose left factor is read where it lies in zero-padded planes (im2col
-//! without the copy). Cost: 2·B·O·(C/g)·Π(pairs of positions and taps that meet an element).
+//! without the copy). Cost: 2·B·O·(C/g)·Π(pairs of positions and taps that meet an element). With 3×3 taps,
+//! stride and dilation 1, 32 channels or more and large images, Winograd's tiles take 2.25 times less.
 //!
 //! Reference: V. Dumoulin, F. Visin, *A guide to convolution arithmetic for deep learning*, 2016;
-//! M. Dukhan, *The indirect convolution algorithm*, 2019.
+//! M. Dukhan, *The indirect convolution algorithm*, 2019; A. Lavin, S. Gray, *Fast algorithms for
+//! convolutional neural networks*, 2016.
 
 mod geometry;
 mod kernel;
 mod narrow;
 mod product;
+mod transform;
+mod winograd;
 
 pub(crate) use geometry::Axis;
 pub(crate) use product::{Lanes, Product};
+pub(crate) use transform::Map;
+
+use std::sync::Arc;
+
+use winograd::Tiles;
 
 use super::{Prepared, Primitive, Rule, Split};
-use crate::{Array, Shape};
+use crate::array::settled;
+use crate::{Array, AutodiffError, Shape};
 
 /// How a convolution moves over its input. A list has a number for each axis behind the channels, or
 /// one for all of them; an empty list is the default.
@@ -317,7 +327,15 @@ impl Primitive for Correlation {
     fn prepare(&self, inputs: &[Shape], _: &Shape, split: &[bool]) -> Option<Prepared> {
         let add = self.role == Role::Weight && split.contains(&true);
         let images = Self::images(inputs);
-        Some(Prepared::new(kernel::Wide::new(self, images, add)))
+        let single = Tiles::new::<f32>(self, images, add);
+        let double = Tiles::new::<f64>(self, images, add);
+        Some(match (single, double) {
+            (Some(single), Some(double)) => Prepared {
+                single: Arc::new(single),
+                double: Arc::new(double),
+            },
+            _ => Prepared::new(kernel::Wide::new(self, images, add)),
+        })
     }
 
     fn flops(&self, inputs: &[&Shape], _: &Shape) -> u64 {
@@ -333,14 +351,27 @@ impl Array<'_> {
     ///
     /// Axis i of the result has length (I + padding − (K − 1)·dilation − 1)/stride + 1, rounded down.
     ///
+    /// Two axes with 3 taps, stride and dilation 1 and 32 channels or more on both sides go by tiles of 4×4
+    /// elements on large images: NaN and infinities make NaN of all results that share a tile with them.
+    ///
     /// # Panics
-    /// When the shapes do not fit.
+    /// When the shapes do not fit;
+    /// [`Array::try_convolve`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn convolve(self, w: Self, options: &Convolution) -> Self {
-        match Correlation::output(&self.shape(), &w.shape(), options) {
-            Ok(primitive) => self.graph.make(std::sync::Arc::new(primitive), &[self, w]),
-            Err(problem) => panic!("convolve: {problem}"),
+        settled(self.try_convolve(w, options))
+    }
+
+    /// [`Array::convolve`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_convolve(self, w: Self, options: &Convolution) -> Result<Self, AutodiffError> {
+        let (x, weights) = (self.shape(), w.shape());
+        match Correlation::output(&x, &weights, options) {
+            Ok(primitive) => self.try_make(primitive, &[self, w]),
+            Err(e) => Err(AutodiffError::operation("convolve", e, &[x, weights])),
         }
     }
 
@@ -353,13 +384,31 @@ impl Array<'_> {
     /// there is (p, p) here.
     ///
     /// # Panics
-    /// When the shapes do not fit.
+    /// When the shapes do not fit;
+    /// [`Array::try_convolve_transposed`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn convolve_transposed(self, w: Self, options: &ConvolutionTransposed) -> Self {
-        match Correlation::input(&self.shape(), &w.shape(), options) {
-            Ok(primitive) => self.graph.make(std::sync::Arc::new(primitive), &[self, w]),
-            Err(problem) => panic!("convolve_transposed: {problem}"),
+        settled(self.try_convolve_transposed(w, options))
+    }
+
+    /// [`Array::convolve_transposed`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_convolve_transposed(
+        self,
+        w: Self,
+        options: &ConvolutionTransposed,
+    ) -> Result<Self, AutodiffError> {
+        let (x, weights) = (self.shape(), w.shape());
+        match Correlation::input(&x, &weights, options) {
+            Ok(primitive) => self.try_make(primitive, &[self, w]),
+            Err(e) => Err(AutodiffError::operation(
+                "convolve_transposed",
+                e,
+                &[x, weights],
+            )),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Functions of the user's own, as closures over slices, and what stops derivatives.
+//! Functions of the user's own, as closures over slices.
 //!
 //! A [`UserFunction`] is a primitive whose value is computed by a closure: a lookup, a solver, a call of
 //! another library. Its derivatives are closures as well, or array programs, which can be differentiated
@@ -19,7 +19,7 @@
 
 use std::sync::Arc;
 
-use super::{Lowering, Primitive, Rule, Split};
+use super::{Pass, Primitive, Rule, Split};
 use crate::{Array, Graph, Shape};
 
 type Forward = dyn Fn(&[&[f64]], &mut [f64]) + Send + Sync;
@@ -48,6 +48,14 @@ impl<S: ?Sized, P: ?Sized> Clone for By<S, P> {
 }
 
 impl<S: ?Sized, P: ?Sized> By<S, P> {
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    fn is_slices(&self) -> bool {
+        matches!(self, Self::Slices(_))
+    }
+
     fn address(&self) -> u64 {
         match self {
             Self::Slices(f) => address(f),
@@ -94,6 +102,17 @@ pub struct UserFunction {
     forward: Arc<Forward>,
     tangent: By<Tangent, TangentProgram>,
     cotangent: By<Cotangent, CotangentProgram>,
+    part: Part,
+}
+
+/// What of a function is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Value,
+    /// J·ẋ by a closure: the inputs are x and ẋ.
+    Along,
+    /// Jᵀ·ȳ by a closure: the inputs are x and ȳ, the result has the cotangents of all x one after the other.
+    Back,
 }
 
 impl std::fmt::Debug for UserFunction {
@@ -117,6 +136,7 @@ impl UserFunction {
             forward: Arc::new(forward),
             tangent: By::Nothing,
             cotangent: By::Nothing,
+            part: Part::Value,
         }
     }
 
@@ -178,13 +198,15 @@ impl UserFunction {
         }
     }
 
-    fn identity(&self) -> Vec<u64> {
-        let rules = [self.tangent.address(), self.cotangent.address()];
-        vec![address(&self.forward), self.rows.into(), rules[0], rules[1]]
+    fn part(&self, part: Part) -> Self {
+        Self {
+            part,
+            ..self.clone()
+        }
     }
 
-    fn missing(&self, what: &str, method: &str) -> ! {
-        panic!(
+    fn lacks(&self, what: &str, method: &str) -> String {
+        format!(
             "{} has no rule for {what}: give it one by UserFunction::{method}, or take its inputs or its \
              result through stop_gradient",
             self.name
@@ -193,27 +215,32 @@ impl UserFunction {
 
     /// The product with the Jacobian at `inputs`.
     fn along<'g>(&self, inputs: &[Array<'g>], tangents: &[Option<Array<'g>>]) -> Array<'g> {
-        if !matches!(self.tangent, By::Slices(_)) {
-            self.missing("tangents", "with_tangent");
-        }
-        let filled = tangents.iter().zip(inputs);
-        let filled = filled.map(|(t, x)| t.unwrap_or_else(|| x.zeros()));
+        let filled = filled(inputs, tangents);
         let all: Vec<Array<'g>> = inputs.iter().copied().chain(filled).collect();
-        all[0].make(Product(self.clone()), &all)
+        all[0].make(self.part(Part::Along), &all)
     }
 
     /// The product with the transposed Jacobian at `inputs`: the part of input `i`.
     fn back<'g>(&self, i: usize, inputs: &[Array<'g>], bar: Array<'g>) -> Array<'g> {
-        if !matches!(self.cotangent, By::Slices(_)) {
-            self.missing("cotangents", "with_cotangent");
-        }
         let all: Vec<Array<'g>> = inputs.iter().copied().chain([bar]).collect();
-        let parts = bar.make(TransposedProduct(self.clone()), &all);
+        let parts = bar.make(self.part(Part::Back), &all);
         let first = usize::from(self.rows);
         let width = |x: &Array<'g>| x.shape()[first..].iter().product::<usize>();
         let start = inputs[..i].iter().map(width).sum::<usize>();
         let part: Vec<usize> = (start..start + width(&inputs[i])).collect();
         parts.take(first, &part).reshape(&inputs[i].shape())
+    }
+
+    /// What [`UserFunction::back`] gives for all inputs, taken apart.
+    fn apart<'g>(&self, inputs: &[Array<'g>], all: Array<'g>) -> Vec<Option<Array<'g>>> {
+        let (axis, mut start) = (all.shape().rank() - 1, 0);
+        let part = |x: &Array<'g>| {
+            let (_, width) = self.extent(&x.shape());
+            let part: Vec<usize> = (start..start + width).collect();
+            start += width;
+            Some(all.take(axis, &part).reshape(&x.shape()))
+        };
+        inputs.iter().map(part).collect()
     }
 
     /// Elements that belong together, and how many times there are such.
@@ -225,24 +252,12 @@ impl UserFunction {
         }
     }
 
-    fn fits(&self, inputs: &[Shape]) -> Result<(), String> {
-        if inputs.is_empty() {
-            return Err("an input is needed".into());
-        }
-        if self.rows && inputs.iter().any(|x| x.first() != self.shape.first()) {
-            return Err(format!("not all inputs have the rows of {}", self.shape));
-        }
-        if self.rows && self.shape.rank() == 0 {
-            return Err("a number has no rows".into());
-        }
-        Ok(())
-    }
-
-    fn met(&self, split: &[bool]) -> Split {
-        if self.rows && split.iter().all(|s| *s) {
-            Split::Rows
-        } else {
-            Split::Whole
+    /// Of the inputs of this part, how many are the function's.
+    fn count(&self, inputs: usize) -> usize {
+        match self.part {
+            Part::Value => inputs,
+            Part::Along => inputs / 2,
+            Part::Back => inputs.saturating_sub(1),
         }
     }
 
@@ -275,22 +290,82 @@ impl UserFunction {
 /// Arrays that are handed over by a list on the stack.
 const FEW: usize = 32;
 
+/// Tangents with zeros for those that are zero.
+fn filled<'g>(
+    inputs: &[Array<'g>],
+    tangents: &[Option<Array<'g>>],
+) -> impl Iterator<Item = Array<'g>> {
+    let all = tangents.iter().zip(inputs);
+    all.map(|(t, x)| t.unwrap_or_else(|| x.zeros()))
+}
+
+/// `out` cut into parts as long as the inputs, for `f`.
+fn cut(inputs: &[&[f64]], out: &mut [f64], f: impl FnOnce(&mut [&mut [f64]])) {
+    let mut few: [&mut [f64]; FEW] = std::array::from_fn(|_| &mut [][..]);
+    let mut many: Vec<&mut [f64]> = Vec::new();
+    let parts = if inputs.len() <= FEW {
+        &mut few[..inputs.len()]
+    } else {
+        many.resize_with(inputs.len(), Default::default);
+        &mut many[..]
+    };
+    let mut rest = out;
+    for (part, x) in parts.iter_mut().zip(inputs) {
+        (*part, rest) = rest.split_at_mut(x.len());
+    }
+    f(parts);
+}
+
 impl Primitive for UserFunction {
     fn name(&self) -> &'static str {
         self.name
     }
 
     fn parameters(&self) -> Option<Vec<u64>> {
-        Some(self.identity())
+        let rules = [self.tangent.address(), self.cotangent.address()];
+        let parts = [address(&self.forward), self.rows.into(), self.part as u64];
+        Some([parts.as_slice(), &rules].concat())
     }
 
     fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        self.fits(inputs)?;
-        Ok(self.shape.clone())
+        let own = &inputs[..self.count(inputs.len())];
+        if own.is_empty() {
+            return Err("an input is needed".into());
+        }
+        if self.rows && self.shape.rank() == 0 {
+            return Err("a number has no rows".into());
+        }
+        if self.rows && inputs.iter().any(|x| x.first() != self.shape.first()) {
+            return Err(format!("not all inputs have the rows of {}", self.shape));
+        }
+        let width: usize = own.iter().map(|x| self.extent(x).1).sum();
+        Ok(match self.part {
+            Part::Value | Part::Along => self.shape.clone(),
+            Part::Back if self.rows => Shape::new(&[own[0][0], width]),
+            Part::Back => Shape::new(&[width]),
+        })
     }
 
     fn rule(&self) -> Rule {
         Rule::General
+    }
+
+    fn missing(&self, pass: Pass, moves: &[bool]) -> Option<String> {
+        let (still, _) = moves.split_at(self.count(moves.len()));
+        let twice = still.contains(&true);
+        let forwards = ("tangents", "with_tangent");
+        let backwards = ("cotangents", "with_cotangent");
+        let (what, method) = match (pass, self.part) {
+            (_, Part::Along) if twice => ("second derivatives", "with_tangent_program"),
+            (_, Part::Back) if twice => ("second derivatives", "with_cotangent_program"),
+            (Pass::Forwards, Part::Value) if self.tangent.is_missing() => forwards,
+            (Pass::Backwards, Part::Value) if self.cotangent.is_missing() => backwards,
+            // Each product is transposed by the other.
+            (Pass::Backwards, Part::Along) if !self.cotangent.is_slices() => backwards,
+            (Pass::Backwards, Part::Back) if !self.tangent.is_slices() => forwards,
+            _ => return None,
+        };
+        Some(self.lacks(what, method))
     }
 
     fn tangent<'g>(
@@ -302,157 +377,22 @@ impl Primitive for UserFunction {
         if tangents.iter().all(Option::is_none) {
             return None;
         }
-        let By::Program(program) = &self.tangent else {
-            return Some(self.along(inputs, tangents));
-        };
-        let filled = tangents.iter().zip(inputs);
-        let filled: Vec<_> = filled
-            .map(|(t, x)| t.unwrap_or_else(|| x.zeros()))
-            .collect();
-        let tangent = program(inputs, out, &filled);
-        assert_eq!(tangent.shape(), out.shape(), "{}: a tangent", self.name);
-        Some(tangent)
-    }
-
-    fn cotangent<'g>(
-        &self,
-        i: usize,
-        bar: Array<'g>,
-        inputs: &[Array<'g>],
-        out: Array<'g>,
-    ) -> Array<'g> {
-        let By::Program(program) = &self.cotangent else {
-            return self.back(i, inputs, bar);
-        };
-        let all = program(inputs, out, bar);
-        assert_eq!(all.len(), inputs.len(), "{}: cotangents", self.name);
-        assert_eq!(
-            all[i].shape(),
-            inputs[i].shape(),
-            "{}: cotangent {i}",
-            self.name
-        );
-        all[i]
-    }
-
-    fn split(&self, _: &[Shape], split: &[bool]) -> Split {
-        self.met(split)
-    }
-
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], out: (&mut [f64], &Shape)) {
-        self.each(inputs, out, |x, y| (self.forward)(x, y));
-    }
-}
-
-/// J·ẋ by a closure: the inputs are x and ẋ.
-#[derive(Debug)]
-struct Product(UserFunction);
-
-impl Primitive for Product {
-    fn name(&self) -> &'static str {
-        self.0.name
-    }
-
-    fn parameters(&self) -> Option<Vec<u64>> {
-        Some(self.0.identity())
-    }
-
-    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        self.0.shape(inputs)
-    }
-
-    fn rule(&self) -> Rule {
-        Rule::General
-    }
-
-    fn tangent<'g>(
-        &self,
-        inputs: &[Array<'g>],
-        _: Array<'g>,
-        tangents: &[Option<Array<'g>>],
-    ) -> Option<Array<'g>> {
-        let (still, moving) = tangents.split_at(inputs.len() / 2);
-        if still.iter().any(Option::is_some) {
-            self.0.missing("second derivatives", "with_tangent_program");
-        }
-        let moves = moving.iter().any(Option::is_some);
-        moves.then(|| self.0.along(&inputs[..still.len()], moving))
-    }
-
-    fn cotangent<'g>(
-        &self,
-        i: usize,
-        bar: Array<'g>,
-        inputs: &[Array<'g>],
-        _: Array<'g>,
-    ) -> Array<'g> {
-        let count = inputs.len() / 2;
-        match i.checked_sub(count) {
-            Some(i) => self.0.back(i, &inputs[..count], bar),
-            None => self.0.missing("second derivatives", "with_tangent_program"),
-        }
-    }
-
-    fn split(&self, _: &[Shape], split: &[bool]) -> Split {
-        self.0.met(split)
-    }
-
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], out: (&mut [f64], &Shape)) {
-        self.0.each(inputs, out, |all, y| {
-            if let By::Slices(tangent) = &self.0.tangent {
-                let (x, dx) = all.split_at(all.len() / 2);
-                tangent(x, dx, y);
+        let count = self.count(inputs.len());
+        Some(match (self.part, &self.tangent) {
+            (Part::Value, By::Program(program)) => {
+                let filled: Vec<_> = filled(inputs, tangents).collect();
+                program(inputs, out, &filled)
             }
-        });
-    }
-}
-
-/// Jᵀ·ȳ by a closure: the inputs are x and ȳ, the result has the cotangents of all x one after the other.
-#[derive(Debug)]
-struct TransposedProduct(UserFunction);
-
-impl Primitive for TransposedProduct {
-    fn name(&self) -> &'static str {
-        self.0.name
-    }
-
-    fn parameters(&self) -> Option<Vec<u64>> {
-        Some(self.0.identity())
-    }
-
-    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        let Some((_, inputs)) = inputs.split_last() else {
-            return Err("a cotangent is needed".into());
-        };
-        self.0.fits(inputs)?;
-        let width: usize = inputs.iter().map(|x| self.0.extent(x).1).sum();
-        Ok(if self.0.rows {
-            Shape::new(&[inputs[0][0], width])
-        } else {
-            Shape::new(&[width])
+            (Part::Value, _) => self.along(inputs, tangents),
+            (Part::Along, _) => self.along(&inputs[..count], &tangents[count..]),
+            (Part::Back, _) => {
+                let mut all = inputs.to_vec();
+                *all.last_mut()? = (*tangents.last()?)?;
+                all[0].make(self.clone(), &all)
+            }
         })
     }
 
-    fn rule(&self) -> Rule {
-        Rule::General
-    }
-
-    fn tangent<'g>(
-        &self,
-        inputs: &[Array<'g>],
-        _: Array<'g>,
-        tangents: &[Option<Array<'g>>],
-    ) -> Option<Array<'g>> {
-        let (bar, still) = tangents.split_last()?;
-        if still.iter().any(Option::is_some) {
-            self.0
-                .missing("second derivatives", "with_cotangent_program");
-        }
-        let mut all = inputs.to_vec();
-        *all.last_mut()? = (*bar)?;
-        Some(all[0].make(Self(self.0.clone()), &all))
-    }
-
     fn cotangent<'g>(
         &self,
         i: usize,
@@ -460,92 +400,42 @@ impl Primitive for TransposedProduct {
         inputs: &[Array<'g>],
         out: Array<'g>,
     ) -> Array<'g> {
-        let x = &inputs[..inputs.len() - 1];
-        if i < x.len() {
-            self.0
-                .missing("second derivatives", "with_cotangent_program");
+        let own = &inputs[..self.count(inputs.len())];
+        match (self.part, &self.cotangent) {
+            (Part::Value, By::Program(program)) => {
+                let all = program(inputs, out, bar);
+                assert_eq!(all.len(), inputs.len(), "{}: cotangents", self.name);
+                all[i]
+            }
+            (Part::Value, _) => self.back(i, own, bar),
+            (Part::Along, _) => self.back(i - own.len(), own, bar),
+            // The transpose of the transpose: along the parts of the result's cotangent.
+            (Part::Back, _) => self.along(own, &self.apart(own, bar)),
         }
-        // The transpose of the transpose: along the parts of the result's cotangent.
-        let axis = out.shape().rank() - 1;
-        let mut start = 0;
-        let parts: Vec<Option<Array<'g>>> = x
-            .iter()
-            .map(|x| {
-                let (_, width) = self.0.extent(&x.shape());
-                let part: Vec<usize> = (start..start + width).collect();
-                start += width;
-                Some(bar.take(axis, &part).reshape(&x.shape()))
-            })
-            .collect();
-        self.0.along(x, &parts)
     }
 
     fn split(&self, _: &[Shape], split: &[bool]) -> Split {
-        self.0.met(split)
-    }
-
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], out: (&mut [f64], &Shape)) {
-        let count = inputs.len() - 1;
-        self.0.each(inputs, out, |all, y| {
-            let (x, bar) = all.split_at(count);
-            y.fill(0.0);
-            let mut parts: Vec<&mut [f64]> = Vec::with_capacity(count);
-            let mut rest = y;
-            for x in x {
-                let (part, more) = rest.split_at_mut(x.len());
-                parts.push(part);
-                rest = more;
-            }
-            if let By::Slices(cotangent) = &self.0.cotangent {
-                cotangent(x, bar[0], &mut parts);
-            }
-        });
-    }
-}
-
-/// Its input, which is constant for derivatives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StopGradient;
-
-impl Primitive for StopGradient {
-    fn name(&self) -> &'static str {
-        "stop_gradient"
-    }
-
-    fn parameters(&self) -> Option<Vec<u64>> {
-        Some(Vec::new())
-    }
-
-    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        match inputs {
-            [x] => Ok(x.clone()),
-            _ => Err("one input is needed".into()),
+        if self.rows && split.iter().all(|s| *s) {
+            Split::Rows
+        } else {
+            Split::Whole
         }
     }
 
-    fn rule(&self) -> Rule {
-        Rule::Constant
-    }
-
-    fn lowering(&self) -> Lowering<'_> {
-        Lowering::Reshape
-    }
-
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, _): (&mut [f64], &Shape)) {
-        out.copy_from_slice(inputs[0].0);
-    }
-
-    fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {
-        0
-    }
-}
-
-impl Array<'_> {
-    /// The same array, which derivatives take for a constant. `x + (f(x) − x).stop_gradient()` has the
-    /// value of f and the derivative of the identity.
-    #[must_use]
-    pub fn stop_gradient(self) -> Self {
-        self.make(StopGradient, &[self])
+    fn evaluate(&self, inputs: &[(&[f64], &Shape)], out: (&mut [f64], &Shape)) {
+        let count = self.count(inputs.len());
+        self.each(inputs, out, |all, y| {
+            let (x, more) = all.split_at(count);
+            match (self.part, &self.tangent, &self.cotangent) {
+                (Part::Value, _, _) => (self.forward)(x, y),
+                (Part::Along, By::Slices(tangent), _) => tangent(x, more, y),
+                (Part::Back, _, By::Slices(cotangent)) => {
+                    y.fill(0.0);
+                    cut(x, y, |parts| cotangent(x, more[0], parts));
+                }
+                _ => y.fill(f64::NAN),
+            }
+        });
     }
 }
 

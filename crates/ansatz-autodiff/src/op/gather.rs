@@ -7,10 +7,14 @@
 //!
 //! Cost: one pass over the result and the input.
 
+mod kernel;
+
 use std::sync::Arc;
 
-use super::{Kernel, Prepared, Primitive, Rule, Split};
-use crate::{Array, Element, Shape};
+use super::{Prepared, Primitive, Rule, Split};
+use crate::array::settled;
+use crate::{Array, AutodiffError, Shape};
+use kernel::{ByIndex, Way};
 
 /// Rows along an axis by indices that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,28 +70,51 @@ impl Array<'_> {
     /// ```
     ///
     /// # Panics
-    /// When there is no such axis, or an index is not below its length.
+    /// When there is no such axis, or an index is not below its length;
+    /// [`Array::try_take`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn take(self, axis: usize, indices: &[usize]) -> Self {
+        settled(self.try_take(axis, indices))
+    }
+
+    /// [`Array::take`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_take(self, axis: usize, indices: &[usize]) -> Result<Self, AutodiffError> {
         let indices = indices.into();
-        self.make(Take { axis, indices }, &[self])
+        self.try_make(Take { axis, indices }, &[self])
     }
 
     /// Row j along `axis` is added to row `indices[j]` of an array of zeros that has `length` rows there,
     /// in the order of j. Linear; the transpose is [`Array::take`].
     ///
     /// # Panics
-    /// When there is no such axis, there are not as many indices as rows, or one is not below `length`.
+    /// When there is no such axis, there are not as many indices as rows, or one is not below `length`;
+    /// [`Array::try_scatter_add`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn scatter_add(self, axis: usize, indices: &[usize], length: usize) -> Self {
+        settled(self.try_scatter_add(axis, indices, length))
+    }
+
+    /// [`Array::scatter_add`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_scatter_add(
+        self,
+        axis: usize,
+        indices: &[usize],
+        length: usize,
+    ) -> Result<Self, AutodiffError> {
         let scatter = ScatterAdd {
             axis,
             indices: indices.into(),
             length,
         };
-        self.make(scatter, &[self])
+        self.try_make(scatter, &[self])
     }
 
     /// Rows along `axis` by whole numbers in `indices`: the shape is this one's with `axis` replaced by the
@@ -98,12 +125,21 @@ impl Array<'_> {
     /// included, gives a row of NaN. Whole numbers are exact in `f32` up to 2²⁴.
     ///
     /// # Panics
-    /// When there is no such axis.
+    /// When there is no such axis;
+    /// [`Array::try_gather`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn gather(self, axis: usize, indices: Self) -> Self {
+        settled(self.try_gather(axis, indices))
+    }
+
+    /// [`Array::gather`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_gather(self, axis: usize, indices: Self) -> Result<Self, AutodiffError> {
         let missing = Missing::Nan;
-        self.make(Gather { axis, missing }, &[self, indices])
+        self.try_make(Gather { axis, missing }, &[self, indices])
     }
 
     /// The transpose of [`Array::gather`]: the axes of this array that start at `axis` are those of
@@ -111,11 +147,25 @@ impl Array<'_> {
     /// is not a whole number below `length` is added nowhere.
     ///
     /// # Panics
-    /// When the axes of `indices` are not found at `axis`.
+    /// When the axes of `indices` are not found at `axis`;
+    /// [`Array::try_scatter_add_at`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn scatter_add_at(self, axis: usize, indices: Self, length: usize) -> Self {
-        self.make(ScatterAddAt { axis, length }, &[self, indices])
+        settled(self.try_scatter_add_at(axis, indices, length))
+    }
+
+    /// [`Array::scatter_add_at`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_scatter_add_at(
+        self,
+        axis: usize,
+        indices: Self,
+        length: usize,
+    ) -> Result<Self, AutodiffError> {
+        self.try_make(ScatterAddAt { axis, length }, &[self, indices])
     }
 
     /// The elements in opposite order along `axes`.
@@ -397,89 +447,4 @@ impl Primitive for ScatterAddAt {
     fn flops(&self, inputs: &[&Shape], _: &Shape) -> u64 {
         inputs[0].len() as u64
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Pick(Missing),
-    AddUp,
-}
-
-/// All four primitives.
-#[derive(Debug)]
-struct ByIndex {
-    way: Way,
-    /// Tables in a row of the batch.
-    outer: usize,
-    /// Indices, in a row of the batch if they are split.
-    count: usize,
-    /// Elements of a table's row.
-    inner: usize,
-    /// Rows of a table.
-    length: usize,
-    indices: Option<Arc<[usize]>>,
-    /// Whether the points are indices into one table, rather than tables.
-    points: bool,
-}
-
-impl ByIndex {
-    /// For arrays whose `rank` axes from `axis` are picked or added.
-    fn new((x, axis, rank): (&Shape, usize, usize), count: usize, way: Way) -> Self {
-        Self {
-            way,
-            outer: x[..axis].iter().product(),
-            count,
-            inner: x[axis + rank..].iter().product(),
-            length: 0,
-            indices: None,
-            points: false,
-        }
-    }
-}
-
-impl<T: Element> Kernel<T> for ByIndex {
-    fn run(&self, rows: usize, inputs: &[&[T]], out: &mut [T], _: &mut [T]) {
-        let (outer, count) = if self.points {
-            (1, rows * self.count)
-        } else {
-            (rows * self.outer, self.count)
-        };
-        let inner = self.inner;
-        // Sums over points add to what is there.
-        if self.way == Way::AddUp && !self.points {
-            out.fill(T::zero());
-        }
-        for s in 0..outer {
-            for j in 0..count {
-                let row = match &self.indices {
-                    Some(known) => Some(known[j]),
-                    None => whole(inputs[1][j], self.length),
-                };
-                let entry = (s * count + j) * inner;
-                let at = row.map(|i| (s * self.length + i) * inner);
-                match (self.way, at) {
-                    (Way::Pick(_), Some(at)) => {
-                        out[entry..entry + inner].copy_from_slice(&inputs[0][at..at + inner]);
-                    }
-                    (Way::Pick(missing), None) => out[entry..entry + inner].fill(match missing {
-                        Missing::Nan => T::nan(),
-                        Missing::Zero => T::zero(),
-                    }),
-                    (Way::AddUp, Some(at)) => {
-                        let values = &inputs[0][entry..entry + inner];
-                        for (o, v) in out[at..at + inner].iter_mut().zip(values) {
-                            *o += *v;
-                        }
-                    }
-                    (Way::AddUp, None) => {}
-                }
-            }
-        }
-    }
-}
-
-/// The number of a row, if it is one.
-fn whole<T: Element>(index: T, length: usize) -> Option<usize> {
-    let i = index.f64();
-    (i >= 0.0 && i < length as f64 && i.fract() == 0.0).then_some(i as usize)
 }

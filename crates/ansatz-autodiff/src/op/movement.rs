@@ -1,6 +1,7 @@
 //! Elements in other places: all linear.
 
-use super::{Lowering, Primitive, Rule};
+use super::strided::{Around, Block, Movement, nest};
+use super::{Lowering, Prepared, Primitive, Rule, Split};
 use crate::{Array, Shape};
 
 /// Copies along new axes in front and along axes of length 1.
@@ -74,15 +75,6 @@ fn numbers(values: &[usize]) -> Vec<u64> {
     values.iter().map(|v| *v as u64).collect()
 }
 
-/// `out[i] = x[offset + Σ indexₐ·factorₐ]` over the elements of `out`.
-fn gather(x: &[f64], offset: usize, factors: &[usize], out: &mut [f64], shape: &Shape) {
-    let strides = shape.strides();
-    for (i, o) in out.iter_mut().enumerate() {
-        let axes = strides.iter().zip(shape.iter()).zip(factors);
-        *o = x[offset + axes.map(|((s, n), f)| (i / s % n) * f).sum::<usize>()];
-    }
-}
-
 impl Primitive for Broadcast {
     fn name(&self) -> &'static str {
         "broadcast"
@@ -116,17 +108,15 @@ impl Primitive for Broadcast {
         Lowering::Broadcast
     }
 
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, shape): (&mut [f64], &Shape)) {
-        let (x, from) = inputs[0];
-        let ahead = shape.rank() - from.rank();
-        let strides = from.strides();
-        let factors: Vec<usize> = (0..shape.rank())
-            .map(|i| match i.checked_sub(ahead) {
-                Some(j) if from[j] == shape[i] => strides[j],
-                _ => 0,
-            })
-            .collect();
-        gather(x, 0, &factors, out, shape);
+    fn prepare(&self, inputs: &[Shape], out: &Shape, _: &[bool]) -> Option<Prepared> {
+        let x = &inputs[0];
+        let (ahead, strides) = (out.rank() - x.rank(), x.strides());
+        let from = (0..out.rank()).map(|i| match i.checked_sub(ahead) {
+            Some(j) if x[j] == out[i] => strides[j],
+            _ => 0,
+        });
+        let from: Vec<usize> = from.collect();
+        Some(Movement::gather((x, out), 0, &from).prepare())
     }
 
     fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {
@@ -206,11 +196,17 @@ impl Primitive for Transpose {
         bar.transpose(&inverse)
     }
 
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, shape): (&mut [f64], &Shape)) {
-        let (x, from) = inputs[0];
-        let strides = from.strides();
-        let factors: Vec<usize> = self.order.iter().map(|a| strides[*a]).collect();
-        gather(x, 0, &factors, out, shape);
+    fn split(&self, _: &[Shape], _: &[bool]) -> Split {
+        match self.order.first() {
+            Some(0) => Split::Rows,
+            _ => Split::Whole,
+        }
+    }
+
+    fn prepare(&self, inputs: &[Shape], out: &Shape, _: &[bool]) -> Option<Prepared> {
+        let strides = inputs[0].strides();
+        let from: Vec<usize> = self.order.iter().map(|a| strides[*a]).collect();
+        Some(Movement::gather((&inputs[0], out), 0, &from).prepare())
     }
 
     fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {
@@ -259,10 +255,14 @@ impl Primitive for Slice {
         bar.pad(&inputs[0].shape(), &self.ranges)
     }
 
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, shape): (&mut [f64], &Shape)) {
-        let (x, from) = inputs[0];
-        let (offset, factors) = block(from, &self.ranges);
-        gather(x, offset, &factors, out, shape);
+    fn split(&self, inputs: &[Shape], _: &[bool]) -> Split {
+        rows(&self.ranges, &inputs[0])
+    }
+
+    fn prepare(&self, inputs: &[Shape], out: &Shape, split: &[bool]) -> Option<Prepared> {
+        let x = &inputs[0];
+        let (start, from) = block(x, &self.ranges, split);
+        Some(Movement::gather((x, out), start, &from).prepare())
     }
 
     fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {
@@ -270,16 +270,25 @@ impl Primitive for Slice {
     }
 }
 
-/// Offset of a block's first element, and the distances between its neighbours.
-fn block(shape: &Shape, ranges: &[Range]) -> (usize, Vec<usize>) {
+/// Offset of a block's first element, and the distances between its neighbours; of a row, if it is split.
+fn block(shape: &Shape, ranges: &[Range], split: &[bool]) -> (usize, Vec<usize>) {
     let strides = shape.strides();
-    let offset = ranges.iter().zip(&strides).map(|(r, s)| r.start * s).sum();
-    let factors = ranges
-        .iter()
-        .zip(&strides)
-        .map(|(r, s)| r.step * s)
-        .collect();
-    (offset, factors)
+    let all = Range::all(1);
+    let range = |i: usize| match (i, split) {
+        (0, [true]) => all,
+        _ => ranges[i],
+    };
+    let axes = strides.iter().enumerate();
+    let offset = axes.clone().map(|(i, s)| range(i).start * s).sum();
+    (offset, axes.map(|(i, s)| range(i).step * s).collect())
+}
+
+/// A block with all of the first axis goes row by row.
+fn rows(ranges: &[Range], shape: &Shape) -> Split {
+    match ranges.first().zip(shape.first()) {
+        Some((range, n)) if *range == Range::all(*n) => Split::Rows,
+        _ => Split::Whole,
+    }
 }
 
 impl Primitive for Pad {
@@ -310,15 +319,24 @@ impl Primitive for Pad {
         bar.slice(&self.ranges)
     }
 
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, shape): (&mut [f64], &Shape)) {
-        let (x, from) = inputs[0];
-        let (offset, factors) = block(shape, &self.ranges);
-        let strides = from.strides();
-        out.fill(0.0);
-        for (i, v) in x.iter().enumerate() {
-            let axes = strides.iter().zip(from.iter()).zip(&factors);
-            out[offset + axes.map(|((s, n), f)| (i / s % n) * f).sum::<usize>()] = *v;
-        }
+    fn split(&self, _: &[Shape], _: &[bool]) -> Split {
+        rows(&self.ranges, &self.to)
+    }
+
+    fn prepare(&self, inputs: &[Shape], out: &Shape, split: &[bool]) -> Option<Prepared> {
+        let x = &inputs[0];
+        let (start, to) = block(out, &self.ranges, split);
+        let block = Block {
+            start: (0, start),
+            width: x.len(),
+            loops: nest(x, &x.strides(), &to),
+        };
+        let movement = Movement {
+            blocks: vec![block],
+            width: out.len(),
+            around: Around::Zeros,
+        };
+        Some(movement.prepare())
     }
 
     fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {
@@ -369,17 +387,32 @@ impl Primitive for Concatenate {
         bar.slice(&ranges)
     }
 
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, shape): (&mut [f64], &Shape)) {
-        let inner: usize = shape[self.axis + 1..].iter().product();
-        let width = shape[self.axis] * inner;
-        let mut start = 0;
-        for (x, from) in inputs {
-            let part = from[self.axis] * inner;
-            for (o, x) in out.chunks_mut(width.max(1)).zip(x.chunks(part.max(1))) {
-                o[start..start + part].copy_from_slice(x);
-            }
-            start += part;
+    fn split(&self, _: &[Shape], split: &[bool]) -> Split {
+        if self.axis > 0 && !split.contains(&false) {
+            Split::Rows
+        } else {
+            Split::Whole
         }
+    }
+
+    fn prepare(&self, inputs: &[Shape], out: &Shape, _: &[bool]) -> Option<Prepared> {
+        let to = out.strides();
+        let mut start = 0;
+        let block = |x: &Shape| {
+            let here = start;
+            start += x[self.axis] * to[self.axis];
+            Block {
+                start: (0, here),
+                width: x.len(),
+                loops: nest(x, &x.strides(), &to),
+            }
+        };
+        let movement = Movement {
+            blocks: inputs.iter().map(block).collect(),
+            width: out.len(),
+            around: Around::Nothing,
+        };
+        Some(movement.prepare())
     }
 
     fn flops(&self, _: &[&Shape], _: &Shape) -> u64 {

@@ -10,8 +10,9 @@
 use super::convolution::{Axis, along, positions};
 use super::separable::{Along, Separable};
 use super::{Kernel, Prepared, Primitive, Rule, Split};
+use crate::array::settled;
 use crate::compile::Element;
-use crate::{Array, Shape};
+use crate::{Array, AutodiffError, Shape};
 
 /// What a mean over a window is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,37 +84,56 @@ impl Array<'_> {
     /// The mean of each window of images [B, C, I₁, …].
     ///
     /// # Panics
-    /// When windows do not fit, or lie in the padding.
+    /// When windows do not fit, or lie in the padding;
+    /// [`Array::try_average_pool`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn average_pool(self, options: &Pool) -> Self {
+        settled(self.try_average_pool(options))
+    }
+
+    /// [`Array::average_pool`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_average_pool(self, options: &Pool) -> Result<Self, AutodiffError> {
         let axes = options.axes(&self.shape());
-        let axes = axes.unwrap_or_else(|problem| panic!("average_pool: {problem}"));
+        let axes =
+            axes.map_err(|e| AutodiffError::operation("average_pool", e, &[self.shape()]))?;
         let map = |axis| match options.divisor {
             Divisor::Window => Along::Mean(axis),
             Divisor::Inside => Along::MeanInside(axis),
         };
         let maps = axes.into_iter().map(map).collect();
         let primitive = Separable::new(["average_pool", "average_pool_transposed"], maps);
-        self.graph().apply(primitive, &[self])
+        self.try_make(primitive, &[self])
     }
 
     /// The largest element of each window of images [B, C, I₁, …]; NaN if it holds one. Derivatives go to the
     /// first largest element.
     ///
     /// # Panics
-    /// When windows do not fit, or lie in the padding.
+    /// When windows do not fit, or lie in the padding;
+    /// [`Array::try_max_pool`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn max_pool(self, options: &Pool) -> Self {
+        settled(self.try_max_pool(options))
+    }
+
+    /// [`Array::max_pool`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_max_pool(self, options: &Pool) -> Result<Self, AutodiffError> {
         let axes = options.axes(&self.shape());
-        let axes = axes.unwrap_or_else(|problem| panic!("max_pool: {problem}"));
+        let axes = axes.map_err(|e| AutodiffError::operation("max_pool", e, &[self.shape()]))?;
         let with = |role| Largest {
             role,
             axes: axes.clone(),
         };
-        let tap = self.graph().apply(with(Role::Tap), &[self]);
-        self.graph().apply(with(Role::Take), &[self, tap])
+        let tap = self.try_make(with(Role::Tap), &[self])?;
+        self.try_make(with(Role::Take), &[self, tap])
     }
 }
 

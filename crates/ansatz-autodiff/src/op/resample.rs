@@ -12,7 +12,8 @@
 //! when the program is compiled.
 
 use super::separable::{Along, Separable};
-use crate::Array;
+use crate::array::settled;
+use crate::{Array, AutodiffError};
 
 /// Where the elements of a resampled axis are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,29 +71,43 @@ impl Array<'_> {
     /// The last axes resampled to `lengths`. It is linear; the transpose is a primitive of its own.
     ///
     /// # Panics
-    /// When there are fewer axes than lengths, and for axes or lengths of 0.
+    /// When there are fewer axes than lengths, and for axes or lengths of 0;
+    /// [`Array::try_resample`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn resample(self, lengths: &[usize], options: &Resampling) -> Self {
+        settled(self.try_resample(lengths, options))
+    }
+
+    /// [`Array::resample`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_resample(
+        self,
+        lengths: &[usize],
+        options: &Resampling,
+    ) -> Result<Self, AutodiffError> {
         let shape = self.shape();
-        let Some(outer) = shape.rank().checked_sub(lengths.len()) else {
-            panic!("resample: {shape} has less than {} axes", lengths.len());
+        let refused = |problem: String| {
+            AutodiffError::operation("resample", problem, std::slice::from_ref(&shape))
         };
-        let axis = |(from, to): (&usize, &usize)| {
-            assert!(
-                *from > 0 && *to > 0,
-                "resample: {from} elements to {to}: neither may be 0"
-            );
-            match options.interpolation {
-                Interpolation::Nearest => Along::Nearest(*from, *to, options.grid),
-                Interpolation::Linear => Along::Linear(*from, *to, options.grid),
-            }
-        };
+        let outer = shape.rank().checked_sub(lengths.len());
+        let outer =
+            outer.ok_or_else(|| refused(format!("{} axes are to be there", lengths.len())))?;
         if lengths.is_empty() {
-            return self;
+            return Ok(self);
         }
-        let maps = shape[outer..].iter().zip(lengths).map(axis).collect();
+        let axis = |(from, to): (&usize, &usize)| match options.interpolation {
+            _ if *from == 0 || *to == 0 => Err(refused(format!(
+                "{from} elements to {to}: neither may be 0"
+            ))),
+            Interpolation::Nearest => Ok(Along::Nearest(*from, *to, options.grid)),
+            Interpolation::Linear => Ok(Along::Linear(*from, *to, options.grid)),
+        };
+        let maps = shape[outer..].iter().zip(lengths).map(axis);
+        let maps = maps.collect::<Result<_, _>>()?;
         let primitive = Separable::new(["resample", "resample_transposed"], maps);
-        self.graph().apply(primitive, &[self])
+        self.try_make(primitive, &[self])
     }
 }

@@ -1,6 +1,7 @@
 //! Reductions along axes, which disappear.
 
-use super::{Lowering, Primitive, Rule};
+use super::strided::{Largest, Reduction, Total};
+use super::{Lowering, Prepared, Primitive, Rule, Split};
 use crate::{Array, Shape};
 
 /// The sum along axes, in order.
@@ -25,24 +26,6 @@ fn without(inputs: &[Shape], axes: &[usize]) -> Result<Shape, String> {
     }
     let kept = (0..x.rank()).filter(|i| !axes.contains(i)).map(|i| x[i]);
     Ok(Shape::new(&kept.collect::<Vec<_>>()))
-}
-
-/// Where each element of `x` goes.
-fn targets(x: &Shape, axes: &[usize], out: &Shape) -> impl Iterator<Item = usize> {
-    let (from, to) = (x.strides(), out.strides());
-    let mut kept = 0;
-    let mut factors = vec![0; x.rank()];
-    for (i, factor) in factors.iter_mut().enumerate() {
-        if !axes.contains(&i) {
-            *factor = to[kept];
-            kept += 1;
-        }
-    }
-    let lengths = x.to_vec();
-    (0..x.len()).map(move |i| {
-        let axes = from.iter().zip(&lengths).zip(&factors);
-        axes.map(|((s, n), f)| (i / s % n) * f).sum()
-    })
 }
 
 impl Primitive for Sum {
@@ -70,12 +53,18 @@ impl Primitive for Sum {
         Lowering::Sum(&self.axes)
     }
 
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, shape): (&mut [f64], &Shape)) {
-        let (x, from) = inputs[0];
-        out.fill(0.0);
-        for (v, i) in x.iter().zip(targets(from, &self.axes, shape)) {
-            out[i] += v;
+    fn split(&self, _: &[Shape], _: &[bool]) -> Split {
+        if self.axes.contains(&0) {
+            Split::Sum
+        } else {
+            Split::Rows
         }
+    }
+
+    fn prepare(&self, inputs: &[Shape], _: &Shape, split: &[bool]) -> Option<Prepared> {
+        let add = split == [true] && self.axes.contains(&0);
+        let kernel = Reduction::<Total>::new(&inputs[0], &self.axes, add);
+        Some(Prepared::new(kernel))
     }
 
     fn flops(&self, inputs: &[&Shape], _: &Shape) -> u64 {
@@ -102,14 +91,20 @@ impl Primitive for ReduceMax {
         Rule::Constant
     }
 
-    fn evaluate(&self, inputs: &[(&[f64], &Shape)], (out, shape): (&mut [f64], &Shape)) {
-        let (x, from) = inputs[0];
-        out.fill(f64::NEG_INFINITY);
-        for (v, i) in x.iter().zip(targets(from, &self.axes, shape)) {
-            // NaN stays.
-            if *v > out[i] || v.is_nan() {
-                out[i] = *v;
-            }
+    fn split(&self, _: &[Shape], _: &[bool]) -> Split {
+        if self.axes.contains(&0) {
+            Split::Whole
+        } else {
+            Split::Rows
         }
+    }
+
+    fn prepare(&self, inputs: &[Shape], _: &Shape, _: &[bool]) -> Option<Prepared> {
+        let kernel = Reduction::<Largest>::new(&inputs[0], &self.axes, false);
+        Some(Prepared::new(kernel))
+    }
+
+    fn flops(&self, inputs: &[&Shape], _: &Shape) -> u64 {
+        inputs[0].len() as u64
     }
 }

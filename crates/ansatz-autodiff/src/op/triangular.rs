@@ -16,7 +16,8 @@ use faer::traits::RealField;
 use faer::{MatMut, MatRef, Par};
 
 use super::{Kernel, Prepared, Primitive, Rule, Side, Split};
-use crate::{Array, Element, Shape};
+use crate::array::settled;
+use crate::{Array, AutodiffError, Element, Shape};
 
 /// Which triangle of a matrix is read; the diagonal belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +56,25 @@ impl Array<'_> {
     /// ```
     ///
     /// # Panics
-    /// When L is not square, B has not as many rows, or the outer axes differ.
+    /// When L is not square, B has not as many rows, or the outer axes differ;
+    /// [`Array::try_solve_triangular`] gives an error.
     #[must_use]
     #[track_caller]
     pub fn solve_triangular(self, b: Self, triangle: Triangle, side: Side) -> Self {
-        self.make(TriangularSolve { triangle, side }, &[self, b])
+        settled(self.try_solve_triangular(b, triangle, side))
+    }
+
+    /// [`Array::solve_triangular`], or an error where it panics.
+    ///
+    /// # Errors
+    /// [`AutodiffError::Operation`].
+    pub fn try_solve_triangular(
+        self,
+        b: Self,
+        triangle: Triangle,
+        side: Side,
+    ) -> Result<Self, AutodiffError> {
+        self.try_make(TriangularSolve { triangle, side }, &[self, b])
     }
 
     /// The lower triangle of each matrix in the last two axes, the diagonal included, zeros above.

@@ -10,7 +10,7 @@ use pulp::Arch;
 
 use super::geometry::{self, Axis, Job, Planes};
 use super::narrow::{Products, Weighted};
-use super::product::{DEPTH, Product};
+use super::product::{DEPTH, Product, Start};
 use super::{Correlation, Role};
 use crate::compile::Element;
 use crate::op::Kernel;
@@ -144,11 +144,7 @@ impl Wide {
                 packed = rest;
                 for (block, positions) in job.positions.chunks(BLOCK).enumerate() {
                     let sums = &mut sums[..positions.len() * panel.width];
-                    sums.fill(T::zero());
-                    let parts = weights.chunks(DEPTH * panel.width);
-                    for (steps, weights) in steps.chunks(DEPTH).zip(parts) {
-                        panel.multiply(x, (positions, steps), weights, sums);
-                    }
+                    panel.multiply(x, (positions, steps), weights, sums, Start::Zero);
                     let first = block * BLOCK;
                     let columns = &mut out[panel.start * self.target..];
                     if job.targets.is_empty() {
@@ -173,7 +169,6 @@ impl Wide {
         let (sums, block) = scratch.split_at_mut(steps.len() * 2 * T::lanes());
         for panel in panels(self.columns, T::lanes()) {
             let sums = &mut sums[..steps.len() * panel.width];
-            sums.fill(T::zero());
             for (i, positions) in job.positions.chunks(DEPTH).enumerate() {
                 let block = &mut block[..positions.len() * panel.width];
                 if panel.used < panel.width {
@@ -188,7 +183,8 @@ impl Wide {
                     panel.used,
                     count,
                 );
-                panel.multiply(x, (steps, positions), block, sums);
+                let start = if i == 0 { Start::Zero } else { Start::Here };
+                panel.multiply(x, (steps, positions), block, sums, start);
             }
             let columns = &mut out[panel.start * steps.len()..];
             let to = (columns, steps.len());
@@ -260,26 +256,65 @@ fn turn_back<T: Copy>(
 
 /// Columns that are worked on together.
 #[derive(Debug, Clone, Copy)]
-struct Panel {
-    start: usize,
+pub(super) struct Panel {
+    pub(super) start: usize,
     /// Columns that are there; the others are zero.
-    used: usize,
-    width: usize,
+    pub(super) used: usize,
+    pub(super) width: usize,
     vectors: usize,
 }
 
 impl Panel {
-    fn multiply<T: Element>(self, x: &[T], (a, b): (&[u32], &[u32]), v: &[T], out: &mut [T]) {
-        if self.vectors == 2 {
-            T::sliding(Product::<T, 2> { x, a, b, v, out });
-        } else {
-            T::sliding(Product::<T, 1> { x, a, b, v, out });
+    /// Two vectors.
+    pub(super) fn full(lanes: usize) -> Self {
+        Self {
+            start: 0,
+            used: 2 * lanes,
+            width: 2 * lanes,
+            vectors: 2,
+        }
+    }
+
+    /// The product of the matrix at `a` + `b` of `x` with `v`, a part of its depth at a time.
+    pub(super) fn multiply<T: Element>(
+        self,
+        x: &[T],
+        (a, b): (&[u32], &[u32]),
+        v: &[T],
+        out: &mut [T],
+        mut start: Start,
+    ) {
+        if b.is_empty() && start == Start::Zero {
+            out.fill(T::zero());
+        }
+        for (b, v) in b.chunks(DEPTH).zip(v.chunks(DEPTH * self.width)) {
+            let out = &mut *out;
+            if self.vectors == 2 {
+                T::sliding(Product::<T, 2> {
+                    x,
+                    a,
+                    b,
+                    v,
+                    out,
+                    start,
+                });
+            } else {
+                T::sliding(Product::<T, 1> {
+                    x,
+                    a,
+                    b,
+                    v,
+                    out,
+                    start,
+                });
+            }
+            start = Start::Here;
         }
     }
 }
 
 /// Panels of two vectors, and of one where that is enough.
-fn panels(columns: usize, lanes: usize) -> impl Iterator<Item = Panel> {
+pub(super) fn panels(columns: usize, lanes: usize) -> impl Iterator<Item = Panel> {
     (0..columns).step_by(2 * lanes).map(move |start| {
         let used = (columns - start).min(2 * lanes);
         let vectors = if used > lanes { 2 } else { 1 };

@@ -22,8 +22,17 @@ pub struct Product<'a, T, const V: usize> {
     pub(crate) b: &'a [u32],
     /// A row of the panel for each of `b`.
     pub(crate) v: &'a [T],
-    /// A row for each of `a`; it is added to.
+    /// A row for each of `a`.
     pub(crate) out: &'a mut [T],
+    pub(crate) start: Start,
+}
+
+/// What sums begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Zero,
+    /// What is there.
+    Here,
 }
 
 /// Asks for the lanes of a vector.
@@ -50,32 +59,58 @@ macro_rules! product {
         impl<const V: usize> Product<'_, $type, V> {
             #[inline(always)]
             fn tiles<S: Simd, const M: usize>(self, simd: S) {
+                let zero = [simd.$splat(0.0); V];
                 let Some(reach) = self.b.iter().max().map(|b| *b as usize + 1) else {
                     return;
                 };
                 let panel = &S::$view(self.v).0.as_chunks::<V>().0[..self.b.len()];
                 let out = S::$view_mut(self.out).0.as_chunks_mut::<V>().0;
-                for (a, out) in self.a.chunks(M).zip(out.chunks_mut(M)) {
-                    let mut sums = [[simd.$splat(0.0); V]; M];
-                    for (sum, o) in sums.iter_mut().zip(&*out) {
-                        *sum = *o;
-                    }
-                    // The last tile repeats its last row. Slices of one length need one check.
-                    let rows: [&[$type]; M] =
-                        array::from_fn(|r| &self.x[a[r.min(a.len() - 1)] as usize..][..reach]);
-                    for (b, v) in self.b.iter().zip(panel) {
-                        let v: [S::$vector; V] = *v;
-                        for r in 0..M {
-                            let x = simd.$splat(rows[r][*b as usize]);
-                            for c in 0..V {
-                                sums[r][c] = simd.$mul_add(x, v[c], sums[r][c]);
-                            }
+                // Slices of one length need one check.
+                let row = |a: u32| &self.x[a as usize..][..reach];
+                let (whole, rest) = self.a.as_chunks::<M>();
+                let (tiles, last) = out[..self.a.len()].as_chunks_mut::<M>();
+                for (a, out) in whole.iter().zip(tiles) {
+                    let rows: [&[$type]; M] = array::from_fn(|r| row(a[r]));
+                    let sums = match self.start {
+                        Start::Zero => [zero; M],
+                        Start::Here => *out,
+                    };
+                    *out = Self::tile::<S, M>(simd, rows, self.b, panel, sums);
+                }
+                if rest.is_empty() {
+                    return;
+                }
+                // The last tile repeats its last row.
+                let rows: [&[$type]; M] = array::from_fn(|r| row(rest[r.min(rest.len() - 1)]));
+                let sums = match self.start {
+                    Start::Zero => [zero; M],
+                    Start::Here => array::from_fn(|r| last[r.min(last.len() - 1)]),
+                };
+                let sums = Self::tile::<S, M>(simd, rows, self.b, panel, sums);
+                for (o, sum) in last.iter_mut().zip(&sums) {
+                    *o = *sum;
+                }
+            }
+
+            /// The sums of a tile, which stay in registers.
+            #[inline(always)]
+            fn tile<S: Simd, const M: usize>(
+                simd: S,
+                rows: [&[$type]; M],
+                b: &[u32],
+                panel: &[[S::$vector; V]],
+                mut sums: [[S::$vector; V]; M],
+            ) -> [[S::$vector; V]; M] {
+                for (b, v) in b.iter().zip(panel) {
+                    let v: [S::$vector; V] = *v;
+                    for r in 0..M {
+                        let x = simd.$splat(rows[r][*b as usize]);
+                        for c in 0..V {
+                            sums[r][c] = simd.$mul_add(x, v[c], sums[r][c]);
                         }
                     }
-                    for (sum, o) in sums.iter().zip(out) {
-                        *o = *sum;
-                    }
                 }
+                sums
             }
         }
 
