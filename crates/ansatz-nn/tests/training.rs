@@ -564,3 +564,27 @@ fn options_and_batches_out_of_range_are_named() {
     let result = training.run(&mut objective, &options(1, None), batch, &mut ());
     assert!(matches!(result, Err(NetworkError::Size { .. })));
 }
+
+#[test]
+fn the_running_mean_is_the_sum_that_it_says() {
+    // Three plain steps with slope 1: θ = 1, 0, −1, −2 from the start 1.
+    let mut layout = Layout::new();
+    let x = layout.root().parameter("x", &[1], Init::Constant(1.0));
+    let mut objective = Objective::<f64>::compile(&layout, &[], |pass, _| pass[x].sum()).unwrap();
+    let parameters = Parameters::new(&layout, Key::new(0));
+    let mut training = Training::new(parameters, Sgd::default(), Key::new(0)).with_average(0.2);
+    let options = TrainingOptions {
+        steps: 3,
+        rate: Schedule::Constant(1.0),
+        ..TrainingOptions::default()
+    };
+    training
+        .run(&mut objective, &options, |_, _| {}, &mut ())
+        .unwrap();
+    // Decays 1/10, 2/11 and, at its limit, 2/10.
+    let a = 0.1 * 1.0 + 0.9 * 0.0;
+    let b = 2.0 / 11.0 * a - 9.0 / 11.0;
+    let c = 0.2 * b + 0.8 * -2.0;
+    assert!((training.averaged().values()[0] - c).abs() < 1e-15);
+    assert!((training.parameters.values()[0] + 2.0).abs() < 1e-15);
+}
