@@ -25,8 +25,10 @@ pub struct Archive<T> {
 
 impl<T: Scalar> Archive<T> {
     /// The arrays as the bytes of a file, in the type `T`.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// What cannot be written: an array whose elements are not as many as its shape says, or two of one name.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let single = size_of::<T>() == 4;
         let bytes = |values: &[T]| -> Vec<u8> {
             let each = values.iter();
@@ -38,15 +40,17 @@ impl<T: Scalar> Archive<T> {
         };
         let data: Vec<Vec<u8>> = self.tensors.iter().map(|(_, _, v)| bytes(v)).collect();
         let dtype = if single { Dtype::F32 } else { Dtype::F64 };
-        let views = self
-            .tensors
-            .iter()
-            .zip(&data)
-            .filter_map(|((name, shape, _), data)| {
-                Some((name, TensorView::new(dtype, shape.clone(), data).ok()?))
-            });
+        let mut views = BTreeMap::new();
+        for ((name, shape, _), data) in self.tensors.iter().zip(&data) {
+            let view = TensorView::new(dtype, shape.clone(), data)
+                .map_err(|problem| format!("{name}: {problem}"))?;
+            if views.insert(name, view).is_some() {
+                return Err(format!("there are two arrays {name}"));
+            }
+        }
         let notes: HashMap<String, String> = self.notes.clone().into_iter().collect();
-        safetensors::serialize(views, (!notes.is_empty()).then_some(notes)).unwrap_or_default()
+        safetensors::serialize(views, (!notes.is_empty()).then_some(notes))
+            .map_err(|problem| problem.to_string())
     }
 
     /// The arrays of a file of `F32` or `F64` elements, rounded to `T`.
@@ -90,21 +94,30 @@ impl<T: Scalar> Archive<T> {
     /// Writes the file, whole or not at all.
     ///
     /// # Errors
-    /// [`NetworkError::File`].
+    /// [`NetworkError::File`], [`NetworkError::Format`] for what [`Archive::to_bytes`] refuses; a file that was there
+    /// is unchanged.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), NetworkError> {
         let path = path.as_ref();
+        let bytes = self.to_bytes().map_err(|problem| NetworkError::Format {
+            path: path.to_owned(),
+            problem,
+        })?;
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
         let partial = path.with_file_name(name);
         let write = || {
             let mut file = fs::File::create(&partial)?;
-            file.write_all(&self.to_bytes())?;
+            file.write_all(&bytes)?;
             file.sync_all()?;
             fs::rename(&partial, path)
         };
-        write().map_err(|source| NetworkError::File {
-            path: path.to_owned(),
-            source,
+        write().map_err(|source| {
+            // What is left of a failed writing is of no use, and may not be there.
+            let _ = fs::remove_file(&partial);
+            NetworkError::File {
+                path: path.to_owned(),
+                source,
+            }
         })
     }
 

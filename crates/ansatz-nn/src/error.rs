@@ -45,6 +45,33 @@ pub enum NetworkError {
         /// Its value.
         value: f64,
     },
+    /// No step along the direction of descent makes the loss smaller. The parameters are the best ones found.
+    #[error(
+        "step {step}: no lower loss than {loss} after {evaluations} evaluations of a line search; the slope along the \
+         direction is {slope}: are loss and gradient of one function, without draws?"
+    )]
+    LineSearch {
+        /// Steps finished.
+        step: usize,
+        /// The loss at the best parameters.
+        loss: f64,
+        /// Derivative of the loss along the direction.
+        slope: f64,
+        /// Evaluations of this search.
+        evaluations: usize,
+    },
+    /// A checkpoint of another training.
+    #[error("{path}: its {what} is {got}, this training has {needed}; nothing is changed")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// What this training has.
+        needed: String,
+        /// What the file has.
+        got: String,
+    },
     /// A parameter that a file lacks, or holds in another shape.
     #[error("{name}: the file has {got}, the network needs {expected}")]
     Tensor {

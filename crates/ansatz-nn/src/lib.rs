@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod adapt;
 mod archive;
 mod error;
 mod init;
 mod layer;
+mod least_squares;
 mod network;
 mod objective;
 mod optimizer;
@@ -22,9 +24,13 @@ pub use layer::{Attention, Placement, Splitting, TransformerBlock, TransformerOp
 pub use layer::{BatchNorm, Dropout, GroupNorm, LayerNorm, RmsNorm};
 pub use layer::{Conv, ConvTransposed};
 pub use layer::{FourierFeatures, GaussianFeatures, Siren, Trained};
+pub use least_squares::{Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt};
 pub use network::{UNet, UNetOptions};
 pub use objective::{Data, Objective};
-pub use optimizer::{Adam, Decay, Lookahead, Optimizer, Rule, Schedule, Sgd};
+pub use optimizer::{
+    Adam, Decay, Descent, Iterate, Lbfgs, Lookahead, Optimizer, Rule, Schedule, Sgd, Stop,
+    StrongWolfe,
+};
 pub use parameters::{Entry, Layout, Parameter, Parameters, Scope};
 pub use pass::{Mode, Pass};
 pub use train::{Average, Checkpoint, Progress, Training, TrainingOptions};

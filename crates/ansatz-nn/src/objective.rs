@@ -68,7 +68,8 @@ impl<T: Element> Objective<T> {
     /// Compiles `loss`, a number, and its gradient, in [`Mode::Train`].
     ///
     /// # Errors
-    /// [`NetworkError::Program`] when the program needs more memory than the options allow.
+    /// [`NetworkError::Size`] for data without elements, [`NetworkError::Program`] when the program needs more memory
+    /// than the options allow.
     ///
     /// # Panics
     /// When the loss is no number, at the shapes that `loss` combines, or when batches have several lengths.
@@ -95,6 +96,13 @@ impl<T: Element> Objective<T> {
     where
         F: for<'g> FnOnce(&Pass<'g>, &[Array<'g>]) -> Array<'g>,
     {
+        if data.iter().any(Data::is_empty) {
+            return Err(NetworkError::Size {
+                what: "elements of an array of data, at least",
+                expected: 1,
+                got: 0,
+            });
+        }
         let graph = Graph::new();
         let batch = data.iter().find_map(|d| match d {
             Data::Batch(shape) => shape.first().copied(),
@@ -198,6 +206,12 @@ impl<T: Element> Objective<T> {
         outputs.extend(self.updates.iter_mut().map(|(_, v)| &mut v[..]));
         self.program.run(&inputs, &mut outputs)?;
         Ok(loss[0].f64())
+    }
+
+    /// The first number that is not finite among those that [`Objective::update`] would write.
+    pub(crate) fn stray(&self) -> Option<f64> {
+        let values = self.updates.iter().flat_map(|(_, v)| v);
+        values.map(|v| v.f64()).find(|v| !v.is_finite())
     }
 
     /// Writes the buffers that layers asked to change, as the last call of [`Objective::gradient`] found them.

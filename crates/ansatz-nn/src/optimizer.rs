@@ -4,17 +4,34 @@
 //! keeps; [`Optimizer`] owns the buffers and the count of steps, so that every rule is saved and resumed alike.
 
 mod adam;
+mod lbfgs;
+mod line_search;
 mod schedule;
 mod sgd;
+
+use std::fmt::Debug;
 
 use ansatz_core::Scalar;
 
 pub use adam::{Adam, Decay};
+pub use lbfgs::{Descent, Iterate, Lbfgs, Stop};
+pub use line_search::StrongWolfe;
 pub use schedule::Schedule;
 pub use sgd::{Lookahead, Sgd};
 
-/// A rule for one step.
-pub trait Rule<T> {
+use crate::NetworkError;
+
+/// A rule for one step. How it prints with [`Debug`] is written to checkpoints, so that a training is not resumed by
+/// another rule.
+pub trait Rule<T>: Debug {
+    /// Whether its options are in their ranges.
+    ///
+    /// # Errors
+    /// [`NetworkError::Option`].
+    fn check(&self) -> Result<(), NetworkError> {
+        Ok(())
+    }
+
     /// Names of the buffers that it keeps, each as long as the parameters, all zeros at the start.
     fn buffers(&self) -> &'static [&'static str];
 
@@ -96,5 +113,23 @@ impl<T: Scalar, R: Rule<T>> Optimizer<T, R> {
         }
         self.steps = steps;
         Some(self)
+    }
+}
+
+/// Refuses an option outside its range.
+pub(crate) fn within(
+    name: &'static str,
+    value: f64,
+    range: impl std::ops::RangeBounds<f64>,
+    needed: &'static str,
+) -> Result<(), NetworkError> {
+    if value.is_finite() && range.contains(&value) {
+        Ok(())
+    } else {
+        Err(NetworkError::Option {
+            name,
+            value,
+            needed,
+        })
     }
 }

@@ -207,6 +207,11 @@ impl<T: Scalar> Parameters<T> {
         &mut self.values
     }
 
+    /// Names and shapes, and all values to change.
+    pub(crate) fn parts_mut(&mut self) -> (&Layout, &mut [T]) {
+        (&self.layout, &mut self.values)
+    }
+
     /// The values of one parameter, row by row.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[T]> {

@@ -36,8 +36,19 @@ impl<'g> Pass<'g> {
     #[must_use]
     pub fn new(graph: &'g Graph, layout: &Layout, (mode, batch): (Mode, Option<usize>)) -> Self {
         let entries = layout.entries().iter();
+        let arrays = entries.map(|e| graph.input(&e.shape)).collect();
+        Self::of_arrays(graph, arrays, (mode, batch))
+    }
+
+    /// The same with arrays that are there.
+    #[must_use]
+    pub fn of_arrays(
+        graph: &'g Graph,
+        arrays: Vec<Array<'g>>,
+        (mode, batch): (Mode, Option<usize>),
+    ) -> Self {
         Self {
-            arrays: entries.map(|e| graph.input(&e.shape)).collect(),
+            arrays,
             mode,
             batch,
             graph,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use ansatz_autodiff::Element;
 use ansatz_core::{Event, Key, NoiseLevel, Observer, Report};
 
+use crate::optimizer::within;
 use crate::{Archive, NetworkError, Objective, Optimizer, Parameters, Rule, Schedule};
 
 /// How to train.
@@ -113,11 +114,14 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
     }
 
     /// Steps until there are [`TrainingOptions::steps`]. `batch` fills the arrays of data for a step with what its
-    /// key chooses.
+    /// key chooses, and leaves their lengths. Parameters that are not trained are changed by [`Objective::update`] alone,
+    /// not by a decay of weights.
     ///
     /// # Errors
-    /// [`NetworkError::NotFinite`] for a loss or gradient that is not finite, with the parameters of the step before;
-    /// [`NetworkError::File`] when a checkpoint cannot be written; what the objective refuses.
+    /// [`NetworkError::Option`] for options outside their ranges and a learning rate that is negative or not finite;
+    /// [`NetworkError::Size`] when `batch` changes lengths; [`NetworkError::NotFinite`] for a loss, gradient, running
+    /// statistic or new parameter that is not finite, with the parameters of the step before; [`NetworkError::File`]
+    /// when a checkpoint cannot be written; what the objective refuses.
     pub fn run<B, O>(
         &mut self,
         objective: &mut Objective<T>,
@@ -129,7 +133,9 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
         B: FnMut(Key, &mut [Vec<T>]),
         O: for<'a> Observer<Progress<'a, T>> + ?Sized,
     {
+        self.check(options)?;
         let mut slopes = vec![T::zero(); self.parameters.values().len()];
+        let mut before = slopes.clone();
         let mut data: Vec<Vec<T>> = objective
             .data()
             .iter()
@@ -140,24 +146,45 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
             let done = self.optimizer.steps();
             let key = self.key.fold_in(done);
             batch(key, &mut data);
+            for (values, shape) in data.iter().zip(objective.data()) {
+                if values.len() != shape.len() {
+                    return Err(NetworkError::Size {
+                        what: "elements of an array of data after a batch was drawn",
+                        expected: shape.len(),
+                        got: values.len(),
+                    });
+                }
+            }
             let views: Vec<&[T]> = data.iter().map(|d| &d[..]).collect();
             let loss = objective.gradient(&self.parameters, &views, key, &mut slopes)?;
             let slope = slopes.iter().map(|s| s.f64() * s.f64()).sum::<f64>().sqrt();
+            let stray = |what, value| NetworkError::NotFinite {
+                step: done as usize,
+                what,
+                value,
+            };
             for (what, value) in [("loss", loss), ("norm of the gradient", slope)] {
                 if !value.is_finite() {
-                    let step = done as usize;
-                    return Err(NetworkError::NotFinite { step, what, value });
+                    return Err(stray(what, value));
                 }
             }
+            if let Some(value) = objective.stray() {
+                return Err(stray("running statistic", value));
+            }
+            let rate = options.rate.at(done);
+            within("learning rate", rate, 0.0.., "a number not below 0")?;
             if let Some(longest) = options.clip.filter(|c| slope > *c) {
                 let c = T::of(longest / slope);
                 for s in &mut slopes {
                     *s *= c;
                 }
             }
-            let rate = options.rate.at(done);
+            before.copy_from_slice(self.parameters.values());
             self.optimizer
                 .step(rate, &slopes, self.parameters.values_mut());
+            if let Some(value) = self.settle(&before) {
+                return Err(stray("new parameter", value));
+            }
             objective.update(&mut self.parameters);
             if let Some(average) = &mut self.average {
                 let k = done as f64;
@@ -197,6 +224,48 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
         Ok(report)
     }
 
+    fn check(&self, options: &TrainingOptions) -> Result<(), NetworkError> {
+        let above = f64::MIN_POSITIVE..;
+        if let Some(clip) = options.clip {
+            within("clip", clip, above.clone(), "a number above 0")?;
+        }
+        if let Some(checkpoint) = &options.checkpoint {
+            let every = checkpoint.every as f64;
+            within("checkpoint.every", every, 1.0.., "a step or more")?;
+        }
+        if let Some(average) = &self.average {
+            let decay = average.decay;
+            within("decay of the running mean", decay, 0.0..=1.0, "0 to 1")?;
+        }
+        self.optimizer.rule.check()
+    }
+
+    /// Undoes what a step did to parameters that are not trained; all of it, if a parameter is no longer finite.
+    fn settle(&mut self, before: &[T]) -> Option<f64> {
+        let values = self.parameters.values().iter().map(|v| v.f64());
+        let stray = values.into_iter().find(|v| !v.is_finite());
+        if stray.is_some() {
+            self.parameters.values_mut().copy_from_slice(before);
+            return stray;
+        }
+        let (layout, values) = self.parameters.parts_mut();
+        for entry in layout.entries().iter().filter(|e| !e.trained) {
+            values[entry.range()].copy_from_slice(&before[entry.range()]);
+        }
+        None
+    }
+
+    /// What a checkpoint is known by: everything that decides on the next steps beside its arrays.
+    fn notes(&self) -> [(&'static str, String); 4] {
+        let decay = self.average.as_ref().map(|a| a.decay);
+        [
+            ("elements", format!("f{}", 8 * size_of::<T>())),
+            ("rule", format!("{:?}", self.optimizer.rule)),
+            ("key", format!("{:?}", self.key)),
+            ("running mean", format!("{decay:?}")),
+        ]
+    }
+
     /// Writes all that the training needs to go on, as a `safetensors` file.
     ///
     /// # Errors
@@ -218,16 +287,20 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
                 .tensors
                 .push(flat("average", "values", &average.values));
         }
+        let notes = self.notes().map(|(name, note)| (name.to_owned(), note));
+        archive.notes.extend(notes);
         archive
             .notes
             .insert("steps".into(), self.optimizer.steps().to_string());
         archive.save(path)
     }
 
-    /// Goes on from a file of [`Training::save`]: the same network, rule and key are the caller's to give.
+    /// Goes on from a file of [`Training::save`]: network, rule, key and the decay of a running mean are the caller's to
+    /// give, and are compared with those of the file.
     ///
     /// # Errors
-    /// [`NetworkError::File`], [`NetworkError::Format`], [`NetworkError::Tensor`]; the training is unchanged then.
+    /// [`NetworkError::File`], [`NetworkError::Format`], [`NetworkError::Tensor`], [`NetworkError::Checkpoint`]; the
+    /// training is unchanged then.
     pub fn resume(&mut self, path: impl AsRef<std::path::Path>) -> Result<(), NetworkError> {
         let path = path.as_ref();
         let mut archive = Archive::load(path)?;
@@ -238,10 +311,21 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
         let steps = archive.notes.get("steps").and_then(|s| s.parse().ok());
         let steps =
             steps.ok_or_else(|| problem("there is no count of steps: this is no checkpoint"))?;
+        for (what, needed) in self.notes() {
+            let got = archive.notes.get(what).cloned().unwrap_or_default();
+            if got != needed {
+                return Err(NetworkError::Checkpoint {
+                    path: path.to_owned(),
+                    what,
+                    needed,
+                    got,
+                });
+            }
+        }
         let (own, network): (Vec<_>, Vec<_>) = archive
             .tensors
             .into_iter()
-            .partition(|(name, ..)| name.contains(':'));
+            .partition(|(name, ..)| name.starts_with("optimizer:") || name.starts_with("average:"));
         archive.tensors = network;
         let saved = |name: &str| {
             let found = own.iter().find(|(known, ..)| known == name);

@@ -1,5 +1,7 @@
 //! Layers beside PyTorch: outputs, running averages, gradients in parameters and inputs (`fixtures/layers.py`).
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at any failure")]
+
 use ansatz_autodiff::{
     Array, Convolution, ConvolutionTransposed, Graph, Options, Program, gradient,
 };

@@ -5,7 +5,8 @@
 
 use ansatz_core::Scalar;
 
-use super::Rule;
+use super::{Rule, within};
+use crate::NetworkError;
 
 /// m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − rate·m̂/(√v̂ + ε) with m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +43,18 @@ impl Default for Adam {
 }
 
 impl<T: Scalar> Rule<T> for Adam {
+    fn check(&self) -> Result<(), NetworkError> {
+        within("β₁", self.betas.0, 0.0..1.0, "0 <= β₁ < 1")?;
+        within("β₂", self.betas.1, 0.0..1.0, "0 <= β₂ < 1")?;
+        within("ε", self.epsilon, 0.0.., "a number not below 0")?;
+        match self.decay {
+            Decay::None => Ok(()),
+            Decay::Penalty(c) | Decay::Decoupled(c) => {
+                within("decay", c, 0.0.., "a number not below 0")
+            }
+        }
+    }
+
     fn buffers(&self) -> &'static [&'static str] {
         &["first_moment", "second_moment"]
     }

@@ -4,7 +4,8 @@
 
 use ansatz_core::Scalar;
 
-use super::Rule;
+use super::{Rule, within};
+use crate::NetworkError;
 
 /// v ← μ·v + (g + decay·θ), θ ← θ − rate·v, or with Nesterov's look ahead θ ← θ − rate·(g + decay·θ + μ·v): the
 /// conventions of PyTorch.
@@ -40,6 +41,16 @@ impl Default for Sgd {
 }
 
 impl<T: Scalar> Rule<T> for Sgd {
+    fn check(&self) -> Result<(), NetworkError> {
+        within("momentum", self.momentum, 0.0..1.0, "0 <= momentum < 1")?;
+        within(
+            "weight_decay",
+            self.weight_decay,
+            0.0..,
+            "a number not below 0",
+        )
+    }
+
     fn buffers(&self) -> &'static [&'static str] {
         &["velocity"]
     }
