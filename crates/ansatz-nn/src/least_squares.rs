@@ -64,7 +64,8 @@ pub struct LeastSquares<T> {
 
 impl<T: Element> LeastSquares<T> {
     /// Compiles `residual`, an array whose first axis numbers the points of the batch; each row depends on its own row
-    /// of the data alone. It is traced twice, for all points and for a single one, in [`Mode::Evaluate`].
+    /// of the data alone. It is traced twice, for all points and for a single one, in [`Mode::Evaluate`]: take the number of
+    /// points from the shapes of the arrays.
     ///
     /// # Errors
     /// [`NetworkError::Size`] when there is no batch, batches differ in length, residuals are not in rows of points, draws
