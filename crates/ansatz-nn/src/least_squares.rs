@@ -8,7 +8,8 @@
 //! Cost of a step with b residuals: b backward passes of single points, b·p² operations for JᵀJ and p³/3 for the
 //! factor; memory 2p² numbers and one chunk. For up to some thousand parameters: physics-informed networks, curves
 //! fitted to measurements. Such fits are so exact at their points that they may be wrong between them: ask for the
-//! residual at fresh points.
+//! residual at fresh points. Use double precision: products of rounded Jacobians hide the narrow valleys that make the
+//! difference to gradients.
 //!
 //! References: K. Levenberg, *A method for the solution of certain non-linear problems in least squares*, 1944;
 //! D. Marquardt, *An algorithm for least-squares estimation of nonlinear parameters*, 1963; K. Madsen, H. Nielsen,
