@@ -4,12 +4,22 @@
 //! (`weight` [out, in, …], `bias` [out]), so that weights travel; [`Layer::apply`] writes it into a graph.
 
 mod activation;
+mod attention;
+mod convolution;
 mod dense;
+mod dropout;
+mod features;
+mod norm;
 
 use ansatz_autodiff::Array;
 
 pub use activation::Activation;
+pub use attention::{Attention, Placement, Splitting, TransformerBlock, TransformerOptions};
+pub use convolution::{Conv, ConvTransposed};
 pub use dense::{Dense, Mlp, MlpOptions};
+pub use dropout::Dropout;
+pub use features::{FourierFeatures, GaussianFeatures, Siren, Trained};
+pub use norm::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 
 use crate::Pass;
 

@@ -6,6 +6,7 @@ mod error;
 mod init;
 mod layer;
 mod least_squares;
+mod network;
 mod objective;
 mod optimizer;
 mod parameters;
@@ -18,7 +19,12 @@ pub use archive::Archive;
 pub use error::NetworkError;
 pub use init::Init;
 pub use layer::{Activation, Dense, Layer, Mlp, MlpOptions};
+pub use layer::{Attention, Placement, Splitting, TransformerBlock, TransformerOptions};
+pub use layer::{BatchNorm, Dropout, GroupNorm, LayerNorm, RmsNorm};
+pub use layer::{Conv, ConvTransposed};
+pub use layer::{FourierFeatures, GaussianFeatures, Siren, Trained};
 pub use least_squares::{Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt};
+pub use network::{UNet, UNetOptions};
 pub use objective::{Data, Objective};
 pub use optimizer::{
     Adam, Decay, Descent, Iterate, Lbfgs, Lookahead, Optimizer, Rule, Schedule, Sgd, Stop,

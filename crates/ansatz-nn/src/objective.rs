@@ -104,7 +104,11 @@ impl<T: Element> Objective<T> {
             });
         }
         let graph = Graph::new();
-        let pass = Pass::new(&graph, layout, mode);
+        let batch = data.iter().find_map(|d| match d {
+            Data::Batch(shape) => shape.first().copied(),
+            Data::Whole(_) => None,
+        });
+        let pass = Pass::new(&graph, layout, (mode, batch));
         let inputs: Vec<Array<'_>> = data
             .iter()
             .map(|d| match d {
@@ -122,7 +126,7 @@ impl<T: Element> Objective<T> {
         outputs.extend(gradient(value, &trained));
         let mut updates = Vec::new();
         for (parameter, new) in pass.updates() {
-            let range = layout.entries()[parameter.0].range();
+            let range = layout.entry(parameter).range();
             updates.push((range.clone(), vec![T::zero(); range.len()]));
             outputs.push(new);
         }

@@ -88,6 +88,15 @@ impl Layout {
         self.len() == 0
     }
 
+    /// A parameter of this layout.
+    ///
+    /// # Panics
+    /// When the parameter is another layout's and this one has less.
+    #[must_use]
+    pub fn entry(&self, parameter: Parameter) -> &Entry {
+        &self.entries[parameter.0]
+    }
+
     /// The parameter of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Entry> {

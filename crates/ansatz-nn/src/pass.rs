@@ -23,19 +23,23 @@ pub enum Mode {
 pub struct Pass<'g> {
     arrays: Vec<Array<'g>>,
     mode: Mode,
+    /// Points of the batch.
+    batch: Option<usize>,
     graph: &'g Graph,
     uniforms: RefCell<Vec<Array<'g>>>,
     updates: RefCell<Vec<(Parameter, Array<'g>)>>,
 }
 
 impl<'g> Pass<'g> {
-    /// Adds an input to the graph for each parameter, in the layout's order.
+    /// Adds an input to the graph for each parameter, in the layout's order. `batch` is the number of points of
+    /// batched inputs, if there are any.
     #[must_use]
-    pub fn new(graph: &'g Graph, layout: &Layout, mode: Mode) -> Self {
+    pub fn new(graph: &'g Graph, layout: &Layout, (mode, batch): (Mode, Option<usize>)) -> Self {
         let entries = layout.entries().iter();
         Self {
             arrays: entries.map(|e| graph.input(&e.shape)).collect(),
             mode,
+            batch,
             graph,
             uniforms: RefCell::default(),
             updates: RefCell::default(),
@@ -60,10 +64,10 @@ impl<'g> Pass<'g> {
         &self.arrays
     }
 
-    /// Numbers drawn uniformly from [0, 1), anew for each run: an input that whoever runs the program fills.
-    /// With `batched` the first axis numbers the points of the batch.
-    pub fn uniform(&self, shape: &[usize], batched: bool) -> Array<'g> {
-        let array = if batched {
+    /// Numbers drawn uniformly from [0, 1), anew for each run: an input that whoever runs the program fills. It
+    /// is batched if its first axis is as long as the batch.
+    pub fn uniform(&self, shape: &[usize]) -> Array<'g> {
+        let array = if self.batch.is_some() && shape.first().copied() == self.batch {
             self.graph.batch(shape)
         } else {
             self.graph.input(shape)

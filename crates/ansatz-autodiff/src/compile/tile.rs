@@ -182,11 +182,12 @@ impl<T: Element> Walk<'_, '_, T> {
             let tile = &mut self.registers[base + i];
             match *pattern {
                 Pattern::Scalar => tile.fill(self.loads[i][0]),
+                // Rows longer than a tile are filled piece by piece.
                 Pattern::Repeat {
                     own: false,
                     inner,
                     count,
-                } if many > 1 => {
+                } => {
                     for row in tile.chunks_exact_mut(width.max(1)).take(many) {
                         repeat(self.loads[i], (inner, count), 0, row);
                     }

@@ -48,7 +48,13 @@ impl Dense {
 
 impl Layer for Dense {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
-        let y = x.matmul_by(pass[self.weight], Side::Plain, Side::Transposed);
+        let rank = x.shape().rank();
+        let y = if rank == 2 {
+            x.matmul_by(pass[self.weight], Side::Plain, Side::Transposed)
+        } else {
+            let outer = &"abcdefghijkl"[..rank.saturating_sub(1)];
+            x.contract(pass[self.weight], &format!("{outer}x,yx->{outer}y"))
+        };
         match self.bias {
             Some(bias) => y + pass[bias],
             None => y,

@@ -1,0 +1,5 @@
+//! Networks of layers, as published.
+
+mod unet;
+
+pub use unet::{UNet, UNetOptions};
