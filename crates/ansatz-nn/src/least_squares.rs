@@ -292,7 +292,7 @@ fn trace<'g, F>(
 where
     F: Fn(&Pass<'g>, &[Array<'g>]) -> Array<'g>,
 {
-    let pass = Pass::new(graph, layout, Mode::Evaluate);
+    let pass = Pass::new(graph, layout, (Mode::Evaluate, Some(points)));
     let inputs: Vec<Array<'g>> = data
         .iter()
         .map(|d| match d {

@@ -307,7 +307,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         LeastSquares::<f64>::compile(&layout, data, |pass, data| {
             let mut r = data[0] * pass[w];
             for _ in 0..draws {
-                r = r + pass.uniform(&[1], false);
+                r = r + pass.uniform(&[1]);
             }
             if whole > 0 { r.sum().reshape(&[1]) } else { r }
         })

@@ -36,7 +36,7 @@ impl Network {
     fn loss<'g>(&self, pass: &Pass<'g>, data: &[Array<'g>]) -> Array<'g> {
         let features = (data[0] * pass[self.frequencies]).sin();
         // Dropout with probability ¼.
-        let kept = pass.uniform(&[16, 6], true);
+        let kept = pass.uniform(&[16, 6]);
         let mask = (kept.zeros() + 0.25).less(kept) / 0.75;
         let u = self.net.apply(pass, features * mask);
         let mean = u.mean().reshape(&[1]);
