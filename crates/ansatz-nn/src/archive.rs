@@ -138,6 +138,11 @@ impl<T: Scalar> Archive<T> {
     }
 }
 
+/// Whether an array of a checkpoint belongs to the training and not to the network.
+pub(crate) fn of_training(name: &str) -> bool {
+    name.starts_with("optimizer:") || name.starts_with("average:")
+}
+
 impl<T: Scalar> Parameters<T> {
     /// The parameters as named arrays, in the layout's order.
     #[must_use]
@@ -198,11 +203,14 @@ impl<T: Scalar> Parameters<T> {
         self.to_archive().save(path)
     }
 
-    /// Reads a `safetensors` file that holds these very parameters, in `F32` or `F64`.
+    /// Reads a `safetensors` file that holds these very parameters, in `F32` or `F64`. What a checkpoint of
+    /// [`Training::save`](crate::Training::save) holds beside them is left aside.
     ///
     /// # Errors
     /// [`NetworkError::File`], [`NetworkError::Format`], [`NetworkError::Tensor`]; the parameters are unchanged then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<(), NetworkError> {
-        self.take(&Archive::load(path)?)
+        let mut archive = Archive::load(path)?;
+        archive.tensors.retain(|(name, ..)| !of_training(name));
+        self.take(&archive)
     }
 }

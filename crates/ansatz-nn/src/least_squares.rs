@@ -8,7 +8,8 @@
 //! Cost of a step with b residuals: b backward passes of single points, b·p² operations for JᵀJ and p³/3 for the
 //! factor; memory 2p² numbers and one chunk. For up to some thousand parameters: physics-informed networks, curves
 //! fitted to measurements. Such fits are so exact at their points that they may be wrong between them: ask for the
-//! residual at fresh points.
+//! residual at fresh points. Use double precision: products of rounded Jacobians hide the narrow valleys that make the
+//! difference to gradients.
 //!
 //! References: K. Levenberg, *A method for the solution of certain non-linear problems in least squares*, 1944;
 //! D. Marquardt, *An algorithm for least-squares estimation of nonlinear parameters*, 1963; K. Madsen, H. Nielsen,
@@ -64,7 +65,8 @@ pub struct LeastSquares<T> {
 
 impl<T: Element> LeastSquares<T> {
     /// Compiles `residual`, an array whose first axis numbers the points of the batch; each row depends on its own row
-    /// of the data alone. It is traced twice, for all points and for a single one, in [`Mode::Evaluate`].
+    /// of the data alone. It is traced twice, for all points and for a single one, in [`Mode::Evaluate`]: take the number of
+    /// points from the shapes of the arrays.
     ///
     /// # Errors
     /// [`NetworkError::Size`] when there is no batch, batches differ in length, residuals are not in rows of points, draws

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use ansatz_autodiff::Element;
 use ansatz_core::{Event, Key, NoiseLevel, Observer, Report};
 
+use crate::archive::of_training;
 use crate::optimizer::within;
 use crate::{Archive, NetworkError, Objective, Optimizer, Parameters, Rule, Schedule};
 
@@ -325,7 +326,7 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
         let (own, network): (Vec<_>, Vec<_>) = archive
             .tensors
             .into_iter()
-            .partition(|(name, ..)| name.starts_with("optimizer:") || name.starts_with("average:"));
+            .partition(|(name, ..)| of_training(name));
         archive.tensors = network;
         let saved = |name: &str| {
             let found = own.iter().find(|(known, ..)| known == name);

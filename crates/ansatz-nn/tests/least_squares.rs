@@ -200,6 +200,29 @@ fn a_physics_informed_network_gets_where_adam_does_not() {
 }
 
 #[test]
+fn single_precision_goes_as_far_as_its_jacobian() {
+    let mut layout = Layout::new();
+    let net = Mlp::new(&mut layout.root(), &[1, 12, 1], &MlpOptions::default());
+    let data = [Data::Batch(vec![50, 1]), Data::Batch(vec![50, 1])];
+    let mut problem = LeastSquares::<f32>::compile(&layout, &data, |pass, data| {
+        net.apply(pass, data[0]) - data[1]
+    })
+    .unwrap();
+    let x: Vec<f32> = (0..50).map(|i| i as f32 / 25.0 - 1.0).collect();
+    let y: Vec<f32> = x.iter().map(|x| (3.0 * x).sin()).collect();
+    let mut parameters = Parameters::<f32>::new(&layout, Key::new(2));
+    let method = LevenbergMarquardt {
+        steps: 300,
+        ..LevenbergMarquardt::default()
+    };
+    let fit = method
+        .fit(&mut problem, &mut parameters, &[&x, &y], None, &mut ())
+        .unwrap();
+    // Residuals of 2e-5 in the mean: the rounding of J keeps it from more.
+    assert!(fit.loss < 3e-8 && fit.rejected < 300, "{fit:?}");
+}
+
+#[test]
 fn several_residuals_a_point_and_data_read_as_a_whole() {
     // (c·sin x − a, c·cos x − b) with whole data c = 2: the angle x of 12 points (a, b), fitted by one parameter.
     let mut layout = Layout::new();
@@ -324,4 +347,34 @@ fn parameters_without_influence_stay() {
         assert!(fit.loss < 1e-20, "{fit:?}");
         close(&[b[0] * b[1], b[2]], &[0.7, 5.0], 1e-9);
     }
+}
+
+#[test]
+fn steps_have_the_same_bits_for_any_number_of_threads() {
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            let mut layout = Layout::new();
+            let net = Mlp::new(&mut layout.root(), &[1, 12, 12, 1], &MlpOptions::default());
+            let data = [Data::Batch(vec![300, 1])];
+            let mut problem = LeastSquares::<f64>::compile(&layout, &data, |pass, data| {
+                poisson(&net, pass, data)
+            })
+            .unwrap();
+            let mut parameters = Parameters::new(&layout, Key::new(1));
+            let x: Vec<f64> = (0..300).map(|i| f64::from(i) / 150.0 - 1.0).collect();
+            let method = LevenbergMarquardt {
+                steps: 10,
+                ..LevenbergMarquardt::default()
+            };
+            method
+                .fit(&mut problem, &mut parameters, &[&x], None, &mut ())
+                .unwrap();
+            let values = parameters.values().iter();
+            values.map(|v| v.to_bits()).collect::<Vec<_>>()
+        })
+    };
+    let one = run(1);
+    assert_eq!(one, run(2));
+    assert_eq!(one, run(3));
 }

@@ -233,7 +233,7 @@ fn lbfgs_trains_a_network_as_pytorch_does() {
     });
     assert!(far < 1e-11, "{far:e}");
 
-    // The same through `fit`, in double and in single precision.
+    // The same through `fit`.
     let method = Lbfgs {
         steps: 15,
         gradient: 0.0,
@@ -245,6 +245,37 @@ fn lbfgs_trains_a_network_as_pytorch_does() {
         .unwrap();
     let rows = fixture("lbfgs-network");
     assert!(apart(parameters.values(), &rows[14]) < 1e-8);
+}
+
+#[test]
+fn lbfgs_ends_where_single_precision_does() {
+    let mut layout = Layout::new();
+    let net = Mlp::new(&mut layout.root(), &[1, 16, 1], &MlpOptions::default());
+    let data = [Data::Batch(vec![64, 1]), Data::Batch(vec![64, 1])];
+    let mut objective = Objective::<f32>::compile(&layout, &data, |pass, data| {
+        (net.apply(pass, data[0]) - data[1]).square().mean()
+    })
+    .unwrap();
+    let x: Vec<f32> = (0..64).map(|i| i as f32 / 16.0 - 2.0).collect();
+    let y: Vec<f32> = x.iter().map(|x| (2.0 * x).sin()).collect();
+    for seed in 0..5 {
+        let mut parameters = Parameters::<f32>::new(&layout, Key::new(seed));
+        let method = Lbfgs {
+            steps: 5000,
+            ..Lbfgs::default()
+        };
+        let data = [&x[..], &y];
+        let descent = method
+            .fit(&mut objective, &mut parameters, &data, Key::new(0), &mut ())
+            .unwrap();
+        assert!(descent.loss < 1e-4, "{descent:?}");
+        assert!(matches!(descent.stop, Stop::Stalled | Stop::Steps));
+        // Once more from there: nothing is gained, and nothing fails.
+        let again = method
+            .fit(&mut objective, &mut parameters, &data, Key::new(0), &mut ())
+            .unwrap();
+        assert!(again.loss <= descent.loss, "{again:?}");
+    }
 }
 
 #[test]

@@ -73,8 +73,9 @@ pub enum Stop {
     Gradient,
     /// A step, or the decrease of the loss by it, was as small as was asked for.
     Change,
-    /// The decrease that is left is below the rounding of the loss.
-    Rounding,
+    /// No step downhill lowers the loss: what is left is below its rounding, or loss and gradient are not of one
+    /// function.
+    Stalled,
     /// All steps were taken.
     Steps,
     /// An observer ended it.
@@ -124,8 +125,8 @@ impl Lbfgs {
     ///
     /// # Errors
     /// [`NetworkError::Option`]; [`NetworkError::NotFinite`] when value or gradient at the start are not finite;
-    /// [`NetworkError::LineSearch`] when a search finds no lower value though the gradient promises one; what `f`
-    /// returns. `x` is the best point so far then.
+    /// [`NetworkError::LineSearch`] when the first search finds no lower value though the gradient promises one by more
+    /// than ∛ε of it; what `f` returns. `x` is the best point so far then.
     pub fn minimise<T, F, O>(
         &self,
         mut f: F,
@@ -212,12 +213,13 @@ impl Lbfgs {
             let used = self.search.search(start, first, shortest, evaluate)?;
             now.evaluations += used;
             if lowest.t == 0.0 {
-                let rounding = 64.0 * T::EPS.f64() * now.loss.abs();
-                if -along * first <= rounding {
-                    now.stop = Stop::Rounding;
-                    return Ok(now);
+                if !pairs.is_empty() {
+                    // Once more, along the gradient.
+                    pairs.clear();
+                    continue;
                 }
-                if pairs.is_empty() {
+                let promised = -along * first;
+                if now.steps == 0 && promised > T::EPS.f64().cbrt() * now.loss.abs() {
                     return Err(NetworkError::LineSearch {
                         step: now.steps,
                         loss: now.loss,
@@ -225,8 +227,8 @@ impl Lbfgs {
                         evaluations: used,
                     });
                 }
-                pairs.clear();
-                continue;
+                now.stop = Stop::Stalled;
+                return Ok(now);
             }
             self.remember(&mut pairs, [&*x, &slopes], [&best, &best_slopes]);
             x.copy_from_slice(&best);
