@@ -82,6 +82,18 @@ pub enum NetworkError {
         /// What is there.
         got: String,
     },
+    /// An edge that a graph of this kind cannot have.
+    #[error("edge {index}, {ends:?} of {nodes} nodes: {problem}")]
+    Edge {
+        /// Its place in the list.
+        index: usize,
+        /// Its ends.
+        ends: (usize, usize),
+        /// Nodes of the graph.
+        nodes: usize,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// A file that is no `safetensors` file, or is cut off.
     #[error("{path}: {problem}; the parameters are unchanged")]
     Format {

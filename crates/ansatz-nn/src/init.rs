@@ -7,7 +7,7 @@
 use ansatz_autodiff::Shape;
 use ansatz_core::{Key, Scalar};
 
-/// How a parameter's values are drawn. Weights have the shape [out, in, …]: the fan-in is the product of all
+/// How a parameter's values are drawn. Weights have the shape `[out, in, …]`: the fan-in is the product of all
 /// axes but the first, the fan-out that of all but the second.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -26,7 +26,7 @@ pub enum Init {
     Glorot,
     /// Normal with variance 2/fan-in (He et al. 2015, eq. 10): for rectifiers.
     He,
-    /// A matrix with orthonormal rows or columns (Saxe et al. 2014); arrays of more axes as [out, rest].
+    /// A matrix with orthonormal rows or columns (Saxe et al. 2014); arrays of more axes as `[out, rest]`.
     Orthogonal,
     /// The identity matrix.
     Identity,

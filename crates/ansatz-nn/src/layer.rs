@@ -1,7 +1,7 @@
 //! Layers: what has parameters and maps arrays to arrays.
 //!
 //! A layer is made in a [`Scope`](crate::Scope), where it puts its parameters under PyTorch's names and shapes
-//! (`weight` [out, in, …], `bias` [out]), so that weights travel; [`Layer::apply`] writes it into a graph.
+//! (`weight` `[out, in, …]`, `bias` `[out]`), so that weights travel; [`Layer::apply`] writes it into a graph.
 
 mod activation;
 mod attention;

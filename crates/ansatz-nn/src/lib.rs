@@ -25,6 +25,7 @@ pub use layer::{BatchNorm, Dropout, GroupNorm, LayerNorm, RmsNorm};
 pub use layer::{Conv, ConvTransposed};
 pub use layer::{FourierFeatures, GaussianFeatures, Siren, Trained};
 pub use least_squares::{Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt};
+pub use network::{DeepONet, Fno, FnoOptions, GraphConv, ModifiedMlp, ResidualMlp, SpectralConv};
 pub use network::{UNet, UNetOptions};
 pub use objective::{Data, Objective};
 pub use optimizer::{

@@ -1,5 +1,13 @@
 //! Networks of layers, as published.
 
+mod deeponet;
+mod fno;
+mod gated;
+mod graph;
 mod unet;
 
+pub use deeponet::DeepONet;
+pub use fno::{Fno, FnoOptions, SpectralConv};
+pub use gated::{ModifiedMlp, ResidualMlp};
+pub use graph::GraphConv;
 pub use unet::{UNet, UNetOptions};

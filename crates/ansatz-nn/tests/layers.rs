@@ -7,9 +7,10 @@ use ansatz_autodiff::{
 };
 use ansatz_core::Key;
 use ansatz_nn::{
-    Activation, Attention, BatchNorm, Conv, ConvTransposed, Dense, GroupNorm, Layer, LayerNorm,
-    Layout, Mode, Parameters, Pass, Placement, RmsNorm, Scope, Splitting, TransformerBlock,
-    TransformerOptions, UNet, UNetOptions,
+    Activation, Attention, BatchNorm, Conv, ConvTransposed, DeepONet, Dense, Fno, FnoOptions,
+    GraphConv, GroupNorm, Layer, LayerNorm, Layout, MlpOptions, Mode, ModifiedMlp, Parameters,
+    Pass, Placement, ResidualMlp, RmsNorm, Scope, Splitting, TransformerBlock, TransformerOptions,
+    UNet, UNetOptions,
 };
 
 /// A network on several inputs.
@@ -124,6 +125,48 @@ fn network(name: &str, scope: &mut Scope<'_>) -> (Apply, Vec<Vec<usize>>) {
             };
             unet(scope, &options, &[2, 1, 7, 5])
         }
+        "fno 1d" | "fno 2d" | "fno 3d" => {
+            let (channels, width, modes, blocks, shape) = match name {
+                "fno 1d" => ((1, 1), 4, vec![3], 2, vec![2, 1, 9]),
+                "fno 2d" => ((2, 1), 4, vec![3, 2], 2, vec![2, 2, 8, 7]),
+                _ => ((1, 2), 3, vec![2, 2, 2], 1, vec![2, 1, 5, 4, 6]),
+            };
+            let options = FnoOptions {
+                channels,
+                width,
+                modes,
+                blocks,
+                activation: Activation::Gelu,
+            };
+            (layer(Fno::new(scope, &options)), vec![shape])
+        }
+        "deeponet" | "mionet" => {
+            let branches: &[&[usize]] = if name == "mionet" {
+                &[&[4, 6, 5], &[3, 5]]
+            } else {
+                &[&[4, 6, 5]]
+            };
+            let net = DeepONet::new(scope, branches, &[2, 6, 5], &MlpOptions::default());
+            let mut shapes: Vec<Vec<usize>> = branches.iter().map(|b| vec![3, b[0]]).collect();
+            shapes.push(vec![7, 2]);
+            (
+                Box::new(move |pass, x| net.apply(pass, &x[..x.len() - 1], x[x.len() - 1])),
+                shapes,
+            )
+        }
+        "residual mlp" => {
+            let net = ResidualMlp::new(scope, (2, 3), (5, 2), &MlpOptions::default());
+            (layer(net), vec![vec![6, 2]])
+        }
+        "modified mlp" => {
+            let net = ModifiedMlp::new(scope, (2, 3), (5, 2), &MlpOptions::default());
+            (layer(net), vec![vec![6, 2]])
+        }
+        "graph convolution" => {
+            let edges = [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2)];
+            let net = GraphConv::new(scope, (3, 2), 5, &edges).unwrap();
+            (layer(net), vec![vec![5, 3]])
+        }
         other => panic!("{other}: no such case"),
     }
 }
@@ -163,7 +206,16 @@ fn check(name: &str, lines: &[&str]) {
         Mode::Train
     };
     let pass = Pass::new(&graph, &layout, (mode, Some(shapes[0][0])));
-    let inputs: Vec<Array<'_>> = shapes.iter().map(|s| graph.batch(s)).collect();
+    let inputs: Vec<Array<'_>> = shapes
+        .iter()
+        .map(|s| {
+            if s[0] == shapes[0][0] && name != "graph convolution" {
+                graph.batch(s)
+            } else {
+                graph.input(s)
+            }
+        })
+        .collect();
     let y = apply(&pass, &inputs);
     let n = y.shape().len();
     let probe = |n: usize, w: f64| (0..n).map(|i| (w * i as f64).cos()).collect::<Vec<f64>>();
@@ -233,5 +285,91 @@ fn beside_pytorch() {
         check(name, &lines.collect::<Vec<_>>());
         cases += 1;
     }
-    assert_eq!(cases, 19);
+    assert_eq!(cases, 27);
+}
+
+/// The layer on three tokens with weights sin(1.3(i + 1)(j + 1) + s)/√inputs and no biases: first token of the result.
+fn macaron(placement: Placement) -> Vec<f64> {
+    let mut layout = Layout::new();
+    let options = TransformerOptions {
+        hidden: 16,
+        activation: Activation::Relu,
+        placement,
+        splitting: Splitting::Macaron,
+        ..TransformerOptions::default()
+    };
+    let block = TransformerBlock::new(&mut layout.root(), 4, options);
+    let mut parameters = Parameters::<f64>::new(&layout, Key::new(0));
+    let weights = [
+        ("first.0", 0.0),
+        ("first.1", 1.0),
+        ("last.0", 2.0),
+        ("last.1", 3.0),
+        ("attention.q", 10.0),
+        ("attention.k", 11.0),
+        ("attention.v", 12.0),
+        ("attention.out", 13.0),
+    ];
+    for (name, s) in weights {
+        let shape = layout.get(&format!("{name}.weight")).unwrap().shape.clone();
+        let weight = parameters.get_mut(&format!("{name}.weight")).unwrap();
+        for (k, w) in weight.iter_mut().enumerate() {
+            let (i, j) = ((k / shape[1] + 1) as f64, (k % shape[1] + 1) as f64);
+            *w = (1.3 * i * j + s).sin() / (shape[1] as f64).sqrt();
+        }
+        parameters
+            .get_mut(&format!("{name}.bias"))
+            .unwrap()
+            .fill(0.0);
+    }
+    let graph = Graph::new();
+    let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
+    let x = graph.input(&[1, 3, 4]);
+    let y = block.apply(&pass, x);
+    let program = Program::<f64>::compile(&graph.finish(&[y]), &Options::default()).unwrap();
+    let tokens: Vec<f64> = (0..12)
+        .map(|k| (0.5 * f64::from(k / 4) + f64::from(k % 4)).cos())
+        .collect();
+    let each = parameters.iter().map(|(_, v)| v);
+    let inputs: Vec<&[f64]> = each.chain([&tokens[..]]).collect();
+    let mut out = vec![0.0; 12];
+    program.run(&inputs, &mut [&mut out]).unwrap();
+    out[..4].to_vec()
+}
+
+#[test]
+fn macaron_layer_in_numbers() {
+    let before = [2.165_868_19, 1.121_833_55, -0.879_042_8, -2.209_016_17];
+    let after = [1.233_130_68, 0.641_620_3, -0.543_460_82, -1.331_290_16];
+    for (placement, known) in [(Placement::Before, before), (Placement::After, after)] {
+        for (ours, known) in macaron(placement).iter().zip(known) {
+            assert!(
+                (ours - known).abs() < 1e-8,
+                "{placement:?}: {ours} and {known}"
+            );
+        }
+    }
+}
+
+#[test]
+fn graphs_that_are_none() {
+    for (edges, problem) in [
+        (
+            vec![(0, 1), (1, 3)],
+            "edge 1, (1, 3) of 3 nodes: one of its ends is no node",
+        ),
+        (
+            vec![(2, 2)],
+            "edge 0, (2, 2) of 3 nodes: it joins a node to itself",
+        ),
+        (
+            vec![(0, 1), (1, 2), (1, 0)],
+            "edge 2, (1, 0) of 3 nodes: it is there twice",
+        ),
+    ] {
+        let mut layout = Layout::new();
+        let refused = GraphConv::new(&mut layout.root(), (2, 2), 3, &edges).unwrap_err();
+        assert_eq!(refused.to_string(), problem);
+        assert!(layout.is_empty());
+    }
 }

@@ -41,7 +41,7 @@ impl Attention {
         }
     }
 
-    /// Tokens [batch, n, width] that look at [batch, m, context]: [batch, n, width].
+    /// Tokens `[batch, n, width]` that look at `[batch, m, context]`: `[batch, n, width]`.
     pub fn attend<'g>(&self, pass: &Pass<'g>, x: Array<'g>, context: Array<'g>) -> Array<'g> {
         let split = |y: Array<'g>| {
             let shape = y.shape();
@@ -115,7 +115,22 @@ impl Default for TransformerOptions {
     }
 }
 
-/// A block of an encoder on tokens [batch, n, width].
+/// A block of an encoder on tokens `[batch, n, width]`.
+///
+/// ```
+/// use ansatz_nn::{Layout, Splitting, TransformerBlock, TransformerOptions};
+/// let mut layout = Layout::new();
+/// let options = TransformerOptions {
+///     heads: 4,
+///     hidden: 128,
+///     splitting: Splitting::Macaron,
+///     ..TransformerOptions::default()
+/// };
+/// let block = TransformerBlock::new(&mut layout.root(), 32, options);
+/// // As many numbers as the Transformer's block of the same hidden width, but for a normalisation and biases.
+/// assert_eq!(layout.len(), 4 * (32 * 32 + 32) + 2 * (2 * 64 * 32 + 64 + 32) + 3 * 64);
+/// # let _ = block;
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransformerBlock {
     attention: (LayerNorm, Attention),

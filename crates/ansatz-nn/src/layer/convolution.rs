@@ -5,7 +5,7 @@ use ansatz_autodiff::{Array, Convolution, ConvolutionTransposed};
 use super::Layer;
 use crate::{Init, Parameter, Pass, Scope};
 
-/// A convolution of [batch, in, lengths…] with `weight` [out, in/groups, kernel…] and `bias` [out]; the kernel has one
+/// A convolution of `[batch, in, lengths…]` with `weight` `[out, in/groups, kernel…]` and `bias` `[out]`; the kernel has one
 /// to three axes. The names and shapes are PyTorch's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conv {
@@ -69,7 +69,7 @@ impl Layer for Conv {
     }
 }
 
-/// A transposed convolution of [batch, in, lengths…] with `weight` [in, out/groups, kernel…] and `bias` [out].
+/// A transposed convolution of `[batch, in, lengths…]` with `weight` `[in, out/groups, kernel…]` and `bias` `[out]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConvTransposed {
     weight: Parameter,
@@ -104,7 +104,7 @@ impl Layer for ConvTransposed {
     }
 }
 
-/// A number for each channel of [batch, channels, lengths…].
+/// A number for each channel of `[batch, channels, lengths…]`.
 pub(super) fn per_channel<'g>(pass: &Pass<'g>, y: Array<'g>, numbers: Parameter) -> Array<'g> {
     let shape = y.shape();
     let mut lengths = vec![1; shape.rank() - 1];

@@ -6,7 +6,7 @@ use ansatz_autodiff::op::Side;
 use super::{Activation, Layer};
 use crate::{Init, Parameter, Pass, Scope};
 
-/// y = x·Wᵀ + b along the last axis: `weight` [out, in], `bias` [out].
+/// y = x·Wᵀ + b along the last axis: `weight` `[out, in]`, `bias` `[out]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dense {
     weight: Parameter,

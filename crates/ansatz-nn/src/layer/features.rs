@@ -13,7 +13,7 @@ use ansatz_autodiff::op::Side;
 use super::{Activation, Dense, Layer};
 use crate::{Init, Parameter, Pass, Scope};
 
-/// (cos 2πBx, sin 2πBx) with frequencies B ~ N(0, σ²), `frequencies` [count, in]: [batch, in] to [batch, 2·count].
+/// (cos 2πBx, sin 2πBx) with frequencies B ~ N(0, σ²), `frequencies` `[count, in]`: `[batch, in]` to `[batch, 2·count]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FourierFeatures {
     frequencies: Parameter,
@@ -95,8 +95,8 @@ impl Layer for Siren {
     }
 }
 
-/// exp(−½ Σ_k ((x_k − μ_ik)/σ_ik)²) for each Gaussian i, with trained centres `means` [count, in] and widths
-/// `log_widths` [count, in]: [batch, in] to [batch, count].
+/// exp(−½ Σ_k ((x_k − μ_ik)/σ_ik)²) for each Gaussian i, with trained centres `means` `[count, in]` and widths
+/// `log_widths` `[count, in]`: `[batch, in]` to `[batch, count]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GaussianFeatures {
     means: Parameter,

@@ -78,7 +78,7 @@ impl Layer for RmsNorm {
     }
 }
 
-/// [batch, channels, lengths…], each group of channels of each point to mean 0 and variance 1.
+/// `[batch, channels, lengths…]`, each group of channels of each point to mean 0 and variance 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupNorm {
     weight: Parameter,
@@ -118,7 +118,7 @@ impl Layer for GroupNorm {
     }
 }
 
-/// [batch, channels, lengths…], each channel to mean 0 and variance 1: of the batch in training, of running averages
+/// `[batch, channels, lengths…]`, each channel to mean 0 and variance 1: of the batch in training, of running averages
 /// (buffers `running_mean`, `running_var`) else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchNorm {

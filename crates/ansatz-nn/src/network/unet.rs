@@ -52,7 +52,7 @@ impl Default for UNetOptions {
     }
 }
 
-/// A U-Net with a time: images [batch, channels, lengths…] and times [batch, 1] to images.
+/// A U-Net with a time: images `[batch, channels, lengths…]` and times `[batch, 1]` to images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UNet {
     time: (Dense, Dense),
@@ -213,7 +213,7 @@ impl UNet {
     }
 }
 
-/// cos and sin of times [batch, 1] at `width`/2 frequencies from 1 down to 1e-4, geometrically: [batch, width].
+/// cos and sin of times `[batch, 1]` at `width`/2 frequencies from 1 down to 1e-4, geometrically: `[batch, width]`.
 fn sinusoids(times: Array<'_>, width: usize) -> Array<'_> {
     let half = (width / 2).max(1);
     let frequency = |i: usize| (-(1e4_f64.ln()) * i as f64 / half as f64).exp();
