@@ -1,5 +1,7 @@
 //! Fused kernels beside plain loops, for rows of every length about a tile's and arrays that repeat in every way.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use ansatz_autodiff::{Array, Element, Graph};

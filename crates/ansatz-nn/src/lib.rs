@@ -3,6 +3,7 @@
 
 mod adapt;
 mod archive;
+mod bounds;
 mod error;
 mod init;
 mod layer;
@@ -17,6 +18,7 @@ mod train;
 pub use ansatz_autodiff as autodiff;
 pub use ansatz_core as core;
 pub use archive::Archive;
+pub use bounds::{Bounded, Interval, robust_loss};
 pub use error::NetworkError;
 pub use init::Init;
 pub use layer::{Activation, Dense, Layer, Mlp, MlpOptions};

@@ -62,6 +62,13 @@ impl Conv {
     }
 }
 
+impl Conv {
+    /// |W| * r: how far the values spread when each input does by r.
+    pub(crate) fn spread<'g>(&self, pass: &Pass<'g>, r: Array<'g>) -> Array<'g> {
+        r.convolve(pass[self.weight].abs(), &self.options)
+    }
+}
+
 impl Layer for Conv {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
         let y = x.convolve(pass[self.weight], &self.options);

@@ -46,15 +46,26 @@ impl Dense {
     }
 }
 
+impl Dense {
+    /// |W|·r: how far the values spread when each input does by r.
+    pub(crate) fn spread<'g>(&self, pass: &Pass<'g>, r: Array<'g>) -> Array<'g> {
+        times(r, pass[self.weight].abs())
+    }
+}
+
+/// x·Wᵀ along the last axis.
+fn times<'g>(x: Array<'g>, weight: Array<'g>) -> Array<'g> {
+    let rank = x.shape().rank();
+    if rank == 2 {
+        return x.matmul_by(weight, Side::Plain, Side::Transposed);
+    }
+    let outer = &"abcdefghijkl"[..rank.saturating_sub(1)];
+    x.contract(weight, &format!("{outer}x,yx->{outer}y"))
+}
+
 impl Layer for Dense {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
-        let rank = x.shape().rank();
-        let y = if rank == 2 {
-            x.matmul_by(pass[self.weight], Side::Plain, Side::Transposed)
-        } else {
-            let outer = &"abcdefghijkl"[..rank.saturating_sub(1)];
-            x.contract(pass[self.weight], &format!("{outer}x,yx->{outer}y"))
-        };
+        let y = times(x, pass[self.weight]);
         match self.bias {
             Some(bias) => y + pass[bias],
             None => y,
@@ -102,6 +113,12 @@ impl Mlp {
             layers: layers.collect(),
             activation: options.activation,
         }
+    }
+
+    /// The function between the layers.
+    #[must_use]
+    pub fn activation(&self) -> Activation {
+        self.activation
     }
 
     /// Its layers.
