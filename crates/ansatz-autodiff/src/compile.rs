@@ -168,7 +168,8 @@ impl<T: Element> Program<T> {
         })
     }
 
-    /// Bytes that a run takes, beside inputs and outputs.
+    /// Bytes that a run takes at most, beside inputs and outputs: with as many threads as there are lanes, 16. Fewer threads
+    /// take less.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.plan.bytes
