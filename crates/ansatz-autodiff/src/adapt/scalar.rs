@@ -38,8 +38,8 @@ pub struct ProgramScalarField<T> {
 }
 
 impl<T: Element> ProgramScalarField<T> {
-    /// Traces f(points, parameters), where points have the shape [b, 3] of [`Signature::state`] and f the shape [b]
-    /// or [b, 1], each value depending on its own point alone. Evaluations take b points at a time: some hundred or thousand.
+    /// Traces f(points, parameters), where points have the shape `[b, 3]` of [`Signature::state`] and f the shape `[b]`
+    /// or `[b, 1]`, each value depending on its own point alone. Evaluations take b points at a time: some hundred or thousand.
     ///
     /// # Errors
     /// [`AutodiffError::Length`] when `values` do not fit the shapes, [`AutodiffError::Shape`] when the state is not [b, 3] with
