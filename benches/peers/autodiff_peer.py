@@ -74,7 +74,7 @@ def torch_forms(workload, inputs, element, threads):
             dz, lz = [(slope * d) @ weights[i] for d in dz], l @ weights[i]
         return finish(lz)
 
-    return {"nested autograd": nested, "forward Laplacian by hand": streams}
+    return {"nested autograd": nested, "Laplacian by hand": streams}
 
 
 def torch_stack(inputs, dtype):
@@ -169,7 +169,7 @@ def jax_forms(workload, inputs, element, threads):
             z, dz, lz = t @ w + p[2 * i + 1], [(slope * d) @ w for d in dz], l @ w
         return lz
 
-    forms = {"jvp of jvp": jvp_of_jvp, "jvp of grad": jvp_of_grad, "jet": by_jet, "forward Laplacian by hand": streams}
+    forms = {"jvp of jvp": jvp_of_jvp, "jvp of grad": jvp_of_grad, "jet": by_jet, "Laplacian by hand": streams}
     mean_square = lambda laplacian: lambda p: jnp.mean((laplacian(p) - f) ** 2)
     return {name: compiled(mean_square(laplacian), parameters) for name, laplacian in forms.items()}
 
@@ -182,7 +182,7 @@ def version(package):
     if package == "torch":
         import torch
 
-        return f"PyTorch {torch.__version__}"
+        return f"PyTorch {torch.__version__.partition('+')[0]}"
     import jax
 
     return f"jax {jax.__version__}"

@@ -102,7 +102,8 @@ impl<T: Element> Program<T> {
     /// Compiles a trace.
     ///
     /// # Errors
-    /// [`AutodiffError::Memory`] when it needs more than [`Options::memory`].
+    /// [`AutodiffError::Memory`] when it needs more than [`Options::memory`]; [`AutodiffError::Order`] for a mistake of the
+    /// compiler.
     pub fn compile(trace: &Trace, options: &Options) -> Result<Self, AutodiffError> {
         let sites = Sites::new(trace);
         let mut globals = Globals::default();
@@ -131,6 +132,9 @@ impl<T: Element> Program<T> {
                 (source, trace.shape(*id).clone())
             })
             .collect();
+        if let Some(node) = globals.missing.get() {
+            return Err(AutodiffError::Order { node });
+        }
         let lengths = share::share(&mut levels, &mut outputs, &globals.lengths);
         let width: usize = levels
             .iter()

@@ -63,6 +63,14 @@ pub enum AutodiffError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// The compiler's own mistake: please report it with the printed trace.
+    #[error(
+        "the compiler reads node %{node} before it is there: please report this with the printed trace"
+    )]
+    Order {
+        /// The node's number in the trace.
+        node: u32,
+    },
 }
 
 impl AutodiffError {

@@ -113,7 +113,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Progress<'_, f32>,
     >| {
         mean += 0.01 * (e.state.loss - mean);
-        if e.step.is_multiple_of(20) {
+        if e.step.is_multiple_of(60) {
             losses.push((e.step as f64, mean));
         }
         if e.step.is_multiple_of(500) {

@@ -82,10 +82,13 @@ pub fn interaction_bases(
         let rows = stages[l + 1].width;
         let jacobian =
             |i: usize| Mat::from_fn(rows, d, |r, c| stage.jacobians[(i * rows + r) * d + c]);
+        // The next basis as each point's activations move it.
+        let moved: Vec<Mat<f64>> = (0..points)
+            .map(|i| next.to.transpose() * jacobian(i))
+            .collect();
         let mut slopes = Mat::<f64>::zeros(d, d);
-        for i in 0..points {
-            let j = next.to.transpose() * jacobian(i);
-            slopes += j.transpose() * &j;
+        for j in &moved {
+            slopes += j.transpose() * j;
         }
         // R = U·D^(-1/2) and R⁺ = D^(1/2)·Uᵀ.
         let scaled =
@@ -100,8 +103,8 @@ pub fn interaction_bases(
         };
         let (to, back) = (&whiten * turned(0.5), &unwhiten * turned(-0.5));
         let mut edges = Mat::<f64>::zeros(next.values.len(), values.len());
-        for i in 0..points {
-            let slope = next.to.transpose() * jacobian(i) * &back;
+        for j in &moved {
+            let slope = j * &back;
             for c in 0..slope.ncols() {
                 for r in 0..slope.nrows() {
                     edges[(r, c)] += slope[(r, c)].powi(2) / points as f64;

@@ -7,10 +7,11 @@ use ansatz_autodiff::{
 };
 use ansatz_core::Key;
 use ansatz_nn::{
-    Activation, Attention, BatchNorm, Conv, ConvTransposed, DeepONet, Dense, Fno, FnoOptions,
-    GraphConv, GroupNorm, Layer, LayerNorm, Layout, MlpOptions, Mode, ModifiedMlp, Parameters,
-    Pass, Placement, ResidualMlp, RmsNorm, Scope, Splitting, TransformerBlock, TransformerOptions,
-    UNet, UNetOptions,
+    Activation, Attention, BatchNorm, Conv, ConvTransposed, Data, DeepONet, Dense, Dropout, Fno,
+    FnoOptions, FourierFeatures, GaussianFeatures, GraphConv, GroupNorm, Init, Layer, LayerNorm,
+    Layout, MlpOptions, Mode, ModifiedMlp, Objective, Parameters, Pass, Placement, ResidualMlp,
+    RmsNorm, Scope, Siren, Splitting, Trained, TransformerBlock, TransformerOptions, UNet,
+    UNetOptions,
 };
 
 /// A network on several inputs.
@@ -167,6 +168,18 @@ fn network(name: &str, scope: &mut Scope<'_>) -> (Apply, Vec<Vec<usize>>) {
             let net = GraphConv::new(scope, (3, 2), 5, &edges).unwrap();
             (layer(net), vec![vec![5, 3]])
         }
+        "siren" => (
+            layer(Siren::new(scope, &[2, 4, 4, 1], 3.0)),
+            vec![vec![6, 2]],
+        ),
+        "fourier features" => {
+            let features = FourierFeatures::new(scope, 2, 4, (1.0, Trained::Trained));
+            (layer(features), vec![vec![6, 2]])
+        }
+        "gaussian features" => (
+            layer(GaussianFeatures::new(scope, 2, 4, 0.5)),
+            vec![vec![6, 2]],
+        ),
         other => panic!("{other}: no such case"),
     }
 }
@@ -285,7 +298,7 @@ fn beside_pytorch() {
         check(name, &lines.collect::<Vec<_>>());
         cases += 1;
     }
-    assert_eq!(cases, 27);
+    assert_eq!(cases, 30);
 }
 
 /// The layer on three tokens with weights sin(1.3(i + 1)(j + 1) + s)/√inputs and no biases: first token of the result.
@@ -372,4 +385,45 @@ fn graphs_that_are_none() {
         assert_eq!(refused.to_string(), problem);
         assert!(layout.is_empty());
     }
+}
+
+/// A share of `rate` is dropped, the rest keeps the mean; other keys drop others, evaluation drops nothing.
+#[test]
+fn dropout_drops_its_share() {
+    let (n, rate) = (20_000, 0.3);
+    let mut layout = Layout::new();
+    let scale = layout
+        .root()
+        .parameter("scale", &[n, 1], Init::Constant(1.0));
+    let parameters = Parameters::<f64>::new(&layout, Key::new(0));
+    let slopes = |mode, key| {
+        let options = (mode, Options::default());
+        let data = [Data::Batch(vec![n, 1])];
+        let mut objective = Objective::with_options(&layout, &data, options, |pass, d| {
+            Dropout { rate }.apply(pass, d[0] * pass[scale]).sum()
+        })
+        .unwrap();
+        let mut slopes = vec![0.0; n];
+        let ones = vec![1.0; n];
+        objective
+            .gradient(&parameters, &[&ones], Key::new(key), &mut slopes)
+            .unwrap();
+        slopes
+    };
+    let first = slopes(Mode::Train, 1);
+    let kept = 1.0 / (1.0 - rate);
+    assert!(first.iter().all(|s| *s == 0.0 || (s - kept).abs() < 1e-15));
+    let dropped = first.iter().filter(|s| **s == 0.0).count() as f64 / n as f64;
+    // Five standard errors.
+    assert!(
+        (dropped - rate).abs() < 5.0 * (rate * (1.0 - rate) / n as f64).sqrt(),
+        "{dropped}"
+    );
+    assert_eq!(first, slopes(Mode::Train, 1));
+    assert_ne!(first, slopes(Mode::Train, 2));
+    assert!(
+        slopes(Mode::Evaluate, 1)
+            .iter()
+            .all(|s| (s - 1.0).abs() < 1e-15)
+    );
 }

@@ -2,6 +2,7 @@
 //!
 //! Values that live only while a chunk goes by share slots, by the spans in which they are needed.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -127,6 +128,8 @@ pub(crate) struct Globals {
     /// Lengths of the global arrays.
     pub(crate) lengths: Vec<usize>,
     pub(crate) constants: Vec<Vec<f64>>,
+    /// A value that a step reads before it is there: the compiler's own mistake, for which the program is refused.
+    pub(crate) missing: Cell<Option<Id>>,
 }
 
 impl Globals {
@@ -296,7 +299,10 @@ fn loc(block: &Block<'_>, id: Id, globals: &Globals, places: Option<&Places>) ->
     let source = match (place, globals.of.get(&id)) {
         (Some((slot, _)), _) => Source::Slot(*slot),
         (None, Some(source)) => *source,
-        (None, None) => panic!("%{id} is read before it is there"),
+        (None, None) => {
+            globals.missing.set(Some(id));
+            Source::Slot(0)
+        }
     };
     Loc {
         source,

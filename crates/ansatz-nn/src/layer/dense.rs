@@ -33,6 +33,16 @@ impl Dense {
         }
     }
 
+    /// A layer with the initial values that a network's options give.
+    pub(crate) fn of(
+        scope: &mut Scope<'_>,
+        (inputs, outputs): (usize, usize),
+        options: &MlpOptions,
+    ) -> Self {
+        let init = (options.weight.clone(), options.bias.clone());
+        Self::with_init(scope, inputs, outputs, init)
+    }
+
     /// The matrix.
     #[must_use]
     pub fn weight(&self) -> Parameter {
@@ -105,14 +115,15 @@ impl Default for MlpOptions {
 impl Mlp {
     /// A network with these numbers of units, from the inputs to the outputs.
     pub fn new(scope: &mut Scope<'_>, widths: &[usize], options: &MlpOptions) -> Self {
-        let layers = widths.windows(2).enumerate().map(|(i, pair)| {
-            let init = (options.weight.clone(), options.bias.clone());
-            Dense::with_init(&mut scope.scope(i), pair[0], pair[1], init)
-        });
-        Self {
-            layers: layers.collect(),
-            activation: options.activation,
-        }
+        let layers = widths.windows(2).enumerate();
+        let layer = |(i, pair): (usize, &[usize])| {
+            Dense::of(&mut scope.scope(i), (pair[0], pair[1]), options)
+        };
+        Self::of_layers(layers.map(layer).collect(), options.activation)
+    }
+
+    pub(crate) fn of_layers(layers: Vec<Dense>, activation: Activation) -> Self {
+        Self { layers, activation }
     }
 
     /// The function between the layers.

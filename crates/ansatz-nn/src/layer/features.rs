@@ -10,7 +10,7 @@ use std::f64::consts::TAU;
 use ansatz_autodiff::Array;
 use ansatz_autodiff::op::Side;
 
-use super::{Activation, Dense, Layer};
+use super::{Activation, Dense, Layer, Mlp};
 use crate::{Init, Parameter, Pass, Scope};
 
 /// (cos 2πBx, sin 2πBx) with frequencies B ~ N(0, σ²), `frequencies` `[count, in]`: `[batch, in]` to `[batch, 2·count]`.
@@ -55,11 +55,21 @@ impl Layer for FourierFeatures {
 
 /// sin(ω·(W·x + b)) layers and a linear one: weights uniform in ±1/in in the first layer and in ±√(6/in)/ω in the
 /// others, ω = 30 by default.
+///
+/// ```
+/// use ansatz_autodiff::Graph;
+/// use ansatz_nn::{FourierFeatures, Layer, Layout, Mode, Pass, Siren, Trained};
+/// let mut layout = Layout::new();
+/// let mut root = layout.root();
+/// let features = FourierFeatures::new(&mut root.scope("features"), 2, 64, (10.0, Trained::Fixed));
+/// let net = Siren::new(&mut root.scope("net"), &[128, 64, 1], 30.0);
+/// let graph = Graph::new();
+/// let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
+/// let y = net.apply(&pass, features.apply(&pass, graph.batch(&[256, 2])));
+/// assert_eq!(&y.shape()[..], [256, 1]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Siren {
-    layers: Vec<Dense>,
-    omega: f64,
-}
+pub struct Siren(Mlp);
 
 impl Siren {
     /// A network with these numbers of units, from the inputs to the outputs.
@@ -75,23 +85,13 @@ impl Siren {
             let init = (Init::Uniform(bound), Some(bias));
             Dense::with_init(&mut scope.scope(i), pair[0], pair[1], init)
         });
-        Self {
-            layers: layers.collect(),
-            omega,
-        }
+        Self(Mlp::of_layers(layers.collect(), Activation::Sine(omega)))
     }
 }
 
 impl Layer for Siren {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
-        let mut x = x;
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.apply(pass, x);
-            if i + 1 < self.layers.len() {
-                x = Activation::Sine(self.omega).at(x);
-            }
-        }
-        x
+        self.0.apply(pass, x)
     }
 }
 

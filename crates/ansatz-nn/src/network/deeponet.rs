@@ -11,6 +11,19 @@ use crate::{Init, Parameter, Pass, Scope};
 
 /// G(u₁, u₂, …)(y) = Σ_k b¹_k(u₁)·b²_k(u₂)⋯t_k(y) + b₀: one branch for each input function, given by its values at
 /// fixed sensors, and a trunk for the place. With one branch it is a DeepONet, with several a MIONet.
+///
+/// ```
+/// use ansatz_autodiff::Graph;
+/// use ansatz_nn::{DeepONet, Layout, Mode, MlpOptions, Pass};
+/// let mut layout = Layout::new();
+/// let branch: &[usize] = &[100, 64, 32];
+/// let net = DeepONet::new(&mut layout.root(), &[branch], &[1, 64, 32], &MlpOptions::default());
+/// let graph = Graph::new();
+/// let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
+/// let (functions, places) = (graph.batch(&[16, 100]), graph.input(&[50, 1]));
+/// let y = net.apply(&pass, &[functions], places);
+/// assert_eq!(&y.shape()[..], [16, 50]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeepONet {
     branches: Vec<Mlp>,

@@ -103,6 +103,19 @@ impl Default for FnoOptions {
 }
 
 /// A Fourier neural operator on `[batch, in, lengths…]`: the coordinates in [0, 1) are added as channels.
+///
+/// ```
+/// use ansatz_autodiff::Graph;
+/// use ansatz_nn::{Fno, FnoOptions, Layer, Layout, Mode, Pass};
+/// let mut layout = Layout::new();
+/// let options = FnoOptions { modes: vec![8, 8], ..FnoOptions::default() };
+/// let operator = Fno::new(&mut layout.root(), &options);
+/// let graph = Graph::new();
+/// let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
+/// // The same weights serve any grid.
+/// let y = operator.apply(&pass, graph.batch(&[2, 1, 32, 48]));
+/// assert_eq!(&y.shape()[..], [2, 1, 32, 48]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fno {
     lift: Conv,

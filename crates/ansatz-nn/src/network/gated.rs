@@ -18,8 +18,7 @@ pub struct ResidualMlp {
 }
 
 fn dense(scope: &mut Scope<'_>, name: &str, sizes: (usize, usize), options: &MlpOptions) -> Dense {
-    let init = (options.weight.clone(), options.bias.clone());
-    Dense::with_init(&mut scope.scope(name), sizes.0, sizes.1, init)
+    Dense::of(&mut scope.scope(name), sizes, options)
 }
 
 impl ResidualMlp {

@@ -9,6 +9,19 @@ use crate::{NetworkError, Pass, Scope};
 
 /// D^{−½}·(A + I)·D^{−½}·X·Wᵀ + b on features X `[nodes, in]` of a graph that is known when the layer is made; D is the degree with
 /// the node itself.
+///
+/// ```
+/// use ansatz_autodiff::Graph;
+/// use ansatz_nn::{GraphConv, Layer, Layout, Mode, Pass};
+/// let mut layout = Layout::new();
+/// let triangle = [(0, 1), (1, 2), (2, 0)];
+/// let layer = GraphConv::new(&mut layout.root(), (4, 2), 3, &triangle)?;
+/// let graph = Graph::new();
+/// let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
+/// let y = layer.apply(&pass, graph.input(&[3, 4]));
+/// assert_eq!(&y.shape()[..], [3, 2]);
+/// # Ok::<(), ansatz_nn::NetworkError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct GraphConv {
     dense: Dense,
