@@ -187,18 +187,50 @@ impl<T: Scalar, const N: usize, const FMA: bool> NullaryFnOnce for Fused<'_, T, 
     }
 }
 
+/// Whether multiply-add is one instruction: only these processors have it wherever pulp finds wide registers.
+fn has_fma(arch: Arch) -> bool {
+    cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && !matches!(arch, Arch::Scalar)
+}
+
 fn fused<T: Scalar, const N: usize>(beta: f64, dst: &mut [T], c: [f64; N], x: [&[T]; N]) {
-    // Only these have the fused instruction wherever pulp finds wide registers.
-    let has_fma = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
     let arch = Arch::new();
-    if T::EXACT_PRODUCTS && has_fma && !matches!(arch, Arch::Scalar) {
+    if T::EXACT_PRODUCTS && has_fma(arch) {
         arch.dispatch(Fused::<T, N, true> { beta, dst, c, x });
     } else {
         arch.dispatch(Fused::<T, N, false> { beta, dst, c, x });
     }
 }
 
-/// Any number of terms, still one rounding: sums live in a buffer of the first cache level.
+/// Elements whose sums stay in the first cache level while terms pass by.
+const BLOCK: usize = 512;
+
+/// `sums += c·x` for N terms at once.
+struct Gather<'a, T, const N: usize, const FMA: bool> {
+    sums: &'a mut [f64],
+    c: [f64; N],
+    x: [&'a [T]; N],
+}
+
+impl<T: Scalar, const N: usize, const FMA: bool> NullaryFnOnce for Gather<'_, T, N, FMA> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { sums, c, x } = self;
+        let n = sums.len();
+        let x = x.map(|s| &s[..n]);
+        for i in 0..n {
+            let mut sum = sums[i];
+            for k in 0..N {
+                sum = add_product::<FMA>(sum, c[k], x[k][i].f64());
+            }
+            sums[i] = sum;
+        }
+    }
+}
+
+/// Any number of terms, still one rounding: sums live in a buffer of the first cache level, and eight terms are added
+/// for each time that it is read.
 fn buffered<'a, T: Scalar>(
     beta: f64,
     dst: &mut [T],
@@ -206,7 +238,9 @@ fn buffered<'a, T: Scalar>(
     c: impl Fn(usize) -> f64,
     x: impl Fn(usize) -> &'a [T],
 ) {
-    const BLOCK: usize = 256;
+    const GROUP: usize = 8;
+    let arch = Arch::new();
+    let fused = T::EXACT_PRODUCTS && has_fma(arch);
     let mut sums = [0.0_f64; BLOCK];
     for (b, d) in dst.chunks_mut(BLOCK).enumerate() {
         let start = b * BLOCK;
@@ -218,7 +252,18 @@ fn buffered<'a, T: Scalar>(
                 *s = beta * v.f64();
             }
         }
-        for k in 0..terms {
+        let mut k = 0;
+        while k + GROUP <= terms {
+            let c: [f64; GROUP] = from_fn(|j| c(k + j));
+            let x = from_fn(|j| &x(k + j)[start..]);
+            if fused {
+                arch.dispatch(Gather::<T, GROUP, true> { sums, c, x });
+            } else {
+                arch.dispatch(Gather::<T, GROUP, false> { sums, c, x });
+            }
+            k += GROUP;
+        }
+        for k in k..terms {
             let ck = c(k);
             for (s, v) in sums.iter_mut().zip(&x(k)[start..]) {
                 *s += ck * v.f64();
@@ -232,21 +277,28 @@ fn buffered<'a, T: Scalar>(
 
 /// Sums `leaf(start, end)` over `0..n` in a tree that halves at multiples of [`LEAF`]. Thread
 /// count decides who computes a subtree, never its shape.
-fn tree_sum(start: usize, end: usize, leaf: &(impl Fn(usize, usize) -> f64 + Sync)) -> f64 {
+fn tree_sum<const N: usize>(
+    start: usize,
+    end: usize,
+    leaf: &(impl Fn(usize, usize) -> [f64; N] + Sync),
+) -> [f64; N] {
     let n = end - start;
     if n <= LEAF {
         return leaf(start, end);
     }
     let middle = start + n.div_ceil(LEAF).div_ceil(2) * LEAF;
-    if worth_sharing(n) {
-        let (a, b) = rayon::join(
+    let (a, b) = if worth_sharing(n * N) {
+        rayon::join(
             || tree_sum(start, middle, leaf),
             || tree_sum(middle, end, leaf),
-        );
-        a + b
+        )
     } else {
-        tree_sum(start, middle, leaf) + tree_sum(middle, end, leaf)
-    }
+        (
+            tree_sum(start, middle, leaf),
+            tree_sum(middle, end, leaf),
+        )
+    };
+    from_fn(|k| a[k] + b[k])
 }
 
 /// Sum of `f(i)` with [`LANES`] partial sums, added pairwise at the end.
@@ -293,9 +345,36 @@ impl<T: Scalar> NullaryFnOnce for DotLeaf<'_, T> {
 /// If the lengths differ.
 pub(super) fn dot<T: Scalar>(x: &[T], y: &[T]) -> f64 {
     assert_eq!(x.len(), y.len(), "dot: states of different length");
-    tree_sum(0, x.len(), &|s, e| {
-        Arch::new().dispatch(DotLeaf(&x[s..e], &y[s..e]))
-    })
+    let [sum] = tree_sum(0, x.len(), &|s, e| {
+        [Arch::new().dispatch(DotLeaf(&x[s..e], &y[s..e]))]
+    });
+    sum
+}
+
+/// Inner products with several others, each with the bits of [`dot`]; a leaf of `x` stays in the first cache level
+/// for eight of them.
+///
+/// # Panics
+/// If the lengths differ.
+pub(super) fn dots<T: Scalar>(x: &[T], others: &[&Vec<T>], out: &mut [f64]) {
+    const GROUP: usize = 8;
+    assert_eq!(others.len(), out.len(), "dots: a place for each product");
+    for (group, out) in others.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+        if let Ok(y) = <&[&Vec<T>; GROUP]>::try_from(group) {
+            for y in y {
+                assert_eq!(x.len(), y.len(), "dots: states of different length");
+            }
+            let sums = tree_sum(0, x.len(), &|s, e| {
+                let arch = Arch::new();
+                y.map(|y| arch.dispatch(DotLeaf(&x[s..e], &y[s..e])))
+            });
+            out.copy_from_slice(&sums);
+        } else {
+            for (o, y) in out.iter_mut().zip(group) {
+                *o = dot(x, y);
+            }
+        }
+    }
 }
 
 struct NormLeaf<'a, T> {
@@ -334,13 +413,13 @@ pub(super) fn error_norm<T: Scalar>(x: &[T], a: &[T], b: &[T], tol: Tolerance) -
     if x.is_empty() {
         return 0.0;
     }
-    let sum = tree_sum(0, x.len(), &|s, e| {
-        Arch::new().dispatch(NormLeaf {
+    let [sum] = tree_sum(0, x.len(), &|s, e| {
+        [Arch::new().dispatch(NormLeaf {
             x: &x[s..e],
             a: &a[s..e],
             b: &b[s..e],
             tol,
-        })
+        })]
     });
     (sum / x.len() as f64).sqrt()
 }
