@@ -202,7 +202,7 @@ fn fused<T: Scalar, const N: usize>(beta: f64, dst: &mut [T], c: [f64; N], x: [&
 }
 
 /// Elements whose sums stay in the first cache level while terms pass by.
-const BLOCK: usize = 512;
+const BLOCK: usize = 2048;
 
 /// `sums += c·x` for N terms at once.
 struct Gather<'a, T, const N: usize, const FMA: bool> {
@@ -287,7 +287,7 @@ fn tree_sum<const N: usize>(
         return leaf(start, end);
     }
     let middle = start + n.div_ceil(LEAF).div_ceil(2) * LEAF;
-    let (a, b) = if worth_sharing(n * N) {
+    let (a, b) = if worth_sharing(n) {
         rayon::join(
             || tree_sum(start, middle, leaf),
             || tree_sum(middle, end, leaf),
@@ -301,21 +301,32 @@ fn tree_sum<const N: usize>(
     from_fn(|k| a[k] + b[k])
 }
 
-/// Sum of `f(i)` with [`LANES`] partial sums, added pairwise at the end.
+/// Sum of `add(sum, elements)` over A slices of one length, in [`LANES`] partial sums that are added pairwise at the end.
 #[inline(always)]
-fn lane_sum(n: usize, f: impl Fn(usize) -> f64) -> f64 {
+fn lane_sum<T: Scalar, const A: usize>(
+    slices: [&[T]; A],
+    add: impl Fn(f64, [f64; A]) -> f64,
+) -> f64 {
     let mut lanes = [0.0_f64; LANES];
-    let full = n - n % LANES;
-    let mut i = 0;
-    while i < full {
-        for (k, lane) in lanes.iter_mut().enumerate() {
-            *lane += f(i + k);
+    // Pieces of a length known to the compiler: no bounds check keeps it from wide registers.
+    let pieces = slices.map(|s| s.as_chunks::<LANES>());
+    let count = pieces.iter().map(|(full, _)| full.len()).min();
+    for i in 0..count.unwrap_or(0) {
+        let piece: [&[T; LANES]; A] = from_fn(|a| &pieces[a].0[i]);
+        for k in 0..LANES {
+            lanes[k] = add(lanes[k], piece.map(|p| p[k].f64()));
         }
-        i += LANES;
     }
-    for (k, lane) in lanes.iter_mut().enumerate().take(n - full) {
-        *lane += f(full + k);
+    let left = pieces.iter().map(|(_, rest)| rest.len()).min();
+    for k in 0..left.unwrap_or(0) {
+        lanes[k] = add(lanes[k], pieces.map(|(_, rest)| rest[k].f64()));
     }
+    pairwise(lanes)
+}
+
+/// The sum of partial sums, halves upon halves.
+#[inline(always)]
+fn pairwise(mut lanes: [f64; LANES]) -> f64 {
     let mut width = LANES / 2;
     while width > 0 {
         for k in 0..width {
@@ -326,16 +337,25 @@ fn lane_sum(n: usize, f: impl Fn(usize) -> f64) -> f64 {
     lanes[0]
 }
 
-struct DotLeaf<'a, T>(&'a [T], &'a [T]);
+struct DotLeaf<'a, T, const FMA: bool>(&'a [T], &'a [T]);
 
-impl<T: Scalar> NullaryFnOnce for DotLeaf<'_, T> {
+impl<T: Scalar, const FMA: bool> NullaryFnOnce for DotLeaf<'_, T, FMA> {
     type Output = f64;
 
     #[inline(always)]
     fn call(self) -> f64 {
-        let n = self.0.len();
-        let (x, y) = (&self.0[..n], &self.1[..n]);
-        lane_sum(n, |i| x[i].f64() * y[i].f64())
+        lane_sum([self.0, self.1], |sum, [x, y]| {
+            add_product::<FMA>(sum, x, y)
+        })
+    }
+}
+
+/// The inner product of one leaf.
+fn dot_leaf<T: Scalar>(arch: Arch, x: &[T], y: &[T]) -> f64 {
+    if T::EXACT_PRODUCTS && has_fma(arch) {
+        arch.dispatch(DotLeaf::<T, true>(x, y))
+    } else {
+        arch.dispatch(DotLeaf::<T, false>(x, y))
     }
 }
 
@@ -346,27 +366,63 @@ impl<T: Scalar> NullaryFnOnce for DotLeaf<'_, T> {
 pub(super) fn dot<T: Scalar>(x: &[T], y: &[T]) -> f64 {
     assert_eq!(x.len(), y.len(), "dot: states of different length");
     let [sum] = tree_sum(0, x.len(), &|s, e| {
-        [Arch::new().dispatch(DotLeaf(&x[s..e], &y[s..e]))]
+        [dot_leaf(Arch::new(), &x[s..e], &y[s..e])]
     });
     sum
 }
 
-/// Inner products with several others, each with the bits of [`dot`]; a leaf of `x` stays in the first cache level
-/// for eight of them.
+/// Inner products of one leaf with several others at once: `x` is converted once for all of them.
+struct DotsLeaf<'a, T, const N: usize, const FMA: bool>(&'a [T], [&'a [T]; N]);
+
+impl<T: Scalar, const N: usize, const FMA: bool> NullaryFnOnce for DotsLeaf<'_, T, N, FMA> {
+    type Output = [f64; N];
+
+    #[inline(always)]
+    fn call(self) -> [f64; N] {
+        let Self(x, others) = self;
+        let mut lanes = [[0.0_f64; LANES]; N];
+        let (full, rest) = x.as_chunks::<LANES>();
+        let pieces = others.map(|y| y.as_chunks::<LANES>());
+        let pieces = pieces.map(|(y, left)| (&y[..full.len()], &left[..rest.len()]));
+        for (i, x) in full.iter().enumerate() {
+            let x: [f64; LANES] = from_fn(|k| x[k].f64());
+            for n in 0..N {
+                let y = &pieces[n].0[i];
+                for k in 0..LANES {
+                    lanes[n][k] = add_product::<FMA>(lanes[n][k], x[k], y[k].f64());
+                }
+            }
+        }
+        for (lanes, (_, left)) in lanes.iter_mut().zip(pieces) {
+            for (lane, (x, y)) in lanes.iter_mut().zip(rest.iter().zip(left)) {
+                *lane = add_product::<FMA>(*lane, x.f64(), y.f64());
+            }
+        }
+        lanes.map(pairwise)
+    }
+}
+
+/// Inner products with several others, each with the bits of [`dot`].
 ///
 /// # Panics
 /// If the lengths differ.
 pub(super) fn dots<T: Scalar>(x: &[T], others: &[&Vec<T>], out: &mut [f64]) {
-    const GROUP: usize = 8;
+    const GROUP: usize = 4;
     assert_eq!(others.len(), out.len(), "dots: a place for each product");
+    for y in others {
+        assert_eq!(x.len(), y.len(), "dots: states of different length");
+    }
+    let arch = Arch::new();
+    let fused = T::EXACT_PRODUCTS && has_fma(arch);
     for (group, out) in others.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
         if let Ok(y) = <&[&Vec<T>; GROUP]>::try_from(group) {
-            for y in y {
-                assert_eq!(x.len(), y.len(), "dots: states of different length");
-            }
             let sums = tree_sum(0, x.len(), &|s, e| {
-                let arch = Arch::new();
-                y.map(|y| arch.dispatch(DotLeaf(&x[s..e], &y[s..e])))
+                let (x, y) = (&x[s..e], y.map(|y| &y[s..e]));
+                if fused {
+                    arch.dispatch(DotsLeaf::<T, GROUP, true>(x, y))
+                } else {
+                    arch.dispatch(DotsLeaf::<T, GROUP, false>(x, y))
+                }
             });
             out.copy_from_slice(&sums);
         } else {
@@ -389,14 +445,12 @@ impl<T: Scalar> NullaryFnOnce for NormLeaf<'_, T> {
 
     #[inline(always)]
     fn call(self) -> f64 {
-        let n = self.x.len();
-        let (x, a, b) = (&self.x[..n], &self.a[..n], &self.b[..n]);
         let Tolerance { atol, rtol } = self.tol;
-        lane_sum(n, |i| {
-            let (p, q) = (a[i].f64().abs(), b[i].f64().abs());
+        lane_sum([self.x, self.a, self.b], |sum, [x, a, b]| {
+            let (p, q) = (a.abs(), b.abs());
             let larger = if p > q { p } else { q };
-            let e = x[i].f64() / (atol + rtol * larger);
-            e * e
+            let e = x / (atol + rtol * larger);
+            sum + e * e
         })
     }
 }
