@@ -5,7 +5,7 @@ use faer::Mat;
 use rayon::prelude::*;
 
 use super::compressed::check;
-use super::tile::{add_products, eliminate, factor, scaled};
+use super::tile::{add_products, eliminate, factor, inverted};
 use crate::error::{shape, within};
 use crate::{LinalgError, Real};
 
@@ -47,7 +47,8 @@ impl<T: Real> BlockFisher<T> {
                 let mut s = Mat::zeros(m, m);
                 add_products(block, m, &mut Mat::zeros(m, m), &mut s);
                 factor(&mut s, damping)?;
-                eliminate(scaled::<T>(&s, damping).as_ref(), block);
+                let tile = block.to_vec();
+                eliminate(inverted::<T>(&s, damping).as_ref(), &tile, block);
                 Ok::<(), LinalgError>(())
             })?;
         Ok(Self {

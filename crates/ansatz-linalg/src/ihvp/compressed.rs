@@ -4,7 +4,7 @@ use ansatz_core::{EvalError, LinearMap, State};
 use faer::Mat;
 use rayon::prelude::*;
 
-use super::tile::{COLUMNS, add_products, eliminate, factor, scaled};
+use super::tile::{COLUMNS, add_products, eliminate, factor, inverted};
 use super::{damping_in_range, window};
 use crate::error::shape;
 use crate::{LinalgError, Real};
@@ -46,20 +46,22 @@ impl<T: Real> CompressedFisher<T> {
         let mut s = products(&gradients);
         factor(&mut s, damping)?;
         let denominators = (0..m).map(|i| s[(i, i)] * s[(i, i)]).collect();
-        let l = scaled::<T>(&s, damping);
-        let mut tiles = columns(&mut gradients);
-        let eliminate = |buffer: &mut Vec<T>, tile: &mut Vec<&mut [T]>| {
-            buffer.clear();
-            for row in tile.iter() {
-                buffer.extend_from_slice(row);
+        let inverse = inverted::<T>(&s, damping);
+        let eliminate = |(tile, out): &mut (Vec<T>, Vec<T>), columns: &mut Vec<&mut [T]>| {
+            tile.clear();
+            for row in columns.iter() {
+                tile.extend_from_slice(row);
             }
-            eliminate(l.as_ref(), buffer);
-            let length = buffer.len() / m;
-            for (row, done) in tile.iter_mut().zip(buffer.chunks_exact(length)) {
+            out.resize(tile.len(), T::zero());
+            eliminate(inverse.as_ref(), tile, out);
+            let length = out.len() / m;
+            for (row, done) in columns.iter_mut().zip(out.chunks_exact(length)) {
                 row.copy_from_slice(done);
             }
         };
-        tiles.par_iter_mut().for_each_init(Vec::new, eliminate);
+        columns(&mut gradients)
+            .par_iter_mut()
+            .for_each_init(Default::default, eliminate);
         Ok(Self {
             rows: gradients,
             damping,

@@ -7,7 +7,7 @@ use ansatz_core::Scalar;
 use faer::Mat;
 
 use super::damping_in_range;
-use super::tile::{COLUMNS, add_products, eliminate, factor, scaled};
+use super::tile::{COLUMNS, add_products, eliminate, factor, inverted};
 use crate::error::{shape, within};
 use crate::{LinalgError, Real};
 
@@ -171,10 +171,12 @@ impl<T: Real, R: RowStore<T>> PagedFisher<T, R> {
             Ok(())
         })?;
         factor(&mut s, damping)?;
-        let l = scaled::<T>(&s, damping);
+        let inverse = inverted::<T>(&s, damping);
+        let mut done = Vec::new();
         each_page(&mut store, page, &mut tile, |store, from, tile, length| {
-            eliminate(l.as_ref(), tile);
-            store.write(from, length, tile)
+            done.resize(tile.len(), T::zero());
+            eliminate(inverse.as_ref(), tile, &mut done);
+            store.write(from, length, &done)
         })?;
         Ok(Self {
             store,

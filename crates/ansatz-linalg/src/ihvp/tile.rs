@@ -1,8 +1,8 @@
 //! Gradients by columns: the pieces of G that stay in the cache while m of them are combined.
 
 use faer::dyn_stack::MemStack;
-use faer::linalg::matmul::triangular::{BlockStructure, matmul};
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
+use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
+use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 use super::factor::{factor_scratch, factorise};
@@ -19,7 +19,7 @@ pub(super) fn add_products<T: Real>(
     sum: &mut Mat<f64>,
 ) {
     let a = MatRef::from_row_major_slice(tile, m, tile.len() / m);
-    matmul(
+    triangular_matmul(
         product.as_mut(),
         BlockStructure::TriangularLower,
         Accum::Replace,
@@ -31,8 +31,9 @@ pub(super) fn add_products<T: Real>(
         Par::Seq,
     );
     for j in 0..m {
-        for i in j..m {
-            sum[(i, j)] += product[(i, j)].f64();
+        let sum = sum.col_as_slice_mut(j);
+        for (sum, p) in sum[j..].iter_mut().zip(&product.col_as_slice(j)[j..]) {
+            *sum += p.f64();
         }
     }
 }
@@ -44,15 +45,28 @@ pub(super) fn factor(s: &mut Mat<f64>, damping: f64) -> Result<(), LinalgError> 
     factorise(s, damping, m as f64, MemStack::new(&mut scratch))
 }
 
-/// λL, rounded to T: what [`eliminate`] divides by.
-pub(super) fn scaled<T: Real>(l: &Mat<f64>, damping: f64) -> Mat<T> {
-    Mat::from_fn(l.nrows(), l.ncols(), |i, j| T::of(l[(i, j)] * damping))
+/// (λL)⁻¹, rounded to T: products with it are faster than solves.
+pub(super) fn inverted<T: Real>(l: &Mat<f64>, damping: f64) -> Mat<T> {
+    let mut inverse = Mat::zeros(l.nrows(), l.ncols());
+    invert_lower_triangular(inverse.as_mut(), l.as_ref(), Par::Seq);
+    Mat::from_fn(l.nrows(), l.ncols(), |i, j| {
+        T::of(inverse[(i, j)] / damping)
+    })
 }
 
-/// `A ← (λL)⁻¹A` for an m×c tile in row-major order.
-pub(super) fn eliminate<T: Real>(l: MatRef<'_, T>, tile: &mut [T]) {
-    let m = l.nrows();
+/// `out ← (λL)⁻¹A` for an m×c tile A in row-major order.
+pub(super) fn eliminate<T: Real>(inverse: MatRef<'_, T>, tile: &[T], out: &mut [T]) {
+    let m = inverse.nrows();
     let columns = tile.len() / m;
-    let a = MatMut::from_row_major_slice_mut(tile, m, columns);
-    solve_lower_triangular_in_place(l, a, Par::Seq);
+    triangular_matmul(
+        MatMut::from_row_major_slice_mut(out, m, columns),
+        BlockStructure::Rectangular,
+        Accum::Replace,
+        inverse,
+        BlockStructure::TriangularLower,
+        MatRef::from_row_major_slice(tile, m, columns),
+        BlockStructure::Rectangular,
+        T::one(),
+        Par::Seq,
+    );
 }
