@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod krylov;
+pub mod lanczos;
 pub mod operator;
+pub mod trace;
 
 pub use ansatz_core as core;
 pub use error::LinalgError;

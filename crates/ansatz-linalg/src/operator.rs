@@ -2,7 +2,7 @@
 //!
 //! Every operator implements [`LinearOp`] and, where the transpose is as cheap, [`AdjointOp`]; those that are positive
 //! definite by construction are marked [`SpdOp`]. Operators compose by value, by reference and through boxes;
-//! [`OnHost`](crate::core::OnHost) lifts any of them to the maps on which Krylov methods work.
+//! [`OnHost`](crate::core::OnHost) lifts any of them to the maps on which [Krylov methods](crate::krylov) work.
 //!
 //! | operator | matrix | cost of a product |
 //! |---|---|---|
@@ -12,17 +12,22 @@
 //! | [`Scaled`], [`Sum`], [`Product`], [`Transposed`] | cA, A + B, AB, Aᵀ | that of the parts |
 //! | [`Blocks`] | block matrix with zero blocks | that of the parts |
 //! | [`LowRank`] | diag(d) + U·diag(w)·Uᵀ | 4nk |
+//! | [`Poisson`] | 5- and 7-point Laplacian on the fluid cells of a [`Grid`] | 7n |
 
 mod block;
 mod combine;
 mod dense;
+mod grid;
 mod low_rank;
+mod poisson;
 mod sparse;
 
 pub use block::Blocks;
 pub use combine::{Product, Scaled, Sum, Transposed};
 pub use dense::Dense;
+pub use grid::{Cell, Face, Grid};
 pub use low_rank::{LowRank, LowRankInverse};
+pub use poisson::Poisson;
 pub use sparse::Sparse;
 
 use ansatz_core::{AdjointOp, LinearOp, Scalar, SpdOp};
