@@ -2,12 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod error;
-mod ihvp;
+pub mod fisher;
+pub mod krylov;
+pub mod lanczos;
+pub mod operator;
 mod real;
+pub mod trace;
 
 pub use ansatz_core as core;
 pub use error::LinalgError;
-pub use ihvp::{BlockFisher, CompressedFisher, FileRows, FisherWindow, PagedFisher, RowStore};
-pub use ihvp::{Coefficients, Divisor, FactorOptions, FisherFactor, Refresh};
-pub use ihvp::{Compensation, InverseFisher, Removal, Surgeon, densities};
 pub use real::Real;

@@ -2,9 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ansatz_core::{Key, LinearMap, State};
-use ansatz_linalg::{
+use ansatz_linalg::LinalgError;
+use ansatz_linalg::fisher::{
     BlockFisher, Compensation, CompressedFisher, Divisor, FactorOptions, FileRows, FisherFactor,
-    FisherWindow, LinalgError, PagedFisher, Refresh, Surgeon, densities,
+    FisherWindow, PagedFisher, Refresh, Surgeon, densities,
 };
 use rayon::ThreadPoolBuilder;
 

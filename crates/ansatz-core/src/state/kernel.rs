@@ -293,10 +293,7 @@ fn tree_sum<const N: usize>(
             || tree_sum(middle, end, leaf),
         )
     } else {
-        (
-            tree_sum(start, middle, leaf),
-            tree_sum(middle, end, leaf),
-        )
+        (tree_sum(start, middle, leaf), tree_sum(middle, end, leaf))
     };
     from_fn(|k| a[k] + b[k])
 }

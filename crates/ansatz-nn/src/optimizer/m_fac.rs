@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use ansatz_core::{Scalar, State};
-use ansatz_linalg::{FactorOptions, FisherFactor, Refresh};
+use ansatz_linalg::fisher::{FactorOptions, FisherFactor, Refresh};
 
 use super::{Rule, within};
 use crate::NetworkError;

@@ -18,7 +18,7 @@ const PIECES: usize = 16;
 /// 2m operations, [`CompressedFisher::diagonal`] one sweep.
 ///
 /// ```
-/// use ansatz_linalg::CompressedFisher;
+/// use ansatz_linalg::fisher::CompressedFisher;
 /// let fisher = CompressedFisher::new(vec![vec![1.0, 0.0], vec![0.0, 2.0]], 0.5)?;
 /// // F = ½I + ½·diag(1, 4).
 /// assert!((fisher.element(0, 0)? - 1.0).abs() < 1e-15);

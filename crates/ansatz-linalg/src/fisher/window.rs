@@ -17,7 +17,7 @@ const GROUP: usize = 64;
 /// or one for the newest gradient itself. Memory: m states and 2m² numbers.
 ///
 /// ```
-/// use ansatz_linalg::{FactorOptions, FisherWindow};
+/// use ansatz_linalg::fisher::{FactorOptions, FisherWindow};
 /// let options = FactorOptions { damping: 0.5, ..FactorOptions::default() };
 /// let mut window = FisherWindow::new(1, &vec![0.0; 2], options)?;
 /// window.push(&vec![1.0, 0.0])?;
