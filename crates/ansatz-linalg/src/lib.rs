@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod fourier;
 
 pub use ansatz_core as core;
 pub use error::LinalgError;
