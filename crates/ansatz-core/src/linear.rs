@@ -39,6 +39,39 @@ pub trait AdjointOp<T: Scalar>: LinearOp<T> {
 /// Marks an operator as symmetric and positive definite.
 pub trait SpdOp<T: Scalar>: LinearOp<T> {}
 
+/// A reference or a box to an operator is that operator, so that compositions own or borrow their parts.
+macro_rules! through_pointer {
+    ($($pointer:ty),*) => {$(
+        impl<T: Scalar, A: LinearOp<T> + ?Sized> LinearOp<T> for $pointer {
+            fn rows(&self) -> usize {
+                (**self).rows()
+            }
+
+            fn cols(&self) -> usize {
+                (**self).cols()
+            }
+
+            fn scratch_len(&self) -> usize {
+                (**self).scratch_len()
+            }
+
+            fn apply(&self, x: &[T], y: &mut [T], scratch: &mut [T]) {
+                (**self).apply(x, y, scratch);
+            }
+        }
+
+        impl<T: Scalar, A: AdjointOp<T> + ?Sized> AdjointOp<T> for $pointer {
+            fn apply_adjoint(&self, y: &[T], x: &mut [T], scratch: &mut [T]) {
+                (**self).apply_adjoint(y, x, scratch);
+            }
+        }
+
+        impl<T: Scalar, A: SpdOp<T> + ?Sized> SpdOp<T> for $pointer {}
+    )*};
+}
+
+through_pointer!(&A, Box<A>);
+
 /// A linear map between states, on whatever device they live.
 pub trait LinearMap<X: State, Y: State = X>: Sync {
     /// `y ← A·x`.

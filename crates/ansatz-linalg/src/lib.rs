@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod determinant;
 mod error;
 pub mod fourier;
+mod lanes;
+pub mod operator;
 
 pub use ansatz_core as core;
+pub use determinant::LogDet;
 pub use error::LinalgError;
