@@ -13,7 +13,9 @@
 //!   end states of the Lorenz ensemble; `"steps": 100` in place of `tol` asks for equal steps;
 //! - `{"op": "inputs", "workload": "pinn", "points": 4096}` gives `{"inputs": [[…], …]}`, what a gradient is taken on;
 //! - `{"op": "gradient", "workload": "pinn", "points": 4096, "element": "f32", "threads": 2, "count": 1}` gives
-//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them.
+//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them;
+//! - `{"op": "fisher", "task": "product", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}` of a task with
+//!   inverse Fisher matrices, its first `count` numbers.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -26,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::autodiff::{self, Running, WORKLOADS, Workload};
 use crate::ensemble::{self, Steps};
+use crate::fisher::{Fisher, PARAMETERS};
 use crate::ode;
 use crate::stepping::{self, Stepping};
 use crate::suites::lorenz::COUNT;
@@ -72,6 +75,11 @@ enum Request {
         threads: usize,
         count: usize,
     },
+    Fisher {
+        task: String,
+        threads: usize,
+        count: usize,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -115,6 +123,7 @@ struct Server {
     pools: BTreeMap<usize, rayon::ThreadPool>,
     gradients: BTreeMap<(String, usize, String), Box<dyn Running>>,
     stepping: BTreeMap<(String, usize), Stepping<f32>>,
+    fisher: Option<Fisher>,
 }
 
 impl Server {
@@ -200,6 +209,22 @@ impl Server {
                 self.pools[threads].install(|| program.run())?;
                 let seconds = start.elapsed().as_secs_f64();
                 let values = program.values(*count);
+                Ok(Answer::Gradient { seconds, values })
+            }
+            Request::Fisher {
+                task,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let pool = &self.pools[threads];
+                let fisher = match &mut self.fisher {
+                    Some(fisher) => fisher,
+                    none => none.insert(pool.install(|| Fisher::new(PARAMETERS))?),
+                };
+                let seconds = pool.install(|| fisher.run(task))?;
+                let values = fisher.result().iter().take(*count);
+                let values = values.map(|v| f64::from(*v)).collect();
                 Ok(Answer::Gradient { seconds, values })
             }
             Request::Time {

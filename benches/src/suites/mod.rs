@@ -2,6 +2,7 @@
 
 pub mod autodiff;
 pub mod bandwidth;
+pub mod fisher;
 pub mod lincomb;
 pub mod lorenz;
 pub mod ode;
@@ -85,6 +86,9 @@ pub enum SuiteError {
     /// An array program could not be compiled or run.
     #[error("cannot run an array program: {0}")]
     Program(#[from] ansatz_autodiff::AutodiffError),
+    /// Linear algebra failed.
+    #[error("cannot solve: {0}")]
+    Algebra(#[from] ansatz_linalg::LinalgError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -107,9 +111,10 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 7] = [
+const SUITES: [(&str, Run); 8] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
+    ("fisher", fisher::run),
     ("lincomb", lincomb::run),
     ("lorenz", lorenz::run),
     ("ode", ode::run),

@@ -17,6 +17,7 @@ mod parameters;
 mod pass;
 mod train;
 
+pub use adapt::ProgramDirection;
 pub use ansatz_autodiff as autodiff;
 pub use ansatz_core as core;
 pub use archive::Archive;
@@ -33,6 +34,7 @@ pub use layer::{Conv, ConvTransposed};
 pub use layer::{FourierFeatures, GaussianFeatures, Siren, Trained};
 pub use least_squares::{Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt};
 pub use network::{DeepONet, Fno, FnoOptions, GraphConv, ModifiedMlp, ResidualMlp, SpectralConv};
+pub use network::{DirectionNet, DirectionOptions, box_laplacian, direction_loss};
 pub use network::{UNet, UNetOptions};
 pub use objective::{Data, Objective};
 pub use optimizer::{
