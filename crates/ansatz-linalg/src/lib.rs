@@ -5,6 +5,7 @@ mod error;
 pub mod krylov;
 pub mod lanczos;
 pub mod operator;
+pub mod precondition;
 pub mod trace;
 
 pub use ansatz_core as core;

@@ -28,6 +28,7 @@ pub use dense::Dense;
 pub use grid::{Cell, Face, Grid};
 pub use low_rank::{LowRank, LowRankInverse};
 pub use poisson::Poisson;
+pub(crate) use poisson::rows_beside;
 pub use sparse::Sparse;
 
 use ansatz_core::{AdjointOp, LinearOp, Scalar, SpdOp};

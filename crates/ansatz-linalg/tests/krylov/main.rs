@@ -4,3 +4,4 @@ mod common;
 mod estimates;
 mod methods;
 mod operators;
+mod preconditioners;
