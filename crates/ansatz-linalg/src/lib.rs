@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod deep;
 mod error;
 pub mod krylov;
 pub mod lanczos;
