@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod determinant;
+pub mod deep;
 mod error;
 pub mod fisher;
 pub mod fourier;
@@ -10,6 +11,7 @@ pub mod lanczos;
 mod lanes;
 pub mod operator;
 mod real;
+pub mod precondition;
 pub mod trace;
 
 pub use ansatz_core as core;
