@@ -4,6 +4,7 @@
 mod determinant;
 mod error;
 pub mod fourier;
+pub mod gp;
 mod lanes;
 pub mod operator;
 

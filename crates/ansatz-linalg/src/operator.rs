@@ -32,12 +32,14 @@ pub use circulant::{Circulant, CirculantPreconditioner};
 pub use combine::{Product, Scaled, Sum, Transposed};
 pub use dense::Dense;
 pub use eigenfactors::Eigenfactors;
+pub(crate) use kronecker::along;
 pub use kronecker::{Kronecker, KroneckerLu, KroneckerSum};
 pub use levinson::Levinson;
 pub use low_rank::{LowRank, LowRankInverse};
 pub use sparse::Sparse;
 pub use tau::TauPreconditioner;
 pub use toeplitz::Toeplitz;
+pub(crate) use toeplitz::embed;
 
 use ansatz_core::{AdjointOp, LinearOp, Scalar, SpdOp};
 
