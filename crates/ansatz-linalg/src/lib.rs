@@ -3,11 +3,17 @@
 
 mod determinant;
 mod error;
+pub mod fisher;
 pub mod fourier;
 pub mod gp;
+pub mod krylov;
+pub mod lanczos;
 mod lanes;
 pub mod operator;
+mod real;
+pub mod trace;
 
 pub use ansatz_core as core;
 pub use determinant::LogDet;
 pub use error::LinalgError;
+pub use real::Real;

@@ -2,7 +2,7 @@
 //!
 //! Every operator implements [`LinearOp`] and, where the transpose is as cheap, [`AdjointOp`]; those that are positive
 //! definite by construction are marked [`SpdOp`]. Operators compose by value, by reference and through boxes;
-//! [`OnHost`](crate::core::OnHost) lifts any of them to the maps on which Krylov methods work.
+//! [`OnHost`](crate::core::OnHost) lifts any of them to the maps on which [Krylov methods](crate::krylov) work.
 //!
 //! | operator | matrix | cost of a product |
 //! |---|---|---|
@@ -14,15 +14,18 @@
 //! | [`Kronecker`], [`KroneckerSum`] | A⊗B⊗…, A⊗I + I⊗B + … | 2N·Σnᵢ |
 //! | [`Toeplitz`], [`Circulant`] | constant along diagonals | O(n log n) |
 //! | [`LowRank`] | diag(d) + U·diag(w)·Uᵀ | 4nk |
+//! | [`Poisson`] | 5- and 7-point Laplacian on the fluid cells of a [`Grid`] | 7n |
 
 mod block;
 mod circulant;
 mod combine;
 mod dense;
 mod eigenfactors;
+mod grid;
 mod kronecker;
 mod levinson;
 mod low_rank;
+mod poisson;
 mod sparse;
 mod tau;
 mod toeplitz;
@@ -32,10 +35,12 @@ pub use circulant::{Circulant, CirculantPreconditioner};
 pub use combine::{Product, Scaled, Sum, Transposed};
 pub use dense::Dense;
 pub use eigenfactors::Eigenfactors;
+pub use grid::{Cell, Face, Grid};
 pub(crate) use kronecker::along;
 pub use kronecker::{Kronecker, KroneckerLu, KroneckerSum};
 pub use levinson::Levinson;
 pub use low_rank::{LowRank, LowRankInverse};
+pub use poisson::Poisson;
 pub use sparse::Sparse;
 pub use tau::TauPreconditioner;
 pub use toeplitz::Toeplitz;

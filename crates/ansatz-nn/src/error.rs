@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ansatz_autodiff::AutodiffError;
+use ansatz_linalg::LinalgError;
 use thiserror::Error;
 
 /// A network could not be made, trained, read or written.
@@ -12,6 +13,9 @@ pub enum NetworkError {
     /// The program of the network could not be compiled or run.
     #[error(transparent)]
     Program(#[from] AutodiffError),
+    /// A step's linear algebra failed.
+    #[error(transparent)]
+    Algebra(#[from] LinalgError),
     /// Sizes that do not fit together.
     #[error("{what}: {got} given, {expected} needed")]
     Size {

@@ -36,8 +36,8 @@ pub use network::{DeepONet, Fno, FnoOptions, GraphConv, ModifiedMlp, ResidualMlp
 pub use network::{UNet, UNetOptions};
 pub use objective::{Data, Objective};
 pub use optimizer::{
-    Adam, Decay, Descent, Iterate, Lbfgs, Lookahead, Optimizer, Rule, Schedule, Sgd, Stop,
-    StrongWolfe,
+    Adam, Decay, Descent, Iterate, Lbfgs, Lookahead, MFac, MFacOptions, Optimizer, Rule, Schedule,
+    Sgd, Stop, StrongWolfe, Zeros,
 };
 pub use parameters::{Entry, Layout, Parameter, Parameters, Scope};
 pub use pass::{Mode, Pass};

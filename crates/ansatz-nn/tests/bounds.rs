@@ -286,7 +286,7 @@ fn trained(certified: bool) -> [f64; 4] {
                 &mut slope,
             )
             .unwrap();
-        adam.step(5e-3, &slope, parameters.values_mut());
+        adam.step(5e-3, &slope, parameters.values_mut()).unwrap();
     }
     let [accuracy, certain, tau] = state(&parameters);
     [accuracy, certain, tau, before]
