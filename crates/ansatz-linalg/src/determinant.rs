@@ -29,7 +29,7 @@ impl LogDet {
     #[must_use]
     pub(crate) fn power(self, count: usize) -> Self {
         Self {
-            sign: if count % 2 == 0 {
+            sign: if count.is_multiple_of(2) {
                 self.sign.abs()
             } else {
                 self.sign

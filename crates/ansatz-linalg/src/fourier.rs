@@ -86,7 +86,7 @@ impl RealFft {
         let spectrum = complex_mut(&mut spectrum[..2 * bins]);
         // Parts that a real array cannot have, left there by rounding.
         spectrum[0].im = 0.0;
-        if self.length % 2 == 0 {
+        if self.length.is_multiple_of(2) {
             spectrum[bins - 1].im = 0.0;
         }
         let count = self.backward.get_scratch_len();

@@ -6,6 +6,7 @@ pub mod deep;
 mod error;
 pub mod fisher;
 pub mod fourier;
+pub mod gp;
 pub mod krylov;
 pub mod lanczos;
 mod lanes;

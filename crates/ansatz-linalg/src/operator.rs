@@ -36,6 +36,7 @@ pub use combine::{Product, Scaled, Sum, Transposed};
 pub use dense::Dense;
 pub use eigenfactors::Eigenfactors;
 pub use grid::{Cell, Face, Grid};
+pub(crate) use kronecker::along;
 pub use kronecker::{Kronecker, KroneckerLu, KroneckerSum};
 pub use levinson::Levinson;
 pub use low_rank::{LowRank, LowRankInverse};
@@ -44,6 +45,7 @@ pub(crate) use poisson::rows_beside;
 pub use sparse::Sparse;
 pub use tau::TauPreconditioner;
 pub use toeplitz::Toeplitz;
+pub(crate) use toeplitz::embed;
 
 use ansatz_core::{AdjointOp, LinearOp, Scalar, SpdOp};
 

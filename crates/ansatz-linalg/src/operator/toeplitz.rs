@@ -51,7 +51,7 @@ impl Toeplitz {
             }
             finite(what, values)?;
         }
-        if column[0].to_bits() != row[0].to_bits() && column[0] != row[0] {
+        if (column[0] - row[0]).abs() > 0.0 {
             return Err(LinalgError::Parameter {
                 name: "first element of the row",
                 value: row[0],
