@@ -10,6 +10,7 @@ mod init;
 mod interaction;
 mod layer;
 mod least_squares;
+mod modularity;
 mod network;
 mod objective;
 mod optimizer;
@@ -32,7 +33,12 @@ pub use layer::{BatchNorm, Dropout, GroupNorm, LayerNorm, RmsNorm};
 pub use layer::{Conv, ConvTransposed};
 pub use layer::{FourierFeatures, GaussianFeatures, Siren, Trained};
 pub use least_squares::{Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt};
+pub use modularity::{Communities, InteractionWeight, Leiden, interaction_edges, modularity};
 pub use network::{DeepONet, Fno, FnoOptions, GraphConv, ModifiedMlp, ResidualMlp, SpectralConv};
+pub use network::{
+    EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
+    SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
+};
 pub use network::{UNet, UNetOptions};
 pub use objective::{Data, Objective};
 pub use optimizer::{

@@ -4,10 +4,16 @@ mod deeponet;
 mod fno;
 mod gated;
 mod graph;
+mod sheaf;
 mod unet;
 
 pub use deeponet::DeepONet;
 pub use fno::{Fno, FnoOptions, SpectralConv};
 pub use gated::{ModifiedMlp, ResidualMlp};
 pub use graph::GraphConv;
+pub(crate) use graph::check_edges;
+pub use sheaf::{
+    EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
+    SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
+};
 pub use unet::{UNet, UNetOptions};
