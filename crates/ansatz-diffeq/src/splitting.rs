@@ -178,8 +178,8 @@ impl Splitting {
         for flow in 0..expected {
             let parts = self.factors.iter().filter(|f| f.0 == flow);
             let sum: f64 = parts.map(|f| f.1).sum();
-            // Rounding of a few printed weights; NaN fails.
-            if !((sum - 1.0).abs() < 1e-12) {
+            // Rounding of a few printed weights.
+            if sum.is_nan() || (sum - 1.0).abs() > 1e-12 {
                 return Err(StepError::Tableau {
                     name: self.name,
                     what: "the sum of the parts",

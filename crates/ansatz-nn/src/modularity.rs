@@ -20,6 +20,9 @@ use crate::interaction::InteractionBasis;
 use crate::network::check_edges;
 use crate::{NetworkError, Stage};
 
+/// An edge: its ends and its weight.
+pub type WeightedEdge = (usize, usize, f64);
+
 /// Leiden's method.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Leiden {
@@ -77,7 +80,7 @@ impl Leiden {
     pub fn communities(
         &self,
         nodes: usize,
-        edges: &[(usize, usize, f64)],
+        edges: &[WeightedEdge],
         key: Key,
     ) -> Result<Communities, NetworkError> {
         for (name, value) in [
@@ -270,7 +273,7 @@ impl Leiden {
 /// resolution that is negative or not finite.
 pub fn modularity(
     nodes: usize,
-    edges: &[(usize, usize, f64)],
+    edges: &[WeightedEdge],
     communities: &[usize],
     resolution: f64,
 ) -> Result<f64, NetworkError> {
@@ -339,7 +342,7 @@ struct Network {
 }
 
 impl Network {
-    fn new(nodes: usize, edges: &[(usize, usize, f64)]) -> Self {
+    fn new(nodes: usize, edges: &[WeightedEdge]) -> Self {
         let edges: Vec<_> = edges.iter().copied().filter(|e| e.2 > 0.0).collect();
         let mut strength = vec![0.0; nodes];
         for (a, b, w) in &edges {
@@ -351,15 +354,11 @@ impl Network {
         Self::of_edges(edges, strength, (total, mean))
     }
 
-    fn of_edges(
-        edges: Vec<(usize, usize, f64)>,
-        strength: Vec<f64>,
-        (total, mean): (f64, f64),
-    ) -> Self {
+    fn of_edges(edges: Vec<WeightedEdge>, strength: Vec<f64>, (total, mean): (f64, f64)) -> Self {
         let both = edges
             .into_iter()
             .flat_map(|(a, b, w)| [(a, b, w), (b, a, w)]);
-        let mut both: Vec<(usize, usize, f64)> = both.collect();
+        let mut both: Vec<WeightedEdge> = both.collect();
         both.sort_by_key(|e| (e.0, e.1));
         let mut starts = vec![0; strength.len() + 1];
         for e in &both {
@@ -486,7 +485,7 @@ pub fn interaction_edges(
     bases: &[InteractionBasis],
     weight: InteractionWeight,
     constant: &[Vec<usize>],
-) -> Result<(usize, Vec<(usize, usize, f64)>), NetworkError> {
+) -> Result<(usize, Vec<WeightedEdge>), NetworkError> {
     if let InteractionWeight::Logarithm { epsilon } = weight
         && !(epsilon.is_finite() && epsilon > 0.0)
     {

@@ -4,6 +4,7 @@ mod deeponet;
 mod fno;
 mod gated;
 mod graph;
+mod multionet;
 mod sheaf;
 mod unet;
 
@@ -12,6 +13,7 @@ pub use fno::{Fno, FnoOptions, SpectralConv};
 pub use gated::{ModifiedMlp, ResidualMlp};
 pub use graph::GraphConv;
 pub(crate) use graph::check_edges;
+pub use multionet::{MultiONet, MultiONetOptions};
 pub use sheaf::{
     EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
     SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
