@@ -5,6 +5,8 @@ mod direction;
 mod fno;
 mod gated;
 mod graph;
+mod multionet;
+mod sheaf;
 mod unet;
 
 pub use deeponet::DeepONet;
@@ -12,4 +14,10 @@ pub use direction::{DirectionNet, DirectionOptions, box_laplacian, direction_los
 pub use fno::{Fno, FnoOptions, SpectralConv};
 pub use gated::{ModifiedMlp, ResidualMlp};
 pub use graph::GraphConv;
+pub(crate) use graph::check_edges;
+pub use multionet::{MultiONet, MultiONetOptions};
+pub use sheaf::{
+    EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
+    SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
+};
 pub use unet::{UNet, UNetOptions};
