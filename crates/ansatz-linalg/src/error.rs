@@ -83,6 +83,28 @@ pub enum LinalgError {
         /// Component along the kernel.
         mean: f64,
     },
+    /// Constraints that no point satisfies.
+    #[error(
+        "{what}: no point satisfies all constraints; constraint {at} is violated by {violation:e} at the best point"
+    )]
+    Infeasible {
+        /// The set.
+        what: &'static str,
+        /// Number of the constraint.
+        at: usize,
+        /// By how much it is violated.
+        violation: f64,
+    },
+    /// A graph in several parts, between which nothing flows.
+    #[error(
+        "the graph has {components} connected components; take more neighbours, or embed each component by itself"
+    )]
+    Disconnected {
+        /// Number of components.
+        components: usize,
+        /// The component of each vertex, numbered by their first vertices.
+        labels: Vec<usize>,
+    },
     /// Too many steps. The best iterate is kept.
     #[error(
         "not converged after {iterations} steps: relative residual {residual:e}, {tolerance:e} wanted; allow more \
