@@ -5,6 +5,7 @@ pub mod autodiff;
 pub mod emit;
 pub mod ensemble;
 pub mod ode;
+pub mod poisson;
 pub mod record;
 pub mod serve;
 pub mod stepping;

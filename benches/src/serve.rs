@@ -13,7 +13,9 @@
 //!   end states of the Lorenz ensemble; `"steps": 100` in place of `tol` asks for equal steps;
 //! - `{"op": "inputs", "workload": "pinn", "points": 4096}` gives `{"inputs": [[…], …]}`, what a gradient is taken on;
 //! - `{"op": "gradient", "workload": "pinn", "points": 4096, "element": "f32", "threads": 2, "count": 1}` gives
-//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them.
+//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them;
+//! - `{"op": "poisson", "cells": 64, "method": "multigrid", "tolerance": 1e-8, "threads": 2, "count": 1}` gives
+//!   `{"seconds": …, "values": […]}`: the first `count` numbers of the solution of the pressure problem.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -27,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::autodiff::{self, Running, WORKLOADS, Workload};
 use crate::ensemble::{self, Steps};
 use crate::ode;
+use crate::poisson::Solver;
 use crate::stepping::{self, Stepping};
 use crate::suites::lorenz::COUNT;
 use crate::suites::{SuiteError, pool};
@@ -72,6 +75,13 @@ enum Request {
         threads: usize,
         count: usize,
     },
+    Poisson {
+        cells: usize,
+        method: String,
+        tolerance: f64,
+        threads: usize,
+        count: usize,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -114,6 +124,7 @@ pub fn serve(input: impl BufRead, mut out: impl Write) -> io::Result<()> {
 struct Server {
     pools: BTreeMap<usize, rayon::ThreadPool>,
     gradients: BTreeMap<(String, usize, String), Box<dyn Running>>,
+    poisson: BTreeMap<(String, usize), Solver>,
     stepping: BTreeMap<(String, usize), Stepping<f32>>,
 }
 
@@ -200,6 +211,24 @@ impl Server {
                 self.pools[threads].install(|| program.run())?;
                 let seconds = start.elapsed().as_secs_f64();
                 let values = program.values(*count);
+                Ok(Answer::Gradient { seconds, values })
+            }
+            Request::Poisson {
+                cells,
+                method,
+                tolerance,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let solver = match self.poisson.entry((method.clone(), *cells)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(Solver::new(*cells, method)?),
+                };
+                let start = Instant::now();
+                self.pools[threads].install(|| solver.solve([*tolerance; 2]))?;
+                let seconds = start.elapsed().as_secs_f64();
+                let values = solver.x.iter().copied().take(*count).collect();
                 Ok(Answer::Gradient { seconds, values })
             }
             Request::Time {
