@@ -15,7 +15,9 @@
 //! - `{"op": "gradient", "workload": "pinn", "points": 4096, "element": "f32", "threads": 2, "count": 1}` gives
 //!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them;
 //! - `{"op": "fisher", "task": "product", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}` of a task with
-//!   inverse Fisher matrices, its first `count` numbers.
+//!   inverse Fisher matrices, its first `count` numbers;
+//! - `{"op": "poisson", "cells": 64, "method": "multigrid", "tolerance": 1e-8, "threads": 2, "count": 1}` gives
+//!   `{"seconds": …, "values": […]}`: the first `count` numbers of the solution of the pressure problem.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -30,6 +32,7 @@ use crate::autodiff::{self, Running, WORKLOADS, Workload};
 use crate::ensemble::{self, Steps};
 use crate::fisher::{Fisher, PARAMETERS};
 use crate::ode;
+use crate::poisson::Solver;
 use crate::stepping::{self, Stepping};
 use crate::suites::lorenz::COUNT;
 use crate::suites::{SuiteError, pool};
@@ -80,6 +83,13 @@ enum Request {
         threads: usize,
         count: usize,
     },
+    Poisson {
+        cells: usize,
+        method: String,
+        tolerance: f64,
+        threads: usize,
+        count: usize,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -122,6 +132,7 @@ pub fn serve(input: impl BufRead, mut out: impl Write) -> io::Result<()> {
 struct Server {
     pools: BTreeMap<usize, rayon::ThreadPool>,
     gradients: BTreeMap<(String, usize, String), Box<dyn Running>>,
+    poisson: BTreeMap<(String, usize), Solver>,
     stepping: BTreeMap<(String, usize), Stepping<f32>>,
     fisher: Option<Fisher>,
 }
@@ -225,6 +236,24 @@ impl Server {
                 let seconds = pool.install(|| fisher.run(task))?;
                 let values = fisher.result().iter().take(*count);
                 let values = values.map(|v| f64::from(*v)).collect();
+                Ok(Answer::Gradient { seconds, values })
+            }
+            Request::Poisson {
+                cells,
+                method,
+                tolerance,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let solver = match self.poisson.entry((method.clone(), *cells)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(Solver::new(*cells, method)?),
+                };
+                let start = Instant::now();
+                self.pools[threads].install(|| solver.solve([*tolerance; 2]))?;
+                let seconds = start.elapsed().as_secs_f64();
+                let values = solver.x.iter().copied().take(*count).collect();
                 Ok(Answer::Gradient { seconds, values })
             }
             Request::Time {

@@ -6,6 +6,7 @@ pub mod fisher;
 pub mod lincomb;
 pub mod lorenz;
 pub mod ode;
+pub mod poisson;
 pub mod samplers;
 pub mod steps;
 
@@ -86,9 +87,9 @@ pub enum SuiteError {
     /// An array program could not be compiled or run.
     #[error("cannot run an array program: {0}")]
     Program(#[from] ansatz_autodiff::AutodiffError),
-    /// Linear algebra failed.
-    #[error("cannot solve: {0}")]
-    Algebra(#[from] ansatz_linalg::LinalgError),
+    /// A linear system could not be solved.
+    #[error("cannot solve a linear system: {0}")]
+    Linear(#[from] ansatz_linalg::LinalgError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -118,6 +119,7 @@ const SUITES: [(&str, Run); 8] = [
     ("lincomb", lincomb::run),
     ("lorenz", lorenz::run),
     ("ode", ode::run),
+    ("poisson", poisson::run),
     ("samplers", samplers::run),
     ("steps", steps::run),
 ];
