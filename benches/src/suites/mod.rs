@@ -112,7 +112,7 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 8] = [
+const SUITES: [(&str, Run); 9] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
     ("fisher", fisher::run),
