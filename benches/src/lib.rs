@@ -4,7 +4,9 @@
 pub mod autodiff;
 pub mod emit;
 pub mod ensemble;
+pub mod fisher;
 pub mod ode;
+pub mod poisson;
 pub mod record;
 pub mod serve;
 pub mod stepping;

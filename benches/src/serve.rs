@@ -13,7 +13,11 @@
 //!   end states of the Lorenz ensemble; `"steps": 100` in place of `tol` asks for equal steps;
 //! - `{"op": "inputs", "workload": "pinn", "points": 4096}` gives `{"inputs": [[…], …]}`, what a gradient is taken on;
 //! - `{"op": "gradient", "workload": "pinn", "points": 4096, "element": "f32", "threads": 2, "count": 1}` gives
-//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them.
+//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them;
+//! - `{"op": "fisher", "task": "product", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}` of a task with
+//!   inverse Fisher matrices, its first `count` numbers;
+//! - `{"op": "poisson", "cells": 64, "method": "multigrid", "tolerance": 1e-8, "threads": 2, "count": 1}` gives
+//!   `{"seconds": …, "values": […]}`: the first `count` numbers of the solution of the pressure problem.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -26,7 +30,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::autodiff::{self, Running, WORKLOADS, Workload};
 use crate::ensemble::{self, Steps};
+use crate::fisher::{Fisher, PARAMETERS};
 use crate::ode;
+use crate::poisson::Solver;
 use crate::stepping::{self, Stepping};
 use crate::suites::lorenz::COUNT;
 use crate::suites::{SuiteError, pool};
@@ -72,6 +78,18 @@ enum Request {
         threads: usize,
         count: usize,
     },
+    Fisher {
+        task: String,
+        threads: usize,
+        count: usize,
+    },
+    Poisson {
+        cells: usize,
+        method: String,
+        tolerance: f64,
+        threads: usize,
+        count: usize,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -114,7 +132,9 @@ pub fn serve(input: impl BufRead, mut out: impl Write) -> io::Result<()> {
 struct Server {
     pools: BTreeMap<usize, rayon::ThreadPool>,
     gradients: BTreeMap<(String, usize, String), Box<dyn Running>>,
+    poisson: BTreeMap<(String, usize), Solver>,
     stepping: BTreeMap<(String, usize), Stepping<f32>>,
+    fisher: Option<Fisher>,
 }
 
 impl Server {
@@ -200,6 +220,40 @@ impl Server {
                 self.pools[threads].install(|| program.run())?;
                 let seconds = start.elapsed().as_secs_f64();
                 let values = program.values(*count);
+                Ok(Answer::Gradient { seconds, values })
+            }
+            Request::Fisher {
+                task,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let pool = &self.pools[threads];
+                let fisher = match &mut self.fisher {
+                    Some(fisher) => fisher,
+                    none => none.insert(pool.install(|| Fisher::new(PARAMETERS))?),
+                };
+                let seconds = pool.install(|| fisher.run(task))?;
+                let values = fisher.result().iter().take(*count);
+                let values = values.map(|v| f64::from(*v)).collect();
+                Ok(Answer::Gradient { seconds, values })
+            }
+            Request::Poisson {
+                cells,
+                method,
+                tolerance,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let solver = match self.poisson.entry((method.clone(), *cells)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(Solver::new(*cells, method)?),
+                };
+                let start = Instant::now();
+                self.pools[threads].install(|| solver.solve([*tolerance; 2]))?;
+                let seconds = start.elapsed().as_secs_f64();
+                let values = solver.x.iter().copied().take(*count).collect();
                 Ok(Answer::Gradient { seconds, values })
             }
             Request::Time {

@@ -2,9 +2,11 @@
 
 pub mod autodiff;
 pub mod bandwidth;
+pub mod fisher;
 pub mod lincomb;
 pub mod lorenz;
 pub mod ode;
+pub mod poisson;
 pub mod samplers;
 pub mod steps;
 
@@ -85,6 +87,9 @@ pub enum SuiteError {
     /// An array program could not be compiled or run.
     #[error("cannot run an array program: {0}")]
     Program(#[from] ansatz_autodiff::AutodiffError),
+    /// A linear system could not be solved.
+    #[error("cannot solve a linear system: {0}")]
+    Linear(#[from] ansatz_linalg::LinalgError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -107,12 +112,14 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 7] = [
+const SUITES: [(&str, Run); 9] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
+    ("fisher", fisher::run),
     ("lincomb", lincomb::run),
     ("lorenz", lorenz::run),
     ("ode", ode::run),
+    ("poisson", poisson::run),
     ("samplers", samplers::run),
     ("steps", steps::run),
 ];

@@ -100,6 +100,18 @@ pub trait SearchDirection<S: State> {
     fn propose(&mut self, residual: &S, direction: &mut S) -> Result<(), EvalError>;
 }
 
+impl<S: State, D: SearchDirection<S> + ?Sized> SearchDirection<S> for &mut D {
+    fn propose(&mut self, residual: &S, direction: &mut S) -> Result<(), EvalError> {
+        (**self).propose(residual, direction)
+    }
+}
+
+impl<S: State, D: SearchDirection<S> + ?Sized> SearchDirection<S> for Box<D> {
+    fn propose(&mut self, residual: &S, direction: &mut S) -> Result<(), EvalError> {
+        (**self).propose(residual, direction)
+    }
+}
+
 /// A [`LinearOp`] as a [`LinearMap`] on vectors, with its working memory.
 ///
 /// Calls from several threads at once take turns at the scratch.

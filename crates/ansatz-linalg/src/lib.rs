@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod deep;
 mod determinant;
 mod error;
 pub mod fisher;
@@ -10,6 +11,7 @@ pub mod krylov;
 pub mod lanczos;
 mod lanes;
 pub mod operator;
+pub mod precondition;
 mod real;
 pub mod trace;
 

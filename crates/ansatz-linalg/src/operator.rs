@@ -41,6 +41,7 @@ pub use kronecker::{Kronecker, KroneckerLu, KroneckerSum};
 pub use levinson::Levinson;
 pub use low_rank::{LowRank, LowRankInverse};
 pub use poisson::Poisson;
+pub(crate) use poisson::rows_beside;
 pub use sparse::Sparse;
 pub use tau::TauPreconditioner;
 pub use toeplitz::Toeplitz;

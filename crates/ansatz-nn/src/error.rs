@@ -6,6 +6,8 @@ use ansatz_autodiff::AutodiffError;
 use ansatz_linalg::LinalgError;
 use thiserror::Error;
 
+use crate::Activation;
+
 /// A network could not be made, trained, read or written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -97,6 +99,14 @@ pub enum NetworkError {
         nodes: usize,
         /// What is wrong.
         problem: &'static str,
+    },
+    /// An activation that a method cannot treat.
+    #[error("{activation:?}: {needed}")]
+    Activation {
+        /// The activation.
+        activation: Activation,
+        /// What the method needs.
+        needed: &'static str,
     },
     /// A file that is no `safetensors` file, or is cut off.
     #[error("{path}: {problem}; the parameters are unchanged")]

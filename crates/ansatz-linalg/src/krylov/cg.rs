@@ -60,7 +60,7 @@ impl Cg {
 }
 
 /// What deflation does to a direction; nothing for plain conjugate gradients.
-pub(super) trait Deflate<S: State> {
+pub(crate) trait Deflate<S: State> {
     /// Takes out of `p ← z + βp` what lies in the deflated space, where `z` is a preconditioned residual.
     fn deflate(&mut self, z: &S, p: &mut S);
 }
@@ -91,7 +91,7 @@ impl<S: State> Method<S> for Cg {
 
 impl Cg {
     /// The loop, from the residual in the first vector of the workspace.
-    pub(super) fn iterate<S: State>(
+    pub(crate) fn iterate<S: State>(
         &self,
         session: &mut Session<'_, S>,
         deflation: &mut impl Deflate<S>,

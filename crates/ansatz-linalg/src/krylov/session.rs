@@ -57,6 +57,8 @@ pub struct SolveReport {
     pub stopped_early: bool,
     /// Steps for which a method used a safeguard; see the method.
     pub safeguards: usize,
+    /// The step after which a method left the rest to conjugate gradients.
+    pub fallback_at: Option<usize>,
 }
 
 /// Memory that solves use again.
@@ -197,6 +199,7 @@ impl<'a, S: State> System<'a, S> {
             iterations: 0,
             stopped: false,
             safeguards: 0,
+            fallback_at: None,
         };
         if norm == 0.0 {
             x.lincomb(0.0, &[]);
@@ -279,6 +282,7 @@ pub struct Session<'a, S: State> {
     iterations: usize,
     stopped: bool,
     safeguards: usize,
+    fallback_at: Option<usize>,
 }
 
 impl<S: State> Session<'_, S> {
@@ -310,6 +314,12 @@ impl<S: State> Session<'_, S> {
     /// Counts the use of a safeguard.
     pub fn note_safeguard(&mut self) {
         self.safeguards += 1;
+    }
+
+    /// Goes on without the preconditioner, and notes when.
+    pub fn fall_back(&mut self) {
+        self.preconditioner = None;
+        self.fallback_at = Some(self.iterations);
     }
 
     /// `y ← A·x`.
@@ -418,6 +428,7 @@ impl<S: State> Session<'_, S> {
             products: self.products,
             stopped_early: self.stopped,
             safeguards: self.safeguards,
+            fallback_at: self.fallback_at,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Operators, Krylov methods, preconditioners, the deep conjugate direction method, stochastic traces.
 
 mod common;
+mod deep;
 mod estimates;
 mod methods;
 mod operators;
+mod preconditioners;
