@@ -3,6 +3,7 @@
 
 pub mod deep;
 mod error;
+pub mod faer_bridge;
 pub mod krylov;
 pub mod lanczos;
 pub mod operator;
