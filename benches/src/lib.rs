@@ -4,6 +4,7 @@
 pub mod autodiff;
 pub mod emit;
 pub mod ensemble;
+pub mod fisher;
 pub mod ode;
 pub mod poisson;
 pub mod record;

@@ -14,6 +14,8 @@
 //! - `{"op": "inputs", "workload": "pinn", "points": 4096}` gives `{"inputs": [[…], …]}`, what a gradient is taken on;
 //! - `{"op": "gradient", "workload": "pinn", "points": 4096, "element": "f32", "threads": 2, "count": 1}` gives
 //!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them;
+//! - `{"op": "fisher", "task": "product", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}` of a task with
+//!   inverse Fisher matrices, its first `count` numbers;
 //! - `{"op": "poisson", "cells": 64, "method": "multigrid", "tolerance": 1e-8, "threads": 2, "count": 1}` gives
 //!   `{"seconds": …, "values": […]}`: the first `count` numbers of the solution of the pressure problem.
 
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::autodiff::{self, Running, WORKLOADS, Workload};
 use crate::ensemble::{self, Steps};
+use crate::fisher::{Fisher, PARAMETERS};
 use crate::ode;
 use crate::poisson::Solver;
 use crate::stepping::{self, Stepping};
@@ -72,6 +75,11 @@ enum Request {
         workload: String,
         points: usize,
         element: String,
+        threads: usize,
+        count: usize,
+    },
+    Fisher {
+        task: String,
         threads: usize,
         count: usize,
     },
@@ -126,6 +134,7 @@ struct Server {
     gradients: BTreeMap<(String, usize, String), Box<dyn Running>>,
     poisson: BTreeMap<(String, usize), Solver>,
     stepping: BTreeMap<(String, usize), Stepping<f32>>,
+    fisher: Option<Fisher>,
 }
 
 impl Server {
@@ -211,6 +220,22 @@ impl Server {
                 self.pools[threads].install(|| program.run())?;
                 let seconds = start.elapsed().as_secs_f64();
                 let values = program.values(*count);
+                Ok(Answer::Gradient { seconds, values })
+            }
+            Request::Fisher {
+                task,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let pool = &self.pools[threads];
+                let fisher = match &mut self.fisher {
+                    Some(fisher) => fisher,
+                    none => none.insert(pool.install(|| Fisher::new(PARAMETERS))?),
+                };
+                let seconds = pool.install(|| fisher.run(task))?;
+                let values = fisher.result().iter().take(*count);
+                let values = values.map(|v| f64::from(*v)).collect();
                 Ok(Answer::Gradient { seconds, values })
             }
             Request::Poisson {

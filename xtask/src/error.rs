@@ -41,6 +41,8 @@ pub(crate) enum Error {
         path: PathBuf,
         source: Box<toml::de::Error>,
     },
+    #[error("{path}: {problem}")]
+    Data { path: PathBuf, problem: String },
     #[error("{count} {what}; {remedy}")]
     Findings {
         count: usize,

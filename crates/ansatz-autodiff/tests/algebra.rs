@@ -618,3 +618,65 @@ fn shapes_that_do_not_fit() {
     refused("in no factor", &|x| x.contract(x, "ij,ij->ijk"));
     refused("labels for the axes", &|x| x.contract(x, "ijk,ij->k"));
 }
+
+/// At A = a·1, where derivatives of eigenvectors do not exist: d(A^(-1/2)) = -½·a^(-3/2)·dA, and a second derivative
+/// ¾·a^(-5/2)·(dA·dB + dB·dA)/2; at diag(2, 2, 3) the slope by differences.
+#[test]
+fn roots_of_repeated_eigenvalues() {
+    let g = Graph::new();
+    let (a, v, w) = (g.input(&[3, 3]), g.input(&[3, 3]), g.input(&[3, 3]));
+    let y = a.inverse_root();
+    let first = jvp(&[y], &[(a, v)])[0];
+    let second = jvp(&[first], &[(a, w)])[0];
+    let probe = g.constant(
+        &[3, 3],
+        (0..9).map(|k| (0.7 * f64::from(k)).cos()).collect(),
+    );
+    let slope = gradient((y * probe).sum(), &[a])[0];
+    let at =
+        |a: &[f64], v: &[f64], w: &[f64]| run::<f64>(&g, &[y, first, second, slope], &[a, v, w]);
+    let v = [0.3, -1.0, 0.5, -1.0, 0.8, 0.2, 0.5, 0.2, -0.4];
+    let w = [1.0, 0.4, 0.0, 0.4, -0.6, 0.9, 0.0, 0.9, 0.7];
+    let same = [1.7, 0.0, 0.0, 0.0, 1.7, 0.0, 0.0, 0.0, 1.7];
+    let got = at(&same, &v, &w);
+    let known: Vec<f64> = v.iter().map(|v| -0.5 * 1.7_f64.powf(-1.5) * v).collect();
+    close("first", &got[1], &known, 1e-14);
+    let product = |x: &[f64], y: &[f64], k: usize| -> f64 {
+        (0..3).map(|m| x[k / 3 * 3 + m] * y[3 * m + k % 3]).sum()
+    };
+    let known: Vec<f64> = (0..9)
+        .map(|k| 0.375 * 1.7_f64.powf(-2.5) * (product(&v, &w, k) + product(&w, &v, k)))
+        .collect();
+    close("second", &got[2], &known, 1e-13);
+    // Nearly the same as the same, and two alike of three.
+    let pair = [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 3.0];
+    let mut near = same;
+    near[4] += 1e-9;
+    near[1] = 1e-10;
+    near[3] = 1e-10;
+    for matrix in [same, pair, near] {
+        let got = at(&matrix, &v, &w);
+        for k in 0..9 {
+            let value = |h: f64| {
+                let mut moved = matrix;
+                moved[k] += h;
+                let y = &at(&moved, &v, &w)[0];
+                let each = y.iter().enumerate();
+                each.map(|(i, y)| y * (0.7 * i as f64).cos()).sum::<f64>()
+            };
+            let difference = (value(1e-5) - value(-1e-5)) / 2e-5;
+            assert!(
+                (got[3][k] - difference).abs() < 1e-9,
+                "{k}: {} and {difference}",
+                got[3][k]
+            );
+        }
+    }
+    // Singular: the pseudo-inverse. Not semidefinite: NaN. Zero: zero.
+    let singular = [4.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    let got = at(&singular, &v, &w);
+    assert_eq!(got[0], [0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    assert!(got.iter().flatten().all(|v| v.is_finite()));
+    assert_eq!(at(&[0.0; 9], &v, &w)[0], [0.0; 9]);
+    assert!(at(&[-1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], &v, &w)[0][0].is_nan());
+}

@@ -160,6 +160,16 @@ const FUNCTIONS: &[(&str, f64, f64, Function)] = &[
         let a = m.matmul_by(m, Side::Plain, Side::Transposed) + identity;
         a.cholesky() * a.solve_spd(a.cholesky()) + a.log_determinant().reshape(&[4, 1, 1])
     }),
+    ("inverse_root, lyapunov", -1.0, 1.0, |x| {
+        let (m, b) = (x.reshape(&[4, 3, 2]), x.narrow(1, 1, 5).reshape(&[4, 2, 2]));
+        let identity = |n: usize| {
+            let one = |k: usize| f64::from(u8::from(k / n == k % n));
+            m.graph().constant(&[n, n], (0..n * n).map(one).collect())
+        };
+        let a = m.matmul_by(m, Side::Plain, Side::Transposed) + identity(3);
+        let c = m.matmul_by(m, Side::Transposed, Side::Plain) + identity(2);
+        a.inverse_root().matmul(m).matmul(c.solve_lyapunov(b).sin())
+    }),
     ("contract", -1.0, 1.0, |x| {
         let (a, b) = (x.reshape(&[4, 2, 3]), x.narrow(1, 2, 6).reshape(&[4, 2, 2]));
         let w = x.narrow(0, 1, 3).reshape(&[2, 3, 2]);

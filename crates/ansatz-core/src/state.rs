@@ -96,6 +96,18 @@ pub trait State: Clone + Send + Sync {
     /// Inner product, summed in a fixed tree: the same bits for every thread count.
     fn dot(&self, other: &Self) -> f64;
 
+    /// Inner products with several states, each with the bits of [`State::dot`]: what orthogonalisation and
+    /// products with stored vectors need. States in main memory read `self` once for several of the others.
+    ///
+    /// # Panics
+    /// When `out` and `others` differ in length.
+    fn dots(&self, others: &[&Self], out: &mut [f64]) {
+        assert_eq!(others.len(), out.len(), "dots: a place for each product");
+        for (o, other) in out.iter_mut().zip(others) {
+            *o = self.dot(other);
+        }
+    }
+
     /// Root mean square of `self / (atol + rtol·max(|a|, |b|))`; 0 for an empty state.
     fn error_norm(&self, a: &Self, b: &Self, tol: Tolerance) -> f64;
 
@@ -222,6 +234,10 @@ impl<T: Scalar> State for Vec<T> {
 
     fn dot(&self, other: &Self) -> f64 {
         kernel::dot(self, other)
+    }
+
+    fn dots(&self, others: &[&Self], out: &mut [f64]) {
+        kernel::dots(self, others, out);
     }
 
     fn error_norm(&self, a: &Self, b: &Self, tol: Tolerance) -> f64 {

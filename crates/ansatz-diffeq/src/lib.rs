@@ -17,6 +17,7 @@ pub mod path;
 pub mod sde;
 pub mod signature;
 mod solve;
+pub mod splitting;
 pub mod stepper;
 #[cfg(feature = "diffsol")]
 pub mod stiff;
@@ -31,6 +32,7 @@ pub use event::{Action, AtStart, Crossing, Direction, Hit, Outcome, solve_events
 pub use increments::Increments;
 pub use integrate::{Accepted, Visitor, integrate};
 pub use solve::{Options, solve, solve_at};
+pub use splitting::Splitting;
 pub use stepper::{
     Composition, Drive, Etdrk4, ReversibleHeun, RungeKutta, Spectrum, Stepper, Symplectic, VERLET,
     YOSHIDA4, YOSHIDA6,

@@ -117,6 +117,9 @@ pub enum LinalgError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// Numbers outside the memory could not be read or written.
+    #[error("storage: {0}")]
+    Storage(#[from] std::io::Error),
     /// An operator, preconditioner or model reported an error.
     #[error(transparent)]
     Operator(#[from] EvalError),

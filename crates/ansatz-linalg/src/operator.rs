@@ -11,25 +11,41 @@
 //! | [`Sparse`] | compressed columns of faer | 2 nnz |
 //! | [`Scaled`], [`Sum`], [`Product`], [`Transposed`] | cA, A + B, AB, Aᵀ | that of the parts |
 //! | [`Blocks`] | block matrix with zero blocks | that of the parts |
+//! | [`Kronecker`], [`KroneckerSum`] | A⊗B⊗…, A⊗I + I⊗B + … | 2N·Σnᵢ |
+//! | [`Toeplitz`], [`Circulant`] | constant along diagonals | O(n log n) |
 //! | [`LowRank`] | diag(d) + U·diag(w)·Uᵀ | 4nk |
 //! | [`Poisson`] | 5- and 7-point Laplacian on the fluid cells of a [`Grid`] | 7n |
 
 mod block;
+mod circulant;
 mod combine;
 mod dense;
+mod eigenfactors;
 mod grid;
+mod kronecker;
+mod levinson;
 mod low_rank;
 mod poisson;
 mod sparse;
+mod tau;
+mod toeplitz;
 
 pub use block::Blocks;
+pub use circulant::{Circulant, CirculantPreconditioner};
 pub use combine::{Product, Scaled, Sum, Transposed};
 pub use dense::Dense;
+pub use eigenfactors::Eigenfactors;
 pub use grid::{Cell, Face, Grid};
+pub(crate) use kronecker::along;
+pub use kronecker::{Kronecker, KroneckerLu, KroneckerSum};
+pub use levinson::Levinson;
 pub use low_rank::{LowRank, LowRankInverse};
 pub use poisson::Poisson;
 pub(crate) use poisson::rows_beside;
 pub use sparse::Sparse;
+pub use tau::TauPreconditioner;
+pub use toeplitz::Toeplitz;
+pub(crate) use toeplitz::embed;
 
 use ansatz_core::{AdjointOp, LinearOp, Scalar, SpdOp};
 

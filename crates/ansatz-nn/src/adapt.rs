@@ -4,7 +4,7 @@ use ansatz_autodiff::{
     Array, AutodiffError, Element, Level, Options, ProgramDenoiser, ProgramField,
     ProgramScalarField, Signature,
 };
-use ansatz_core::Prediction;
+use ansatz_core::{EvalError, Prediction, Scalar, SearchDirection, VectorField};
 
 use crate::{Mode, Parameters, Pass};
 
@@ -74,6 +74,32 @@ impl<T: Element> Parameters<T> {
         })
     }
 
+    /// The network f(r) on grids of these lengths, the residual as `[1, 1, lengths…]` with the last axis the fastest, as
+    /// what proposes directions to a conjugate direction method.
+    ///
+    /// # Errors
+    /// Those of [`ProgramField::new`].
+    ///
+    /// # Panics
+    /// Where `f` combines shapes that do not fit.
+    pub fn direction<F>(
+        &self,
+        lengths: &[usize],
+        f: F,
+    ) -> Result<ProgramDirection<T>, AutodiffError>
+    where
+        F: for<'g> Fn(&Pass<'g>, Array<'g>) -> Array<'g>,
+    {
+        let mut state = vec![1, 1];
+        state.extend(lengths);
+        let n = lengths.iter().product();
+        Ok(ProgramDirection {
+            field: self.field(&state, |pass, _, x| f(pass, x))?,
+            residual: vec![T::zero(); n],
+            direction: vec![T::zero(); n],
+        })
+    }
+
     fn with_signature<R>(&self, state: &[usize], f: impl FnOnce(&Signature<'_>) -> R) -> R {
         let shapes: Vec<&[usize]> = self
             .layout()
@@ -86,6 +112,36 @@ impl<T: Element> Parameters<T> {
             parameters: &shapes,
             options: Options::default(),
         })
+    }
+}
+
+/// A network that proposes search directions, in precision `T` for residuals of any.
+#[derive(Debug)]
+pub struct ProgramDirection<T> {
+    field: ProgramField<T>,
+    residual: Vec<T>,
+    direction: Vec<T>,
+}
+
+impl<T: Element, X: Scalar> SearchDirection<Vec<X>> for ProgramDirection<T> {
+    fn propose(&mut self, residual: &Vec<X>, direction: &mut Vec<X>) -> Result<(), EvalError> {
+        for (what, got) in [("residual", residual.len()), ("direction", direction.len())] {
+            if got != self.residual.len() {
+                return Err(EvalError::Length {
+                    what,
+                    expected: self.residual.len(),
+                    got,
+                });
+            }
+        }
+        for (own, r) in self.residual.iter_mut().zip(residual) {
+            *own = T::of(r.f64());
+        }
+        self.field.eval(0.0, &self.residual, &mut self.direction)?;
+        for (d, own) in direction.iter_mut().zip(&self.direction) {
+            *d = X::of(own.f64());
+        }
+        Ok(())
     }
 }
 

@@ -11,8 +11,8 @@
 use ansatz_autodiff::Array;
 use ansatz_autodiff::op::Comparison;
 
-use crate::Pass;
 use crate::layer::{Activation, Conv, Dense, Layer, Mlp};
+use crate::{NetworkError, Pass};
 
 /// All points whose distance from the centre is at most the radius, element by element.
 ///
@@ -25,8 +25,9 @@ use crate::layer::{Activation, Conv, Dense, Layer, Mlp};
 /// let graph = Graph::new();
 /// let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
 /// let x = graph.input(&[8, 2]);
-/// let bounds = net.bound(&pass, Interval::about(x, x.filled(0.1), Some((0.0, 1.0))));
+/// let bounds = net.bound(&pass, Interval::about(x, x.filled(0.1), Some((0.0, 1.0))))?;
 /// assert_eq!(&bounds.low().shape()[..], [8, 3]);
+/// # Ok::<(), ansatz_nn::NetworkError>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Interval<'g> {
@@ -82,31 +83,34 @@ impl<'g> Interval<'g> {
 pub trait Bounded: Layer {
     /// A box that holds the layer's values on a box.
     ///
+    /// # Errors
+    /// [`NetworkError::Activation`] for one that does not rise everywhere.
+    ///
     /// # Panics
-    /// When the shape does not fit; for an activation that is not monotone.
-    fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Interval<'g>;
+    /// When the shape does not fit.
+    fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Result<Interval<'g>, NetworkError>;
 }
 
 impl Bounded for Dense {
-    fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Interval<'g> {
-        Interval {
+    fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Result<Interval<'g>, NetworkError> {
+        Ok(Interval {
             centre: self.apply(pass, x.centre),
             radius: self.spread(pass, x.radius),
-        }
+        })
     }
 }
 
 impl Bounded for Conv {
-    fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Interval<'g> {
-        Interval {
+    fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Result<Interval<'g>, NetworkError> {
+        Ok(Interval {
             centre: self.apply(pass, x.centre),
             radius: self.spread(pass, x.radius),
-        }
+        })
     }
 }
 
 impl Bounded for Activation {
-    fn bound<'g>(&self, _: &Pass<'g>, x: Interval<'g>) -> Interval<'g> {
+    fn bound<'g>(&self, _: &Pass<'g>, x: Interval<'g>) -> Result<Interval<'g>, NetworkError> {
         let rises = match self {
             Self::LeakyRelu(c) => *c >= 0.0,
             Self::Identity
@@ -117,24 +121,27 @@ impl Bounded for Activation {
             | Self::Softplus => true,
             _ => false,
         };
-        assert!(
-            rises,
-            "{self:?} does not rise everywhere: its bounds are not those of the ends"
-        );
-        Interval::between(self.at(x.low()), self.at(x.high()))
+        if !rises {
+            return Err(NetworkError::Activation {
+                activation: *self,
+                needed: "bounds are those of a box's ends only where a function rises: take Tanh, Relu, LeakyRelu, Elu, \
+                         Sigmoid or Softplus",
+            });
+        }
+        Ok(Interval::between(self.at(x.low()), self.at(x.high())))
     }
 }
 
 impl Bounded for Mlp {
-    fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Interval<'g> {
+    fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Result<Interval<'g>, NetworkError> {
         let mut x = x;
         for (i, layer) in self.layers().iter().enumerate() {
-            x = layer.bound(pass, x);
+            x = layer.bound(pass, x)?;
             if i + 1 < self.layers().len() {
-                x = self.activation().bound(pass, x);
+                x = self.activation().bound(pass, x)?;
             }
         }
-        x
+        Ok(x)
     }
 }
 
@@ -143,45 +150,54 @@ impl Mlp {
     /// `[batch, classes]` are 1 for the label and 0 else. The difference is taken into the last layer before the
     /// bound (elision): it is never looser than the difference of bounds.
     ///
+    /// # Errors
+    /// [`NetworkError::Activation`], as [`Bounded::bound`].
+    ///
     /// # Panics
     /// When shapes do not fit.
-    #[must_use]
-    pub fn margins<'g>(&self, pass: &Pass<'g>, x: Interval<'g>, labels: Array<'g>) -> Array<'g> {
+    pub fn margins<'g>(
+        &self,
+        pass: &Pass<'g>,
+        x: Interval<'g>,
+        labels: Array<'g>,
+    ) -> Result<Array<'g>, NetworkError> {
         let mut x = x;
         let count = self.layers().len();
         for layer in &self.layers()[..count.saturating_sub(1)] {
-            x = self.activation().bound(pass, layer.bound(pass, x));
+            x = self.activation().bound(pass, layer.bound(pass, x)?)?;
         }
         let Some(last) = self.layers().last() else {
-            return labels.zeros();
+            return Ok(labels.zeros());
         };
         let differences = differences(pass[last.weight()], labels);
         let (batch, n) = (x.centre.shape()[0], x.centre.shape()[1]);
         let along = |x: Array<'g>| x.reshape(&[batch, 1, n]);
         let worst = differences * along(x.centre) - differences.abs() * along(x.radius);
         let margin = worst.sum_axes(&[2]);
-        match last.bias() {
+        Ok(match last.bias() {
             Some(bias) => {
                 let own = (labels * pass[bias]).sum_axes(&[1]).reshape(&[batch, 1]);
                 margin + own - pass[bias]
             }
             None => margin,
-        }
+        })
     }
 
     /// How much of the width of layer-wise bounds is there in truth, for boxes small enough that no unit changes its side:
     /// |Π Wᵢ|·1 / Π|Wᵢ|·1 for each point of `[batch, in]` and each output, with Wᵢ times the pattern of active units at
     /// the point for rectifiers. With `labels` the outputs are the margins, 1 for the label itself. It is at most 1.
     ///
+    /// # Errors
+    /// [`NetworkError::Activation`] for activations other than rectifiers and the identity.
+    ///
     /// # Panics
-    /// For activations other than rectifiers and the identity, and when shapes do not fit.
-    #[must_use]
+    /// When shapes do not fit.
     pub fn tightness<'g>(
         &self,
         pass: &Pass<'g>,
         x: Array<'g>,
         labels: Option<Array<'g>>,
-    ) -> Array<'g> {
+    ) -> Result<Array<'g>, NetworkError> {
         let batch = x.shape()[0];
         let mut x = x;
         let mut products: Option<(Array<'g>, Array<'g>)> = None;
@@ -205,18 +221,23 @@ impl Mlp {
                     let active = x.zeros().less(x).reshape(&[batch, shape[0], 1]);
                     (signed * active, all * active)
                 }
-                other => panic!("the tightness of networks with {other:?} is not known"),
+                activation => {
+                    return Err(NetworkError::Activation {
+                        activation,
+                        needed: "the tightness is known for Relu and Identity",
+                    });
+                }
             });
             if i + 1 < count {
                 x = self.activation().at(x);
             }
         }
         let Some((signed, all)) = products else {
-            return x.ones();
+            return Ok(x.ones());
         };
         let (truth, bound) = (signed.abs().sum_axes(&[2]), all.sum_axes(&[2]));
         let none = bound.compare(bound.zeros(), Comparison::Equal);
-        none.select(bound.ones(), truth / none.select(bound.ones(), bound))
+        Ok(none.select(bound.ones(), truth / none.select(bound.ones(), bound)))
     }
 }
 

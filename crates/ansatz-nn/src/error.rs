@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use ansatz_autodiff::AutodiffError;
+use ansatz_linalg::LinalgError;
 use thiserror::Error;
+
+use crate::Activation;
 
 /// A network could not be made, trained, read or written.
 #[derive(Debug, Error)]
@@ -12,6 +15,9 @@ pub enum NetworkError {
     /// The program of the network could not be compiled or run.
     #[error(transparent)]
     Program(#[from] AutodiffError),
+    /// A step's linear algebra failed.
+    #[error(transparent)]
+    Algebra(#[from] LinalgError),
     /// Sizes that do not fit together.
     #[error("{what}: {got} given, {expected} needed")]
     Size {
@@ -93,6 +99,14 @@ pub enum NetworkError {
         nodes: usize,
         /// What is wrong.
         problem: &'static str,
+    },
+    /// An activation that a method cannot treat.
+    #[error("{activation:?}: {needed}")]
+    Activation {
+        /// The activation.
+        activation: Activation,
+        /// What the method needs.
+        needed: &'static str,
     },
     /// A file that is no `safetensors` file, or is cut off.
     #[error("{path}: {problem}; the parameters are unchanged")]

@@ -2,7 +2,8 @@
 //!
 //! The loss is f = ½Σr² over all residuals. With J = ∂r/∂θ a step solves (JᵀJ + μD)δ = −Jᵀr: Gauss-Newton for μ = 0,
 //! short steps downhill for large μ. J is never stored: it is computed point by point, a chunk of rows at a time, and
-//! only JᵀJ (p×p for p trained parameters) is kept. μ follows the gain ratio ϱ = (f − f(θ + δ))/(½δᵀ(μDδ − Jᵀr)), the
+//! only JᵀJ (p×p for p trained parameters) is kept. Points of a chunk are computed side by side by the caller's threads, and
+//! their rows added in order: any number of threads gives the same bits. μ follows the gain ratio ϱ = (f − f(θ + δ))/(½δᵀ(μDδ − Jᵀr)), the
 //! decrease over the one that the linear model foretold (H. Nielsen's rule).
 //!
 //! Cost of a step with b residuals: b backward passes of single points, b·p² operations for JᵀJ and p³/3 for the
@@ -21,6 +22,7 @@ mod normal;
 use std::ops::Range;
 
 use ansatz_autodiff::{Array, Element, Graph, Options, Program, vjp};
+use rayon::prelude::*;
 
 pub use fit::{Damping, Fit, FitStep, LevenbergMarquardt};
 pub(crate) use normal::Normal;
@@ -110,7 +112,7 @@ impl<T: Element> LeastSquares<T> {
             width,
             trained,
             residuals: vec![T::zero(); points * width],
-            slopes: vec![T::zero(); p * width],
+            slopes: Vec::new(),
         })
     }
 
@@ -164,10 +166,17 @@ impl<T: Element> LeastSquares<T> {
         }
         let mut residuals = std::mem::take(&mut self.residuals);
         let mut slopes = std::mem::take(&mut self.slopes);
+        let most = self.block(normal.chunk()) * self.width * self.trained();
+        slopes.resize(most, T::zero());
         let result = self.accumulate(parameters, data, normal, (&mut residuals, &mut slopes));
         self.residuals = residuals;
         self.slopes = slopes;
         result
+    }
+
+    /// Points whose rows of J are computed side by side.
+    fn block(&self, chunk: usize) -> usize {
+        (chunk / self.width.max(1)).clamp(1, self.points)
     }
 
     fn accumulate(
@@ -183,20 +192,25 @@ impl<T: Element> LeastSquares<T> {
         inputs.extend_from_slice(data);
         let p = self.trained();
         let mut loss = 0.0;
-        for i in 0..self.points {
-            for ((input, values), shape) in inputs[first..].iter_mut().zip(data).zip(&self.data) {
-                *input = match shape {
-                    Data::Batch(_) => {
+        // Points of a block are independent; their rows are added in order, whatever threads made them.
+        let block = self.block(normal.chunk());
+        let blocks = residuals.chunks_mut(block * self.width);
+        for (b, residuals) in blocks.enumerate() {
+            let slopes = &mut slopes[..residuals.len() * p];
+            let rows = slopes.par_chunks_mut(self.width * p);
+            let points = residuals.par_chunks_mut(self.width).zip(rows);
+            points.enumerate().try_for_each(|(k, (r, rows))| {
+                let i = b * block + k;
+                let mut inputs = inputs.clone();
+                for ((input, values), shape) in inputs[first..].iter_mut().zip(data).zip(&self.data)
+                {
+                    if let Data::Batch(_) = shape {
                         let row = values.len() / self.points;
-                        &values[i * row..(i + 1) * row]
+                        *input = &values[i * row..(i + 1) * row];
                     }
-                    Data::Whole(_) => values,
-                };
-            }
-            let here = &mut residuals[i * self.width..(i + 1) * self.width];
-            {
-                let mut outputs: Vec<&mut [T]> = vec![here];
-                let mut rest = &mut *slopes;
+                }
+                let mut outputs: Vec<&mut [T]> = vec![r];
+                let mut rest = rows;
                 for _ in 0..self.width {
                     for range in &self.trained {
                         let (part, later) = rest.split_at_mut(range.len());
@@ -204,10 +218,9 @@ impl<T: Element> LeastSquares<T> {
                         rest = later;
                     }
                 }
-                self.point.run(&inputs, &mut outputs)?;
-            }
-            let here = &residuals[i * self.width..(i + 1) * self.width];
-            for (r, row) in here.iter().zip(slopes.chunks_exact(p)) {
+                self.point.run(&inputs, &mut outputs)
+            })?;
+            for (r, row) in residuals.iter().zip(slopes.chunks_exact(p)) {
                 let r = r.f64();
                 loss += 0.5 * r * r;
                 normal.push(r, row);

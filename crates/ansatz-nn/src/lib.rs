@@ -4,12 +4,15 @@
 mod adapt;
 mod archive;
 mod bounds;
+#[cfg(feature = "dfdx")]
+pub mod dfdx;
 mod error;
 mod information;
 mod init;
 mod interaction;
 mod layer;
 mod least_squares;
+mod modularity;
 mod network;
 mod objective;
 mod optimizer;
@@ -17,6 +20,7 @@ mod parameters;
 mod pass;
 mod train;
 
+pub use adapt::ProgramDirection;
 pub use ansatz_autodiff as autodiff;
 pub use ansatz_core as core;
 pub use archive::Archive;
@@ -32,12 +36,20 @@ pub use layer::{BatchNorm, Dropout, GroupNorm, LayerNorm, RmsNorm};
 pub use layer::{Conv, ConvTransposed};
 pub use layer::{FourierFeatures, GaussianFeatures, Siren, Trained};
 pub use least_squares::{Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt};
+pub use modularity::{
+    Communities, InteractionWeight, Leiden, WeightedEdge, interaction_edges, modularity,
+};
 pub use network::{DeepONet, Fno, FnoOptions, GraphConv, ModifiedMlp, ResidualMlp, SpectralConv};
-pub use network::{UNet, UNetOptions};
+pub use network::{DirectionNet, DirectionOptions, box_laplacian, direction_loss};
+pub use network::{
+    EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
+    SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
+};
+pub use network::{MultiONet, MultiONetOptions, UNet, UNetOptions};
 pub use objective::{Data, Objective};
 pub use optimizer::{
-    Adam, Decay, Descent, Iterate, Lbfgs, Lookahead, Optimizer, Rule, Schedule, Sgd, Stop,
-    StrongWolfe,
+    Adam, Decay, Descent, Iterate, Lbfgs, Lookahead, MFac, MFacOptions, Optimizer, Rule, Schedule,
+    Sgd, Stop, StrongWolfe, Zeros,
 };
 pub use parameters::{Entry, Layout, Parameter, Parameters, Scope};
 pub use pass::{Mode, Pass};

@@ -1,13 +1,23 @@
 //! Networks of layers, as published.
 
 mod deeponet;
+mod direction;
 mod fno;
 mod gated;
 mod graph;
+mod multionet;
+mod sheaf;
 mod unet;
 
 pub use deeponet::DeepONet;
+pub use direction::{DirectionNet, DirectionOptions, box_laplacian, direction_loss};
 pub use fno::{Fno, FnoOptions, SpectralConv};
 pub use gated::{ModifiedMlp, ResidualMlp};
 pub use graph::GraphConv;
+pub(crate) use graph::check_edges;
+pub use multionet::{MultiONet, MultiONetOptions};
+pub use sheaf::{
+    EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
+    SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
+};
 pub use unet::{UNet, UNetOptions};

@@ -6,9 +6,11 @@
 mod adam;
 mod lbfgs;
 mod line_search;
+mod m_fac;
 mod schedule;
 mod sgd;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use ansatz_core::Scalar;
@@ -16,6 +18,7 @@ use ansatz_core::Scalar;
 pub use adam::{Adam, Decay};
 pub use lbfgs::{Descent, Iterate, Lbfgs, Stop};
 pub use line_search::StrongWolfe;
+pub use m_fac::{MFac, MFacOptions, Zeros};
 pub use schedule::Schedule;
 pub use sgd::{Lookahead, Sgd};
 
@@ -33,17 +36,23 @@ pub trait Rule<T>: Debug {
     }
 
     /// Names of the buffers that it keeps, each as long as the parameters, all zeros at the start.
-    fn buffers(&self) -> &'static [&'static str];
+    fn buffers(&self) -> Vec<Cow<'static, str>>;
+
+    /// Drops what it may have derived from buffers: they were replaced.
+    fn forget(&mut self) {}
 
     /// Changes the parameters; `step` counts from 1.
+    ///
+    /// # Errors
+    /// When there is no step to take; the parameters are then as they were.
     fn step(
-        &self,
+        &mut self,
         step: u64,
         rate: f64,
         gradient: &[T],
         parameters: &mut [T],
         buffers: &mut [Vec<T>],
-    );
+    ) -> Result<(), NetworkError>;
 }
 
 /// A rule at work.
@@ -58,7 +67,8 @@ pub struct Optimizer<T, R> {
 impl<T: Scalar, R: Rule<T>> Optimizer<T, R> {
     /// A rule for `n` parameters.
     #[must_use]
-    pub fn new(rule: R, n: usize) -> Self {
+    pub fn new(mut rule: R, n: usize) -> Self {
+        rule.forget();
         let buffers = rule.buffers().iter().map(|_| vec![T::zero(); n]).collect();
         Self {
             rule,
@@ -75,9 +85,17 @@ impl<T: Scalar, R: Rule<T>> Optimizer<T, R> {
 
     /// One step with a learning rate.
     ///
+    /// # Errors
+    /// Those of the rule; nothing is changed then.
+    ///
     /// # Panics
     /// When the gradient or the parameters have another length than the optimiser was made for.
-    pub fn step(&mut self, rate: f64, gradient: &[T], parameters: &mut [T]) {
+    pub fn step(
+        &mut self,
+        rate: f64,
+        gradient: &[T],
+        parameters: &mut [T],
+    ) -> Result<(), NetworkError> {
         assert_eq!(
             gradient.len(),
             parameters.len(),
@@ -86,14 +104,15 @@ impl<T: Scalar, R: Rule<T>> Optimizer<T, R> {
         if let Some(buffer) = self.buffers.first() {
             assert_eq!(buffer.len(), parameters.len(), "the optimiser's parameters");
         }
-        self.steps += 1;
-        self.rule
-            .step(self.steps, rate, gradient, parameters, &mut self.buffers);
+        let (step, buffers) = (self.steps + 1, &mut self.buffers);
+        self.rule.step(step, rate, gradient, parameters, buffers)?;
+        self.steps = step;
+        Ok(())
     }
 
     /// Names and values of the buffers, to be saved.
-    pub fn buffers(&self) -> impl Iterator<Item = (&'static str, &[T])> {
-        let names = self.rule.buffers().iter().copied();
+    pub fn buffers(&self) -> impl Iterator<Item = (Cow<'static, str>, &[T])> {
+        let names = self.rule.buffers().into_iter();
         names.zip(self.buffers.iter().map(|b| &b[..]))
     }
 
@@ -111,6 +130,7 @@ impl<T: Scalar, R: Rule<T>> Optimizer<T, R> {
             }
             buffer.copy_from_slice(values);
         }
+        self.rule.forget();
         self.steps = steps;
         Some(self)
     }

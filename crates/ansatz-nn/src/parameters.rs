@@ -10,7 +10,7 @@ use std::ops::Range;
 use ansatz_autodiff::Shape;
 use ansatz_core::{Key, Scalar};
 
-use crate::Init;
+use crate::{Init, NetworkError};
 
 /// Names, shapes and places of all parameters of a network.
 ///
@@ -223,6 +223,33 @@ impl<T: Scalar> Parameters<T> {
     pub fn get_mut(&mut self, name: &str) -> Option<&mut [T]> {
         let range = self.layout.get(name)?.range();
         Some(&mut self.values[range])
+    }
+
+    /// Takes the values of a network whose parameters have the same shapes in the same order, whatever their names.
+    ///
+    /// # Errors
+    /// [`NetworkError::Size`] for another number of parameters, [`NetworkError::Tensor`] for one of another shape; nothing
+    /// is changed then.
+    pub fn copy_in_order(&mut self, from: &Self) -> Result<(), NetworkError> {
+        let (ours, theirs) = (self.layout.entries(), from.layout.entries());
+        if ours.len() != theirs.len() {
+            return Err(NetworkError::Size {
+                what: "parameters",
+                expected: ours.len(),
+                got: theirs.len(),
+            });
+        }
+        for (a, b) in ours.iter().zip(theirs) {
+            if a.shape != b.shape {
+                return Err(NetworkError::Tensor {
+                    name: a.name.clone(),
+                    expected: a.shape.to_string(),
+                    got: format!("{} {}", b.name, b.shape),
+                });
+            }
+        }
+        self.values.copy_from_slice(&from.values);
+        Ok(())
     }
 
     /// Each parameter with its values.

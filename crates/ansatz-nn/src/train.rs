@@ -182,7 +182,7 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
             }
             before.copy_from_slice(self.parameters.values());
             self.optimizer
-                .step(rate, &slopes, self.parameters.values_mut());
+                .step(rate, &slopes, self.parameters.values_mut())?;
             if let Some(value) = self.settle(&before) {
                 return Err(stray("new parameter", value));
             }
@@ -281,7 +281,7 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
             )
         };
         for (name, values) in self.optimizer.buffers() {
-            archive.tensors.push(flat("optimizer", name, values));
+            archive.tensors.push(flat("optimizer", &name, values));
         }
         if let Some(average) = &self.average {
             archive

@@ -6,7 +6,7 @@ use ansatz_autodiff::{Array, Graph, Options, Program};
 use ansatz_core::Key;
 use ansatz_nn::{
     Activation, Adam, Bounded, Data, Init, Interval, Layer, Layout, Mlp, MlpOptions, Mode,
-    Objective, Optimizer, Parameters, Pass, robust_loss,
+    NetworkError, Objective, Optimizer, Parameters, Pass, robust_loss,
 };
 
 /// What `f` gives for a network of these widths and these values.
@@ -71,8 +71,8 @@ fn a_small_network_in_numbers() {
     let found = values(&WIDTHS, Activation::Relu, &waves(), |pass, net| {
         let x = point(pass);
         let boxed = Interval::about(x, x.filled(0.1), None);
-        let out = net.bound(pass, boxed);
-        let margins = net.margins(pass, boxed, last_label(pass));
+        let out = net.bound(pass, boxed).unwrap();
+        let margins = net.margins(pass, boxed, last_label(pass)).unwrap();
         vec![
             net.apply(pass, x),
             out.low(),
@@ -99,7 +99,7 @@ fn a_small_network_in_numbers() {
     close(&found[3], &[-0.100_338_388_7, -0.091_226_597_8, 0.0], 1e-10);
     close(&found[4], &[1.163_482_685_3], 1e-10);
     let linear = values(&WIDTHS, Activation::Identity, &waves(), |pass, net| {
-        vec![net.tightness(pass, point(pass), None)]
+        vec![net.tightness(pass, point(pass), None).unwrap()]
     });
     close(
         &linear[0],
@@ -121,7 +121,7 @@ fn bounds_hold_what_is_there() {
         let found = values(&WIDTHS, activation, &waves(), |pass, net| {
             let x = point(pass);
             let boxed = Interval::about(x, x.filled(0.3), Some((0.0, 1.0)));
-            let out = net.bound(pass, boxed);
+            let out = net.bound(pass, boxed).unwrap();
             let lattice =
                 (0..parts).flat_map(|k| (0..4).map(move |a| (k / 5_usize.pow(a) % 5) as f64 / 4.0));
             let unit = pass.graph().constant(&[parts, 4], lattice.collect());
@@ -130,7 +130,7 @@ fn bounds_hold_what_is_there() {
                 out.low(),
                 out.high(),
                 net.apply(pass, inside),
-                net.margins(pass, boxed, last_label(pass)),
+                net.margins(pass, boxed, last_label(pass)).unwrap(),
             ]
         });
         for y in found[2].chunks(3) {
@@ -163,7 +163,10 @@ fn gaussian_layers_are_as_loose_as_known() {
             given[..d].copy_from_slice(u);
             given[2 * d..3 * d].copy_from_slice(v);
             let tau = values(&[1, d, 1], Activation::Identity, &given, |pass, net| {
-                vec![net.tightness(pass, pass.graph().constant(&[1, 1], vec![0.3]), None)]
+                vec![
+                    net.tightness(pass, pass.graph().constant(&[1, 1], vec![0.3]), None)
+                        .unwrap(),
+                ]
             })[0][0];
             let all = u.iter().zip(v).map(|(a, b)| (a * b).abs()).sum::<f64>();
             let ours = u.iter().zip(v).map(|(a, b)| a * b).sum::<f64>().abs() / all;
@@ -240,7 +243,7 @@ fn trained(certified: bool) -> [f64; 4] {
     let mut objective = Objective::compile(&layout, &data, |pass, d| {
         if certified {
             let boxed = Interval::about(d[0], d[2].broadcast(&[n, 2]), Some((0.0, 1.0)));
-            robust_loss(net.margins(pass, boxed, d[1]))
+            robust_loss(net.margins(pass, boxed, d[1]).unwrap())
         } else {
             let y = net.apply(pass, d[0]);
             (y.log_sum_exp(&[1]) - (y * d[1]).sum_axes(&[1])).mean()
@@ -255,12 +258,14 @@ fn trained(certified: bool) -> [f64; 4] {
             |pass, net| {
                 let x = pass.graph().constant(&[n, 2], disc().0);
                 let labels = pass.graph().constant(&[n, 2], disc().1);
-                let exact = net.margins(pass, Interval::about(x, x.zeros(), None), labels);
+                let exact = net
+                    .margins(pass, Interval::about(x, x.zeros(), None), labels)
+                    .unwrap();
                 let boxed = Interval::about(x, x.filled(EPSILON), Some((0.0, 1.0)));
                 vec![
                     exact,
-                    net.margins(pass, boxed, labels),
-                    net.tightness(pass, x, Some(labels)),
+                    net.margins(pass, boxed, labels).unwrap(),
+                    net.tightness(pass, x, Some(labels)).unwrap(),
                 ]
             },
         );
@@ -286,7 +291,7 @@ fn trained(certified: bool) -> [f64; 4] {
                 &mut slope,
             )
             .unwrap();
-        adam.step(5e-3, &slope, parameters.values_mut());
+        adam.step(5e-3, &slope, parameters.values_mut()).unwrap();
     }
     let [accuracy, certain, tau] = state(&parameters);
     [accuracy, certain, tau, before]
@@ -307,4 +312,39 @@ fn certified_training_tightens() {
         (certain - 1.0).abs() < 0.02 && (tau - 0.80).abs() < 0.05,
         "{certain}, {tau}"
     );
+}
+
+/// Activations that fall somewhere have no bounds at the ends of a box, and slopes of others than rectifiers no pattern.
+#[test]
+fn activations_that_cannot_be_bounded() {
+    for activation in [
+        Activation::Silu,
+        Activation::Gelu,
+        Activation::Sine(1.0),
+        Activation::TanhSine,
+        Activation::LeakyRelu(-0.1),
+    ] {
+        let mut layout = Layout::new();
+        let options = MlpOptions {
+            activation,
+            ..MlpOptions::default()
+        };
+        let net = Mlp::new(&mut layout.root(), &[2, 3, 2], &options);
+        let graph = ansatz_nn::autodiff::Graph::new();
+        let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
+        let x = graph.input(&[1, 2]);
+        let boxed = Interval::about(x, x.filled(0.1), None);
+        let labels = graph.constant(&[1, 2], vec![0.0, 1.0]);
+        for refused in [
+            net.bound(&pass, boxed).map(|b| b.centre),
+            net.margins(&pass, boxed, labels),
+            net.tightness(&pass, x, None),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(
+                matches!(error, NetworkError::Activation { activation: a, .. } if a == activation),
+                "{error}"
+            );
+        }
+    }
 }

@@ -9,9 +9,9 @@ use ansatz_core::Key;
 use ansatz_nn::{
     Activation, Attention, BatchNorm, Conv, ConvTransposed, Data, DeepONet, Dense, Dropout, Fno,
     FnoOptions, FourierFeatures, GaussianFeatures, GraphConv, GroupNorm, Init, Layer, LayerNorm,
-    Layout, MlpOptions, Mode, ModifiedMlp, Objective, Parameters, Pass, Placement, ResidualMlp,
-    RmsNorm, Scope, Siren, Splitting, Trained, TransformerBlock, TransformerOptions, UNet,
-    UNetOptions,
+    Layout, MlpOptions, Mode, ModifiedMlp, MultiONet, MultiONetOptions, Objective, Parameters,
+    Pass, Placement, ResidualMlp, RmsNorm, Scope, Siren, Splitting, Trained, TransformerBlock,
+    TransformerOptions, UNet, UNetOptions,
 };
 
 /// A network on several inputs.
@@ -153,6 +153,24 @@ fn network(name: &str, scope: &mut Scope<'_>) -> (Apply, Vec<Vec<usize>>) {
             (
                 Box::new(move |pass, x| net.apply(pass, &x[..x.len() - 1], x[x.len() - 1])),
                 shapes,
+            )
+        }
+        "multionet" | "multionet, one product" => {
+            let (layers, activation) = if name == "multionet" {
+                (3, Activation::TanhSine)
+            } else {
+                (1, Activation::Tanh)
+            };
+            let options = MultiONetOptions {
+                width: 5,
+                layers,
+                activation,
+                ..MultiONetOptions::default()
+            };
+            let net = MultiONet::new(scope, (4, 2), &options);
+            (
+                Box::new(move |pass, x| net.apply(pass, x[0], x[1])),
+                vec![vec![3, 4], vec![7, 2]],
             )
         }
         "residual mlp" => {
@@ -298,7 +316,7 @@ fn beside_pytorch() {
         check(name, &lines.collect::<Vec<_>>());
         cases += 1;
     }
-    assert_eq!(cases, 30);
+    assert_eq!(cases, 32);
 }
 
 /// The layer on three tokens with weights sin(1.3(i + 1)(j + 1) + s)/√inputs and no biases: first token of the result.

@@ -55,12 +55,12 @@ fn follow<R: Rule<f64> + Rule<f32> + Clone>(name: &str, rate: f64, rule: R) {
     let (mut worst, mut worst_single) = (0.0_f64, 0.0_f64);
     for row in rows {
         valley(10.0, &x, &mut g);
-        optimizer.step(rate, &g, &mut x);
+        optimizer.step(rate, &g, &mut x).unwrap();
         worst = worst.max(apart(&x, &row));
         let at: Vec<f64> = single.iter().map(|v| f64::from(*v)).collect();
         valley(10.0, &at, &mut g);
         let slopes: Vec<f32> = g.iter().map(|v| *v as f32).collect();
-        rounded.step(rate, &slopes, &mut single);
+        rounded.step(rate, &slopes, &mut single).unwrap();
         let at: Vec<f64> = single.iter().map(|v| f64::from(*v)).collect();
         worst_single = worst_single.max(apart(&at, &row));
     }

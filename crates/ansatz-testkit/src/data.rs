@@ -1,6 +1,8 @@
-//! Small real data sets that travel with the crate.
+//! Small real data sets that travel with the crate, and the reader of a larger one that does not.
 
 use ansatz_core::Key;
+
+pub use crate::idx::{Images, mnist};
 
 /// Bytes per record: 64 pixels and a label.
 const RECORD: usize = 65;

@@ -4,6 +4,7 @@
 pub mod data;
 mod eigen;
 mod error;
+mod idx;
 pub mod laws;
 pub mod measure;
 pub mod model;
@@ -14,4 +15,5 @@ mod scratch;
 pub mod tb1;
 
 pub use error::ModelError;
+pub use idx::DataError;
 pub use model::{Analytic, Bridge, Empirical, Gaussian, Mix, Mixture};

@@ -1,6 +1,7 @@
 //! Checksums of the bundled data sets.
 
 use ansatz_core::Key;
+use ansatz_testkit::DataError;
 use ansatz_testkit::data::{self, Digits, Vowels};
 
 /// Records per class, and sums of raw pixels (0 to 16) per class.
@@ -75,4 +76,76 @@ fn observations_go_missing() {
         // Some 3700 draws: three standard deviations are 0.025.
         assert!((seen - rate).abs() < 0.025, "{rate}: {seen}");
     }
+}
+
+/// Two images of 2×3 pixels as MNIST's files hold them; cut, foreign and missing files, and files of different sets.
+#[test]
+fn images_from_files() {
+    let folder = std::env::temp_dir().join(format!("ansatz-idx-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let image_file = folder.join("train-images-idx3-ubyte");
+    let label_file = folder.join("train-labels-idx1-ubyte");
+    assert!(matches!(data::mnist(&folder), Err(DataError::File { .. })));
+    let mut images = vec![0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3];
+    images.extend([0, 255, 51, 102, 0, 0, 255, 255, 255, 0, 0, 0]);
+    let labels = [0, 0, 8, 1, 0, 0, 0, 2, 7, 4];
+    std::fs::write(&image_file, &images).unwrap();
+    assert!(matches!(data::mnist(&folder), Err(DataError::File { .. })));
+    std::fs::write(&label_file, labels).unwrap();
+    let read = data::mnist(&folder).unwrap();
+    assert_eq!((read.size, &read.labels[..]), ((2, 3), &[7, 4][..]));
+    let known = [
+        -1.0, 1.0, -0.6, -0.2, -1.0, -1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0,
+    ];
+    assert_eq!(read.images.len(), 12);
+    for (a, b) in read.images.iter().zip(known) {
+        assert!((a - b).abs() < 1e-6);
+    }
+    for end in [0, 3, 4, 10, 16, 27] {
+        std::fs::write(&image_file, &images[..end]).unwrap();
+        let refused = data::mnist(&folder).unwrap_err();
+        match end {
+            0 | 3 => assert!(matches!(refused, DataError::Foreign { .. }), "{refused}"),
+            4 | 10 => assert!(
+                matches!(refused, DataError::Truncated { expected: 16, .. }),
+                "{refused}"
+            ),
+            _ => assert!(
+                matches!(refused, DataError::Truncated { expected: 28, .. }),
+                "{refused}"
+            ),
+        }
+    }
+    // Longer than it says; lengths that overflow; another kind; labels of another set.
+    let mut long = images.clone();
+    long.push(0);
+    let mut vast = images.clone();
+    vast[4..16].fill(255);
+    for wrong in [long, vast] {
+        std::fs::write(&image_file, wrong).unwrap();
+        assert!(matches!(
+            data::mnist(&folder),
+            Err(DataError::Truncated { .. })
+        ));
+    }
+    std::fs::write(&image_file, b"\x1f\x8b\x08 packed").unwrap();
+    assert!(matches!(
+        data::mnist(&folder),
+        Err(DataError::Foreign { .. })
+    ));
+    std::fs::write(&image_file, &images).unwrap();
+    std::fs::write(&label_file, [0, 0, 8, 1, 0, 0, 0, 1, 7]).unwrap();
+    let refused = data::mnist(&folder).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            DataError::Count {
+                images: 2,
+                labels: 1,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
 }

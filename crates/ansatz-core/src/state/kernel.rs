@@ -187,18 +187,50 @@ impl<T: Scalar, const N: usize, const FMA: bool> NullaryFnOnce for Fused<'_, T, 
     }
 }
 
+/// Whether multiply-add is one instruction: only these processors have it wherever pulp finds wide registers.
+fn has_fma(arch: Arch) -> bool {
+    cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && !matches!(arch, Arch::Scalar)
+}
+
 fn fused<T: Scalar, const N: usize>(beta: f64, dst: &mut [T], c: [f64; N], x: [&[T]; N]) {
-    // Only these have the fused instruction wherever pulp finds wide registers.
-    let has_fma = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
     let arch = Arch::new();
-    if T::EXACT_PRODUCTS && has_fma && !matches!(arch, Arch::Scalar) {
+    if T::EXACT_PRODUCTS && has_fma(arch) {
         arch.dispatch(Fused::<T, N, true> { beta, dst, c, x });
     } else {
         arch.dispatch(Fused::<T, N, false> { beta, dst, c, x });
     }
 }
 
-/// Any number of terms, still one rounding: sums live in a buffer of the first cache level.
+/// Elements whose sums stay in the first cache level while terms pass by.
+const BLOCK: usize = 2048;
+
+/// `sums += c·x` for N terms at once.
+struct Gather<'a, T, const N: usize, const FMA: bool> {
+    sums: &'a mut [f64],
+    c: [f64; N],
+    x: [&'a [T]; N],
+}
+
+impl<T: Scalar, const N: usize, const FMA: bool> NullaryFnOnce for Gather<'_, T, N, FMA> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { sums, c, x } = self;
+        let n = sums.len();
+        let x = x.map(|s| &s[..n]);
+        for i in 0..n {
+            let mut sum = sums[i];
+            for k in 0..N {
+                sum = add_product::<FMA>(sum, c[k], x[k][i].f64());
+            }
+            sums[i] = sum;
+        }
+    }
+}
+
+/// Any number of terms, still one rounding: sums live in a buffer of the first cache level, and eight terms are added
+/// for each time that it is read.
 fn buffered<'a, T: Scalar>(
     beta: f64,
     dst: &mut [T],
@@ -206,7 +238,9 @@ fn buffered<'a, T: Scalar>(
     c: impl Fn(usize) -> f64,
     x: impl Fn(usize) -> &'a [T],
 ) {
-    const BLOCK: usize = 256;
+    const GROUP: usize = 8;
+    let arch = Arch::new();
+    let fused = T::EXACT_PRODUCTS && has_fma(arch);
     let mut sums = [0.0_f64; BLOCK];
     for (b, d) in dst.chunks_mut(BLOCK).enumerate() {
         let start = b * BLOCK;
@@ -218,7 +252,18 @@ fn buffered<'a, T: Scalar>(
                 *s = beta * v.f64();
             }
         }
-        for k in 0..terms {
+        let mut k = 0;
+        while k + GROUP <= terms {
+            let c: [f64; GROUP] = from_fn(|j| c(k + j));
+            let x = from_fn(|j| &x(k + j)[start..]);
+            if fused {
+                arch.dispatch(Gather::<T, GROUP, true> { sums, c, x });
+            } else {
+                arch.dispatch(Gather::<T, GROUP, false> { sums, c, x });
+            }
+            k += GROUP;
+        }
+        for k in k..terms {
             let ck = c(k);
             for (s, v) in sums.iter_mut().zip(&x(k)[start..]) {
                 *s += ck * v.f64();
@@ -232,38 +277,53 @@ fn buffered<'a, T: Scalar>(
 
 /// Sums `leaf(start, end)` over `0..n` in a tree that halves at multiples of [`LEAF`]. Thread
 /// count decides who computes a subtree, never its shape.
-fn tree_sum(start: usize, end: usize, leaf: &(impl Fn(usize, usize) -> f64 + Sync)) -> f64 {
+fn tree_sum<const N: usize>(
+    start: usize,
+    end: usize,
+    leaf: &(impl Fn(usize, usize) -> [f64; N] + Sync),
+) -> [f64; N] {
     let n = end - start;
     if n <= LEAF {
         return leaf(start, end);
     }
     let middle = start + n.div_ceil(LEAF).div_ceil(2) * LEAF;
-    if worth_sharing(n) {
-        let (a, b) = rayon::join(
+    let (a, b) = if worth_sharing(n) {
+        rayon::join(
             || tree_sum(start, middle, leaf),
             || tree_sum(middle, end, leaf),
-        );
-        a + b
+        )
     } else {
-        tree_sum(start, middle, leaf) + tree_sum(middle, end, leaf)
-    }
+        (tree_sum(start, middle, leaf), tree_sum(middle, end, leaf))
+    };
+    from_fn(|k| a[k] + b[k])
 }
 
-/// Sum of `f(i)` with [`LANES`] partial sums, added pairwise at the end.
+/// Sum of `add(sum, elements)` over A slices of one length, in [`LANES`] partial sums that are added pairwise at the end.
 #[inline(always)]
-fn lane_sum(n: usize, f: impl Fn(usize) -> f64) -> f64 {
+fn lane_sum<T: Scalar, const A: usize>(
+    slices: [&[T]; A],
+    add: impl Fn(f64, [f64; A]) -> f64,
+) -> f64 {
     let mut lanes = [0.0_f64; LANES];
-    let full = n - n % LANES;
-    let mut i = 0;
-    while i < full {
-        for (k, lane) in lanes.iter_mut().enumerate() {
-            *lane += f(i + k);
+    // Pieces of a length known to the compiler: no bounds check keeps it from wide registers.
+    let pieces = slices.map(|s| s.as_chunks::<LANES>());
+    let count = pieces.iter().map(|(full, _)| full.len()).min();
+    for i in 0..count.unwrap_or(0) {
+        let piece: [&[T; LANES]; A] = from_fn(|a| &pieces[a].0[i]);
+        for k in 0..LANES {
+            lanes[k] = add(lanes[k], piece.map(|p| p[k].f64()));
         }
-        i += LANES;
     }
-    for (k, lane) in lanes.iter_mut().enumerate().take(n - full) {
-        *lane += f(full + k);
+    let left = pieces.iter().map(|(_, rest)| rest.len()).min();
+    for k in 0..left.unwrap_or(0) {
+        lanes[k] = add(lanes[k], pieces.map(|(_, rest)| rest[k].f64()));
     }
+    pairwise(lanes)
+}
+
+/// The sum of partial sums, halves upon halves.
+#[inline(always)]
+fn pairwise(mut lanes: [f64; LANES]) -> f64 {
     let mut width = LANES / 2;
     while width > 0 {
         for k in 0..width {
@@ -274,16 +334,25 @@ fn lane_sum(n: usize, f: impl Fn(usize) -> f64) -> f64 {
     lanes[0]
 }
 
-struct DotLeaf<'a, T>(&'a [T], &'a [T]);
+struct DotLeaf<'a, T, const FMA: bool>(&'a [T], &'a [T]);
 
-impl<T: Scalar> NullaryFnOnce for DotLeaf<'_, T> {
+impl<T: Scalar, const FMA: bool> NullaryFnOnce for DotLeaf<'_, T, FMA> {
     type Output = f64;
 
     #[inline(always)]
     fn call(self) -> f64 {
-        let n = self.0.len();
-        let (x, y) = (&self.0[..n], &self.1[..n]);
-        lane_sum(n, |i| x[i].f64() * y[i].f64())
+        lane_sum([self.0, self.1], |sum, [x, y]| {
+            add_product::<FMA>(sum, x, y)
+        })
+    }
+}
+
+/// The inner product of one leaf.
+fn dot_leaf<T: Scalar>(arch: Arch, x: &[T], y: &[T]) -> f64 {
+    if T::EXACT_PRODUCTS && has_fma(arch) {
+        arch.dispatch(DotLeaf::<T, true>(x, y))
+    } else {
+        arch.dispatch(DotLeaf::<T, false>(x, y))
     }
 }
 
@@ -293,9 +362,72 @@ impl<T: Scalar> NullaryFnOnce for DotLeaf<'_, T> {
 /// If the lengths differ.
 pub(super) fn dot<T: Scalar>(x: &[T], y: &[T]) -> f64 {
     assert_eq!(x.len(), y.len(), "dot: states of different length");
-    tree_sum(0, x.len(), &|s, e| {
-        Arch::new().dispatch(DotLeaf(&x[s..e], &y[s..e]))
-    })
+    let [sum] = tree_sum(0, x.len(), &|s, e| {
+        [dot_leaf(Arch::new(), &x[s..e], &y[s..e])]
+    });
+    sum
+}
+
+/// Inner products of one leaf with several others at once: `x` is converted once for all of them.
+struct DotsLeaf<'a, T, const N: usize, const FMA: bool>(&'a [T], [&'a [T]; N]);
+
+impl<T: Scalar, const N: usize, const FMA: bool> NullaryFnOnce for DotsLeaf<'_, T, N, FMA> {
+    type Output = [f64; N];
+
+    #[inline(always)]
+    fn call(self) -> [f64; N] {
+        let Self(x, others) = self;
+        let mut lanes = [[0.0_f64; LANES]; N];
+        let (full, rest) = x.as_chunks::<LANES>();
+        let pieces = others.map(|y| y.as_chunks::<LANES>());
+        let pieces = pieces.map(|(y, left)| (&y[..full.len()], &left[..rest.len()]));
+        for (i, x) in full.iter().enumerate() {
+            let x: [f64; LANES] = from_fn(|k| x[k].f64());
+            for n in 0..N {
+                let y = &pieces[n].0[i];
+                for k in 0..LANES {
+                    lanes[n][k] = add_product::<FMA>(lanes[n][k], x[k], y[k].f64());
+                }
+            }
+        }
+        for (lanes, (_, left)) in lanes.iter_mut().zip(pieces) {
+            for (lane, (x, y)) in lanes.iter_mut().zip(rest.iter().zip(left)) {
+                *lane = add_product::<FMA>(*lane, x.f64(), y.f64());
+            }
+        }
+        lanes.map(pairwise)
+    }
+}
+
+/// Inner products with several others, each with the bits of [`dot`].
+///
+/// # Panics
+/// If the lengths differ.
+pub(super) fn dots<T: Scalar>(x: &[T], others: &[&Vec<T>], out: &mut [f64]) {
+    const GROUP: usize = 4;
+    assert_eq!(others.len(), out.len(), "dots: a place for each product");
+    for y in others {
+        assert_eq!(x.len(), y.len(), "dots: states of different length");
+    }
+    let arch = Arch::new();
+    let fused = T::EXACT_PRODUCTS && has_fma(arch);
+    for (group, out) in others.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+        if let Ok(y) = <&[&Vec<T>; GROUP]>::try_from(group) {
+            let sums = tree_sum(0, x.len(), &|s, e| {
+                let (x, y) = (&x[s..e], y.map(|y| &y[s..e]));
+                if fused {
+                    arch.dispatch(DotsLeaf::<T, GROUP, true>(x, y))
+                } else {
+                    arch.dispatch(DotsLeaf::<T, GROUP, false>(x, y))
+                }
+            });
+            out.copy_from_slice(&sums);
+        } else {
+            for (o, y) in out.iter_mut().zip(group) {
+                *o = dot(x, y);
+            }
+        }
+    }
 }
 
 struct NormLeaf<'a, T> {
@@ -310,14 +442,12 @@ impl<T: Scalar> NullaryFnOnce for NormLeaf<'_, T> {
 
     #[inline(always)]
     fn call(self) -> f64 {
-        let n = self.x.len();
-        let (x, a, b) = (&self.x[..n], &self.a[..n], &self.b[..n]);
         let Tolerance { atol, rtol } = self.tol;
-        lane_sum(n, |i| {
-            let (p, q) = (a[i].f64().abs(), b[i].f64().abs());
+        lane_sum([self.x, self.a, self.b], |sum, [x, a, b]| {
+            let (p, q) = (a.abs(), b.abs());
             let larger = if p > q { p } else { q };
-            let e = x[i].f64() / (atol + rtol * larger);
-            e * e
+            let e = x / (atol + rtol * larger);
+            sum + e * e
         })
     }
 }
@@ -334,13 +464,13 @@ pub(super) fn error_norm<T: Scalar>(x: &[T], a: &[T], b: &[T], tol: Tolerance) -
     if x.is_empty() {
         return 0.0;
     }
-    let sum = tree_sum(0, x.len(), &|s, e| {
-        Arch::new().dispatch(NormLeaf {
+    let [sum] = tree_sum(0, x.len(), &|s, e| {
+        [Arch::new().dispatch(NormLeaf {
             x: &x[s..e],
             a: &a[s..e],
             b: &b[s..e],
             tol,
-        })
+        })]
     });
     (sum / x.len() as f64).sqrt()
 }

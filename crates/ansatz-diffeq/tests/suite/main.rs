@@ -22,6 +22,7 @@ mod orders;
 mod paths;
 mod problems;
 mod spectral;
+mod splitting;
 mod stable;
 mod standard;
 mod statistics;

@@ -1,5 +1,7 @@
 //! Functions of single elements between layers.
 
+use std::f64::consts::PI;
+
 use ansatz_autodiff::Array;
 
 use super::Layer;
@@ -30,6 +32,8 @@ pub enum Activation {
     Softplus,
     /// sin(ω·x), ω = 30 in the first layer of a SIREN.
     Sine(f64),
+    /// x + tanh(sin(π(x + 1))): for operator networks (MultiONet).
+    TanhSine,
 }
 
 impl Activation {
@@ -47,6 +51,7 @@ impl Activation {
             Self::Sigmoid => x.sigmoid(),
             Self::Softplus => x.softplus(),
             Self::Sine(omega) => (x * omega).sin(),
+            Self::TanhSine => x + ((x + 1.0) * PI).sin().tanh(),
         }
     }
 }

@@ -4,6 +4,10 @@ use ansatz_core::Scalar;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::linalg::solvers::{Llt, Solve};
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
+use rayon::prelude::*;
+
+/// Columns of JᵀJ that one task adds to.
+const COLUMNS: usize = 64;
 
 /// The normal equations of p parameters, in double precision.
 #[derive(Debug)]
@@ -31,6 +35,11 @@ impl Normal {
         }
     }
 
+    /// Rows of J that are gathered before they are multiplied.
+    pub(crate) fn chunk(&self) -> usize {
+        self.chunk
+    }
+
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
         self.products.fill(0.0);
@@ -52,17 +61,36 @@ impl Normal {
     pub(crate) fn finish(&mut self) {
         let (p, count) = (self.p, self.rows.len() / self.p);
         let rows = MatRef::from_row_major_slice(&self.rows, count, p);
-        matmul(
-            MatMut::from_column_major_slice_mut(&mut self.products, p, p),
-            BlockStructure::TriangularLower,
-            Accum::Add,
-            rows.transpose(),
-            BlockStructure::Rectangular,
-            rows,
-            BlockStructure::Rectangular,
-            1.0,
-            Par::Seq,
-        );
+        // Columns of the lower triangle in blocks of their own: the same products for any number of threads.
+        let blocks = self.products.par_chunks_mut(COLUMNS * p).enumerate();
+        blocks.for_each(|(b, columns)| {
+            let (from, width) = (b * COLUMNS, columns.len() / p);
+            let block = MatMut::from_column_major_slice_mut(columns, p, width);
+            let (corner, below) = block.subrows_mut(from, p - from).split_at_row_mut(width);
+            let own = rows.subcols(from, width);
+            matmul(
+                corner,
+                BlockStructure::TriangularLower,
+                Accum::Add,
+                own.transpose(),
+                BlockStructure::Rectangular,
+                own,
+                BlockStructure::Rectangular,
+                1.0,
+                Par::Seq,
+            );
+            matmul(
+                below,
+                BlockStructure::Rectangular,
+                Accum::Add,
+                rows.subcols(from + width, p - from - width).transpose(),
+                BlockStructure::Rectangular,
+                own,
+                BlockStructure::Rectangular,
+                1.0,
+                Par::Seq,
+            );
+        });
         self.rows.clear();
     }
 

@@ -43,26 +43,11 @@ impl GraphConv {
         nodes: usize,
         edges: &[(usize, usize)],
     ) -> Result<Self, NetworkError> {
+        check_edges(nodes, edges)?;
         let mut degree = vec![1.0_f64; nodes];
-        let mut seen = std::collections::HashSet::new();
-        for (i, &(a, b)) in edges.iter().enumerate() {
-            let problem = if a >= nodes || b >= nodes {
-                "one of its ends is no node"
-            } else if a == b {
-                "it joins a node to itself"
-            } else if !seen.insert((a.min(b), a.max(b))) {
-                "it is there twice"
-            } else {
-                degree[a] += 1.0;
-                degree[b] += 1.0;
-                continue;
-            };
-            return Err(NetworkError::Edge {
-                index: i,
-                ends: (a, b),
-                nodes,
-                problem,
-            });
+        for &(a, b) in edges {
+            degree[a] += 1.0;
+            degree[b] += 1.0;
         }
         let both = edges.iter().flat_map(|&(a, b)| [(a, b), (b, a)]);
         let (from, to): (Vec<usize>, Vec<usize>) = both.chain((0..nodes).map(|i| (i, i))).unzip();
@@ -76,6 +61,29 @@ impl GraphConv {
             weights,
         })
     }
+}
+
+/// Whether these are the undirected edges of a simple graph.
+pub(crate) fn check_edges(nodes: usize, edges: &[(usize, usize)]) -> Result<(), NetworkError> {
+    let mut seen = std::collections::HashSet::new();
+    for (index, &(a, b)) in edges.iter().enumerate() {
+        let problem = if a >= nodes || b >= nodes {
+            "one of its ends is no node"
+        } else if a == b {
+            "it joins a node to itself"
+        } else if !seen.insert((a.min(b), a.max(b))) {
+            "it is there twice"
+        } else {
+            continue;
+        };
+        return Err(NetworkError::Edge {
+            index,
+            ends: (a, b),
+            nodes,
+            problem,
+        });
+    }
+    Ok(())
 }
 
 impl Layer for GraphConv {

@@ -3,6 +3,8 @@
 //! References: D. P. Kingma, J. Ba, *Adam: a method for stochastic optimization*, 2015 (Algorithm 1); I. Loshchilov,
 //! F. Hutter, *Decoupled weight decay regularization*, 2019 (Algorithm 2).
 
+use std::borrow::Cow;
+
 use ansatz_core::Scalar;
 
 use super::{Rule, within};
@@ -55,19 +57,21 @@ impl<T: Scalar> Rule<T> for Adam {
         }
     }
 
-    fn buffers(&self) -> &'static [&'static str] {
-        &["first_moment", "second_moment"]
+    fn buffers(&self) -> Vec<Cow<'static, str>> {
+        vec!["first_moment".into(), "second_moment".into()]
     }
 
     fn step(
-        &self,
+        &mut self,
         step: u64,
         rate: f64,
         gradient: &[T],
         parameters: &mut [T],
         buffers: &mut [Vec<T>],
-    ) {
-        let [first, second] = buffers else { return };
+    ) -> Result<(), NetworkError> {
+        let [first, second] = buffers else {
+            return Ok(());
+        };
         let (penalty, shrink) = match self.decay {
             Decay::None => (0.0, 1.0),
             Decay::Penalty(c) => (c, 1.0),
@@ -86,5 +90,6 @@ impl<T: Scalar> Rule<T> for Adam {
             *v = c * *v + rest_c * g * g;
             *p = shrink * *p - along * *m / (v.sqrt() * root + epsilon);
         }
+        Ok(())
     }
 }

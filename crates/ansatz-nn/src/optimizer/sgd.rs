@@ -2,6 +2,8 @@
 //!
 //! Reference: I. Sutskever et al., *On the importance of initialization and momentum in deep learning*, 2013.
 
+use std::borrow::Cow;
+
 use ansatz_core::Scalar;
 
 use super::{Rule, within};
@@ -51,19 +53,21 @@ impl<T: Scalar> Rule<T> for Sgd {
         )
     }
 
-    fn buffers(&self) -> &'static [&'static str] {
-        &["velocity"]
+    fn buffers(&self) -> Vec<Cow<'static, str>> {
+        vec!["velocity".into()]
     }
 
     fn step(
-        &self,
+        &mut self,
         _: u64,
         rate: f64,
         gradient: &[T],
         parameters: &mut [T],
         buffers: &mut [Vec<T>],
-    ) {
-        let [velocity] = buffers else { return };
+    ) -> Result<(), NetworkError> {
+        let [velocity] = buffers else {
+            return Ok(());
+        };
         let (mu, rate, decay) = (T::of(self.momentum), T::of(rate), T::of(self.weight_decay));
         for ((p, g), v) in parameters.iter_mut().zip(gradient).zip(velocity) {
             let g = *g + decay * *p;
@@ -74,5 +78,6 @@ impl<T: Scalar> Rule<T> for Sgd {
             };
             *p -= rate * along;
         }
+        Ok(())
     }
 }

