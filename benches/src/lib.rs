@@ -5,6 +5,7 @@ pub mod autodiff;
 pub mod emit;
 pub mod ensemble;
 pub mod fisher;
+pub mod gp;
 pub mod ode;
 pub mod poisson;
 pub mod record;

@@ -16,6 +16,8 @@
 //!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them;
 //! - `{"op": "fisher", "task": "product", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}` of a task with
 //!   inverse Fisher matrices, its first `count` numbers;
+//! - `{"op": "gp", "task": "step 1", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}`: of a step of training
+//!   in one or two dimensions (values only for "gradient 1" and "start 1"), or of a structured product or solve;
 //! - `{"op": "poisson", "cells": 64, "method": "multigrid", "tolerance": 1e-8, "threads": 2, "count": 1}` gives
 //!   `{"seconds": …, "values": […]}`: the first `count` numbers of the solution of the pressure problem.
 
@@ -31,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::autodiff::{self, Running, WORKLOADS, Workload};
 use crate::ensemble::{self, Steps};
 use crate::fisher::{Fisher, PARAMETERS};
+use crate::gp::{self, Training};
 use crate::ode;
 use crate::poisson::Solver;
 use crate::stepping::{self, Stepping};
@@ -79,6 +82,11 @@ enum Request {
         count: usize,
     },
     Fisher {
+        task: String,
+        threads: usize,
+        count: usize,
+    },
+    Gp {
         task: String,
         threads: usize,
         count: usize,
@@ -135,6 +143,7 @@ struct Server {
     poisson: BTreeMap<(String, usize), Solver>,
     stepping: BTreeMap<(String, usize), Stepping<f32>>,
     fisher: Option<Fisher>,
+    training: BTreeMap<usize, Training>,
 }
 
 impl Server {
@@ -236,6 +245,31 @@ impl Server {
                 let seconds = pool.install(|| fisher.run(task))?;
                 let values = fisher.result().iter().take(*count);
                 let values = values.map(|v| f64::from(*v)).collect();
+                Ok(Answer::Gradient { seconds, values })
+            }
+            Request::Gp {
+                task,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let pool = &self.pools[threads];
+                let (what, dimensions) = task.rsplit_once(' ').unwrap_or((task, ""));
+                let (seconds, mut values) = match (what, dimensions.parse()) {
+                    ("step" | "gradient" | "start", Ok(d @ 1..=2)) => {
+                        let training = match self.training.entry(d) {
+                            Entry::Occupied(known) => known.into_mut(),
+                            Entry::Vacant(place) => place.insert(Training::new(d)?),
+                        };
+                        match what {
+                            "step" => (pool.install(|| training.step())?, Vec::new()),
+                            "start" => (0.0, training.start().to_vec()),
+                            _ => (0.0, pool.install(|| training.gradient())?),
+                        }
+                    }
+                    _ => pool.install(|| gp::run(task))?,
+                };
+                values.truncate(*count);
                 Ok(Answer::Gradient { seconds, values })
             }
             Request::Poisson {

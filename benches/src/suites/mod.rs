@@ -3,6 +3,7 @@
 pub mod autodiff;
 pub mod bandwidth;
 pub mod fisher;
+pub mod gp;
 pub mod lincomb;
 pub mod lorenz;
 pub mod ode;
@@ -90,6 +91,9 @@ pub enum SuiteError {
     /// A linear system could not be solved.
     #[error("cannot solve a linear system: {0}")]
     Linear(#[from] ansatz_linalg::LinalgError),
+    /// A classical solver failed.
+    #[error("cannot solve: {0}")]
+    Physics(#[from] ansatz_physics::PhysicsError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -116,6 +120,7 @@ const SUITES: [(&str, Run); 9] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
     ("fisher", fisher::run),
+    ("gp", gp::run),
     ("lincomb", lincomb::run),
     ("lorenz", lorenz::run),
     ("ode", ode::run),

@@ -207,6 +207,7 @@ impl RieszCollocation {
 const MOST: usize = 11;
 
 fn symbol(alpha: f64, degree: usize, theta: f64) -> f64 {
+    let power = (0..=degree).fold(1.0, |power, _| power * 2.0 * (0.5 * theta).sin().abs());
     let theta = theta.rem_euclid(2.0 * PI);
     let theta = theta.min(2.0 * PI - theta);
     if theta == 0.0 {
@@ -223,8 +224,7 @@ fn symbol(alpha: f64, degree: usize, theta: f64) -> f64 {
         };
         alternating(a) + alternating(1.0 - a)
     };
-    let sine = 2.0 * (0.5 * theta).sin();
-    sine.powi(degree as i32 + 1) * (2.0 * PI).powf(-order) * sum
+    power * (2.0 * PI).powf(-order) * sum
 }
 
 impl LinearOp<f64> for RieszCollocation {

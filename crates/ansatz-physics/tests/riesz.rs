@@ -157,7 +157,8 @@ fn central_entries_and_symbol() {
         let series: f64 = (-20_000..=20_000)
             .map(|l| {
                 let z = theta + 2.0 * pi * f64::from(l);
-                z.abs().powf(alpha) * ((0.5 * z).sin() / (0.5 * z)).powi(p as i32 + 1)
+                let sinc = (0.5 * z).sin() / (0.5 * z);
+                (0..=p).fold(z.abs().powf(alpha), |product, _| product * sinc)
             })
             .sum();
         assert!((problem.symbol(theta) - series).abs() < 1e-5);
@@ -225,13 +226,11 @@ fn steps_do_not_grow_with_preconditioners() {
             let b: Vec<f64> = problem.points().iter().map(|x| source(1.5, *x)).collect();
             let solve = std::sync::Mutex::new(problem.preconditioner(kind).expect("definite"));
             let inverse = |x: &Vec<f64>, y: &mut Vec<f64>| -> Result<(), EvalError> {
-                match &mut *solve.lock().expect("no panic") {
-                    Some(m) => m.propose(x, y),
-                    None => {
-                        y.copy_from_slice(x);
-                        Ok(())
-                    }
+                if let Some(m) = &mut *solve.lock().expect("no panic") {
+                    return m.propose(x, y);
                 }
+                y.copy_from_slice(x);
+                Ok(())
             };
             let a = |x: &Vec<f64>, y: &mut Vec<f64>| -> Result<(), EvalError> {
                 let mut z = vec![0.0; m];
