@@ -10,3 +10,4 @@ pub mod serve;
 pub mod stepping;
 pub mod suites;
 pub mod timing;
+pub mod unet;

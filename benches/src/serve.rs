@@ -13,7 +13,11 @@
 //!   end states of the Lorenz ensemble; `"steps": 100` in place of `tol` asks for equal steps;
 //! - `{"op": "inputs", "workload": "pinn", "points": 4096}` gives `{"inputs": [[…], …]}`, what a gradient is taken on;
 //! - `{"op": "gradient", "workload": "pinn", "points": 4096, "element": "f32", "threads": 2, "count": 1}` gives
-//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them.
+//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them;
+//! - `{"op": "network", "images": 32}` gives `{"data": [[…], …], "parameters": [{"name": …, "shape": […], "values": […]}, …]}`,
+//!   the U-Net and its batch;
+//! - `{"op": "train", "images": 32, "element": "f32", "threads": 2, "rate": 1e-4, "count": 1}` gives `{"seconds": […],
+//!   "values": […]}`: of a step, the seconds of its gradient and of Adam, and as many numbers of loss and gradient.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -30,6 +34,7 @@ use crate::ode;
 use crate::stepping::{self, Stepping};
 use crate::suites::lorenz::COUNT;
 use crate::suites::{SuiteError, pool};
+use crate::unet::{self, Training};
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
@@ -72,6 +77,16 @@ enum Request {
         threads: usize,
         count: usize,
     },
+    Network {
+        images: usize,
+    },
+    Train {
+        images: usize,
+        element: String,
+        threads: usize,
+        rate: f64,
+        count: usize,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +99,8 @@ enum Answer {
     Ensemble { seconds: f64, ends: Vec<[f64; 3]> },
     Inputs { inputs: Vec<Vec<f64>> },
     Gradient { seconds: f64, values: Vec<f64> },
+    Network(unet::Description),
+    Train { seconds: [f64; 2], values: Vec<f64> },
     Error { error: String },
 }
 
@@ -115,6 +132,7 @@ struct Server {
     pools: BTreeMap<usize, rayon::ThreadPool>,
     gradients: BTreeMap<(String, usize, String), Box<dyn Running>>,
     stepping: BTreeMap<(String, usize), Stepping<f32>>,
+    trainings: BTreeMap<(usize, String), Box<dyn Training>>,
 }
 
 impl Server {
@@ -219,6 +237,33 @@ impl Server {
                     seconds: spent.as_secs_f64() / stepping.evaluations() as f64,
                 })
             }
+            Request::Network { images } => {
+                Ok(Answer::Network(unet::Problem::new(*images).describe()))
+            }
+            Request::Train {
+                images,
+                element,
+                threads,
+                rate,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let training = match self.trainings.entry((*images, element.clone())) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => {
+                        let problem = unet::Problem::new(*images);
+                        place.insert(match element.as_str() {
+                            "f32" => unet::training::<f32>(&problem)?,
+                            _ => unet::training::<f64>(&problem)?,
+                        })
+                    }
+                };
+                let spent = self.pools[threads].install(|| training.step(*rate))?;
+                Ok(Answer::Train {
+                    seconds: [spent.gradient, spent.optimizer],
+                    values: training.values(*count),
+                })
+            }
         }
     }
 }
@@ -279,6 +324,19 @@ mod tests {
             .collect();
         assert_eq!(lengths[..4], [40, 20, 128, 64]);
         assert_eq!(lengths[2..].iter().sum::<usize>(), 12_737);
+    }
+
+    /// A slope for each parameter of the network, in its order.
+    #[test]
+    fn a_network_and_its_training_are_served() {
+        let network = ask(r#"{"op":"network","images":1}"#);
+        let parameters = network["parameters"].as_array().unwrap();
+        let length = |p: &serde_json::Value| p["values"].as_array().unwrap().len();
+        let lengths: Vec<usize> = parameters.iter().map(length).collect();
+        let request =
+            r#"{"op":"train","images":1,"element":"f32","threads":1,"rate":0,"count":999999}"#;
+        let values = ask(request)["values"].as_array().unwrap().len();
+        assert_eq!(values, 1 + lengths.iter().sum::<usize>());
     }
 
     #[test]

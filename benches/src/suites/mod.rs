@@ -7,6 +7,7 @@ pub mod lorenz;
 pub mod ode;
 pub mod samplers;
 pub mod steps;
+pub mod unet;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -85,6 +86,9 @@ pub enum SuiteError {
     /// An array program could not be compiled or run.
     #[error("cannot run an array program: {0}")]
     Program(#[from] ansatz_autodiff::AutodiffError),
+    /// A network could not be trained.
+    #[error("cannot train: {0}")]
+    Train(#[from] ansatz_nn::NetworkError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -107,7 +111,7 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 7] = [
+const SUITES: [(&str, Run); 8] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
     ("lincomb", lincomb::run),
@@ -115,6 +119,7 @@ const SUITES: [(&str, Run); 7] = [
     ("ode", ode::run),
     ("samplers", samplers::run),
     ("steps", steps::run),
+    ("unet", unet::run),
 ];
 
 /// Runs the suite `name`, writing JSON lines to `out`.
