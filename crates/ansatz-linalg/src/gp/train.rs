@@ -332,7 +332,12 @@ impl<'a, R: Residual> GpSolver<'a, R> {
             Rate::Constant(rate) => (rate, 0.0),
             Rate::Cosine { rate, floor } => (rate, floor),
         };
-        within("floor of the learning rate", floor, 0.0.., "must be 0 or more")?;
+        within(
+            "floor of the learning rate",
+            floor,
+            0.0..,
+            "must be 0 or more",
+        )?;
         within(
             "learning rate",
             rate,
