@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod determinant;
 pub mod deep;
+mod determinant;
 mod error;
 pub mod fisher;
 pub mod fourier;
@@ -11,8 +11,8 @@ pub mod krylov;
 pub mod lanczos;
 mod lanes;
 pub mod operator;
-mod real;
 pub mod precondition;
+mod real;
 pub mod trace;
 
 pub use ansatz_core as core;

@@ -115,7 +115,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let parameters = training.parameters;
     let mut judge = Judge::new(&net, &layout, &digits)?;
     let whole = judge.accuracy(parameters.values())?;
-    println!("{} weights, accuracy of the whole network {whole:.3}", layout.len());
+    println!(
+        "{} weights, accuracy of the whole network {whole:.3}",
+        layout.len()
+    );
 
     let sparsities = [0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95];
     let mut curves = [const { Vec::new() }; 3];
@@ -194,7 +197,11 @@ fn smallest(weights: &mut [f32], sparsity: f64) {
 }
 
 fn picture(curves: &[Vec<(f64, f64)>; 3]) -> Result<(), Box<dyn std::error::Error>> {
-    let names = ["smallest weights", "M-FAC, blocks of 128", "M-FAC, one block"];
+    let names = [
+        "smallest weights",
+        "M-FAC, blocks of 128",
+        "M-FAC, one block",
+    ];
     let axis = |label: &str, scale| Axis {
         label: label.into(),
         scale,

@@ -41,7 +41,6 @@ pub use modularity::{
 };
 pub use network::{DeepONet, Fno, FnoOptions, GraphConv, ModifiedMlp, ResidualMlp, SpectralConv};
 pub use network::{DirectionNet, DirectionOptions, box_laplacian, direction_loss};
-pub use network::{UNet, UNetOptions};
 pub use network::{
     EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
     SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
