@@ -1,5 +1,7 @@
 //! Gaussian processes for differential equations against published and independent numbers.
 
+#![expect(clippy::float_cmp, reason = "some results are exact")]
+
 use std::f64::consts::{PI, TAU};
 use std::ops::ControlFlow;
 
