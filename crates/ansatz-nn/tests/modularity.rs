@@ -411,7 +411,7 @@ fn beside_leidenalg() {
         };
         let found = leiden.communities(60, &edges, Key::new(4)).unwrap();
         assert!(
-            (found.quality - known[1]).abs() < 1e-12 && found.count as f64 == known[2],
+            (found.quality - known[1]).abs() < 1e-12 && found.count == known[2] as usize,
             "{line}: {} in {}",
             found.quality,
             found.count
