@@ -13,3 +13,4 @@ pub mod serve;
 pub mod stepping;
 pub mod suites;
 pub mod timing;
+pub mod unet;

@@ -152,12 +152,12 @@ impl Solver {
 
 /// Bytes that a step of conjugate gradients with `multigrid` moves on N³ cells, if every array is read and written from
 /// memory once in each loop: 18 passes over `f64` for the method (product 2, pᵀAp 2, r 3, ‖r‖ 1, x 3, zᵀr 2, p 3, in and
-/// out of the cycle 2) and 12.5 over `f32` on the finest grid (sweeps 5.5, residual 2, transfers 2, changes of order 3),
-/// an eighth of that on each next one.
+/// out of the cycle 2) and 11 over `f32` on the finest grid (sweeps 5.5, residual 2, transfers 1.5, changes of order 2),
+/// an eighth of that on each next one; reading flags is not counted.
 #[must_use]
 pub fn bytes_per_step(n: usize) -> f64 {
     let cells = (n * n * n) as f64;
-    cells * (18.0 * 8.0 + 12.5 * 4.0 * 8.0 / 7.0)
+    cells * (18.0 * 8.0 + 11.0 * 4.0 * 8.0 / 7.0)
 }
 
 /// A title for the report.

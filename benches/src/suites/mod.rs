@@ -10,6 +10,7 @@ pub mod ode;
 pub mod poisson;
 pub mod samplers;
 pub mod steps;
+pub mod unet;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -94,6 +95,9 @@ pub enum SuiteError {
     /// A classical solver failed.
     #[error("cannot solve: {0}")]
     Physics(#[from] ansatz_physics::PhysicsError),
+    /// A network could not be trained.
+    #[error("cannot train: {0}")]
+    Train(#[from] ansatz_nn::NetworkError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -116,7 +120,7 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 9] = [
+const SUITES: [(&str, Run); 11] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
     ("fisher", fisher::run),
@@ -127,6 +131,7 @@ const SUITES: [(&str, Run); 9] = [
     ("poisson", poisson::run),
     ("samplers", samplers::run),
     ("steps", steps::run),
+    ("unet", unet::run),
 ];
 
 /// Runs the suite `name`, writing JSON lines to `out`.

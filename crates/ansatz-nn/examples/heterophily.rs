@@ -18,9 +18,10 @@ use std::path::Path;
 
 use ansatz_nn::autodiff::{Array, Graph, Options, Program};
 use ansatz_nn::core::{Event, Key};
+use ansatz_nn::sheaf::{MapFamily, SheafGraph, SheafNetwork, SheafOptions};
 use ansatz_nn::{
-    Activation, Adam, Data, GraphConv, Layer, Layout, MapFamily, Mode, Objective, Parameters, Pass,
-    Progress, Schedule, SheafGraph, SheafNetwork, SheafOptions, Training, TrainingOptions,
+    Activation, Adam, Data, GraphConv, Layer, Layout, Mode, Objective, Parameters, Pass, Progress,
+    Schedule, Training, TrainingOptions,
 };
 use ansatz_viz::{Axis, Chart, Series};
 
