@@ -20,6 +20,7 @@ use ansatz_linalg::precondition::{
 };
 
 type Direction = Box<dyn SearchDirection<Vec<f64>>>;
+type Made = Result<Option<Direction>, Box<dyn Error>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let n: usize = std::env::args().nth(1).map_or(Ok(48), |n| n.parse())?;
@@ -41,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let factor = |kind| StencilFactor::new(&a, kind);
     let textbook = MultigridOptions::textbook();
     let fitted = MultigridOptions::default();
-    let makers: [(&str, &dyn Fn() -> Result<Option<Direction>, Box<dyn Error>>); 8] = [
+    let makers: [(&str, &dyn Fn() -> Made); 8] = [
         ("CG", &|| Ok(None)),
         ("Jacobi", &|| Ok(Some(Box::new(Jacobi::new(a.diagonal())?)))),
         ("SSOR", &|| {

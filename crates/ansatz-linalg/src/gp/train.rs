@@ -243,7 +243,7 @@ impl Adam {
 /// let problem = Problem::from_functions(Equation::poisson(1), vec![grid], |x| -9.0 * exact(x), exact)?;
 /// let kernel = Mixture::spectral(Envelope::StudentT, 5, 1.0)?;
 /// let mut solver = GpSolver::new(&problem, &kernel, Weighing::default())?;
-/// let record = solver.train(&TrainOptions { steps: 2000, ..TrainOptions::default() }, &mut ())?;
+/// let record = solver.train(&TrainOptions { steps: 10_000, ..TrainOptions::default() }, &mut ())?;
 /// assert!(record.warnings.is_empty());
 /// let solution = solver.solution()?;
 /// let [u, slope] = [[0], [1]].map(|order| solution.at(&[2.5], &order));

@@ -1,4 +1,5 @@
 //! Operators, Krylov methods, preconditioners, the deep conjugate direction method, stochastic traces.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bridge;
 mod common;
