@@ -293,7 +293,7 @@ fn fast_poisson_is_exact_on_boxes() {
             let mut b = noise(&grid, 4);
             if a.is_singular() {
                 let mean = b.iter().sum::<f64>() / b.len() as f64;
-                for b in b.iter_mut() {
+                for b in &mut b {
                     *b -= mean;
                 }
                 a.prepare(&mut b).unwrap();
@@ -329,7 +329,7 @@ fn closed_box() {
     let a = Poisson::<f64>::new(&grid).unwrap();
     let mut b = noise(&grid, 8);
     let mean = b.iter().sum::<f64>() / b.len() as f64;
-    for b in b.iter_mut() {
+    for b in &mut b {
         *b -= mean;
     }
     a.prepare(&mut b).unwrap();
