@@ -23,8 +23,8 @@
 //! | [`Solution`] | u and its derivatives anywhere, the learnt spectrum |
 //! | [`solve_linear`] | a linear equation with a given kernel, without training |
 //!
-//! Cost of a step with Q components: in one dimension on a uniform grid O(n² + nQ) time and O(n) memory, 0.2 ms for n = 400
-//! and Q = 30; otherwise O(Σn_d³ + N·Σn_d) time and O(Σn_d² + N) memory.
+//! Cost of a step with Q components: in one dimension on a uniform grid O(n² + nQ) time and O(n) memory, about 0.5 ms for n =
+//! 400 and Q = 30; otherwise O(Σn_d³ + N·Σn_d) time and O(Σn_d² + N) memory.
 //!
 //! S. Fang, M. Cooley, D. Long, S. Li, R. Kirby, S. Zhe, *Solving high frequency and multi-scale PDEs with Gaussian
 //! processes*, ICLR 2024.

@@ -121,7 +121,7 @@ fn train(
             loss = epoch.iter().sum::<f64>() / epoch.len() as f64;
             epoch.clear();
         }
-        if event.step % 50 == 0 && std::io::stderr().is_terminal() {
+        if event.step.is_multiple_of(50) && std::io::stderr().is_terminal() {
             let done = 40 * event.step as u64 / steps;
             let bar = "#".repeat(done as usize);
             let mut err = std::io::stderr();
