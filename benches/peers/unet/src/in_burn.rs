@@ -22,6 +22,16 @@ struct Weights {
     vectors: Vec<Param<Tensor<1>>>,
 }
 
+impl Weights {
+    fn none() -> Self {
+        Self {
+            kernels: Vec::new(),
+            matrices: Vec::new(),
+            vectors: Vec::new(),
+        }
+    }
+}
+
 pub(crate) struct InBurn {
     /// In our order, with the number of axes and the place among those of as many.
     places: Vec<(String, usize, usize)>,
@@ -41,11 +51,7 @@ impl InBurn {
     pub(crate) fn new(problem: &Problem, rate: f64) -> Self {
         let device = Device::flex();
         let trained = device.clone().autodiff();
-        let mut weights = Weights {
-            kernels: Vec::new(),
-            matrices: Vec::new(),
-            vectors: Vec::new(),
-        };
+        let mut weights = Weights::none();
         let mut places = Vec::new();
         let narrow = |x: &[f64]| -> Vec<f32> { x.iter().map(|v| *v as f32).collect() };
         for p in &problem.parameters {
@@ -56,7 +62,9 @@ impl InBurn {
                     weights.kernels.len()
                 }
                 2 => {
-                    let matrix = Tensor::<2>::from_data(data, &device).transpose().into_data();
+                    let matrix = Tensor::<2>::from_data(data, &device)
+                        .transpose()
+                        .into_data();
                     weights.matrices.push(Param::from_data(matrix, &trained));
                     weights.matrices.len()
                 }
@@ -160,7 +168,10 @@ impl Layers for InBurn {
     fn double(&self, x: &Tensor<4>) -> Result<Tensor<4>, Failure> {
         let [_, _, h, w] = x.dims();
         let options = InterpolateOptions::new(InterpolateMode::Nearest);
-        Ok(interpolate(x.clone(), options.with_output_size([2 * h, 2 * w])))
+        Ok(interpolate(
+            x.clone(),
+            options.with_output_size([2 * h, 2 * w]),
+        ))
     }
 
     fn attend(&self, name: &str, x: &Tensor<4>) -> Result<Tensor<4>, Failure> {
@@ -191,7 +202,8 @@ impl Training for InBurn {
 
     fn optimise(&mut self) -> Result<(), Failure> {
         if let Some(gradient) = self.gradient.take() {
-            self.weights = self.optimizer.step(self.rate, self.weights.clone(), gradient);
+            let weights = std::mem::replace(&mut self.weights, Weights::none());
+            self.weights = self.optimizer.step(self.rate, weights, gradient);
         }
         Ok(())
     }
@@ -201,14 +213,18 @@ impl Training for InBurn {
         let mut values = vec![self.loss];
         for (name, axes, place) in &self.places {
             let slopes = match axes {
-                4 => gradient.get::<4>(self.weights.kernels[*place].id).map(Tensor::into_data),
+                4 => gradient
+                    .get::<4>(self.weights.kernels[*place].id)
+                    .map(Tensor::into_data),
                 2 => gradient
                     .get::<2>(self.weights.matrices[*place].id)
                     .map(|g| g.transpose().into_data()),
-                _ => gradient.get::<1>(self.weights.vectors[*place].id).map(Tensor::into_data),
+                _ => gradient
+                    .get::<1>(self.weights.vectors[*place].id)
+                    .map(Tensor::into_data),
             };
             let slopes = slopes.ok_or_else(|| format!("no slope of {name}"))?;
-            let slopes = slopes.to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
+            let slopes = slopes.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
             values.extend(slopes.iter().map(|v| f64::from(*v)));
         }
         Ok(values)

@@ -143,7 +143,9 @@ impl Layers for InCandle {
 
 impl Training for InCandle {
     fn gradient(&mut self) -> Result<(), Failure> {
-        let loss = (predict(self, &self.images)? - &self.noise)?.sqr()?.mean_all()?;
+        let loss = (predict(self, &self.images)? - &self.noise)?
+            .sqr()?
+            .mean_all()?;
         self.gradient = Some(loss.backward()?);
         self.loss = f64::from(loss.to_scalar::<f32>()?);
         Ok(())
