@@ -78,7 +78,7 @@ fn train(
     problem: &Problem,
     apply: impl for<'g> Fn(&Pass<'g>, Array<'g>) -> Array<'g>,
 ) -> Result<Vec<(f64, f64)>, Box<dyn Error>> {
-    let seen = |v: usize| v % 2 == 0;
+    let seen = |v: usize| v.is_multiple_of(2);
     let mut targets = vec![0.0_f32; NODES * CLASSES];
     for v in (0..NODES).filter(|v| seen(*v)) {
         targets[v * CLASSES + problem.class[v]] = 2.0 / NODES as f32;
