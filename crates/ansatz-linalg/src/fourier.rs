@@ -1,6 +1,6 @@
 //! Real Fourier, sine and cosine transforms, and circular convolution.
 //!
-//! With ω = e^{−2πi/n} the real transform of x is X[k] = Σ x[j]·ω^{jk}, k = 0..n/2. The sine and cosine transforms are
+//! With ω = e^{−2πi/n} the real transform of x is X\[k\] = Σ x\[j\]·ω^{jk}, k = 0..n/2. The sine and cosine transforms are
 //! orthogonal here, so that their transposes are their inverses:
 //!
 //! ```text
@@ -297,7 +297,7 @@ impl Trigonometric {
         self.fft.len() + 2 * self.fft.bins() + self.fft.scratch_len()
     }
 
-    /// Eigenvalue number `k` of the second difference −u[j−1] + 2u[j] − u[j+1] with the boundary values of the transform,
+    /// Eigenvalue number `k` of the second difference −u\[j−1\] + 2u\[j\] − u\[j+1\] with the boundary values of the transform,
     /// whose eigenvectors are its rows (for DST-III and DCT-III its columns): 2 − 2cos φ.
     pub fn eigenvalue(&self, k: usize) -> f64 {
         let (n, k) = (self.length as f64, k as f64);

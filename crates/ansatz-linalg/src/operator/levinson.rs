@@ -206,7 +206,7 @@ impl Levinson {
         }
     }
 
-    /// The sum of the entries of T⁻¹ on each diagonal, the main one first: out[l] = Σᵢ (T⁻¹)_{i,i+l}. Since the inverse
+    /// The sum of the entries of T⁻¹ on each diagonal, the main one first: out\[l\] = Σᵢ (T⁻¹)_{i,i+l}. Since the inverse
     /// is symmetric, d log det T / dt_l is twice that for l > 0, once for l = 0.
     ///
     /// (1/γ₀)·Σ_s γ_s·γ_{s+l}·(n − l − 2s), from Gohberg and Semencul. Cost: n² multiply-adds.
