@@ -19,7 +19,7 @@ def gradients():
     import torch
 
     j = np.arange(1, D + 1, dtype=np.float64)
-    rows = [(np.sin(0.1 * i * j) + 0.5 * np.cos(0.37 * j + i)).astype(np.float32) for i in range(1, M + 1)]
+    rows = [(1e-3 * (np.sin(0.1 * i * j) + 0.5 * np.cos(0.37 * j + i))).astype(np.float32) for i in range(1, M + 1)]
     return torch.from_numpy(np.stack(rows)), torch.from_numpy(np.cos(0.05 * j * j).astype(np.float32))
 
 
@@ -43,7 +43,7 @@ class Static:
 class Dynamic:
     def __init__(self, g):
         self.g, self.last = g.clone(), 0
-        self.s = (g.double() @ g.double().T).float()
+        self.s = g @ g.T
 
     def step(self, x):
         import torch

@@ -18,12 +18,12 @@ pub const DAMPING: f64 = 1e-5;
 /// What is timed.
 pub const TASKS: [&str; 3] = ["set up", "product", "window"];
 
-/// gᵢ[j] = sin(0.1·i·j) + ½·cos(0.37·j + i), i and j from 1.
+/// `gᵢ[j] = 10⁻³·(sin(0.1·i·j) + ½·cos(0.37·j + i))`, i and j from 1: gradients of length about 1.
 #[must_use]
 pub fn gradient(i: usize, parameters: usize) -> Vec<f32> {
     let element = |j: usize| {
         let (i, j) = (i as f64, (j + 1) as f64);
-        ((0.1 * i * j).sin() + 0.5 * (0.37 * j + i).cos()) as f32
+        (1e-3 * ((0.1 * i * j).sin() + 0.5 * (0.37 * j + i).cos())) as f32
     };
     (0..parameters).into_par_iter().map(element).collect()
 }

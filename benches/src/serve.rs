@@ -15,7 +15,15 @@
 //! - `{"op": "gradient", "workload": "pinn", "points": 4096, "element": "f32", "threads": 2, "count": 1}` gives
 //!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them;
 //! - `{"op": "fisher", "task": "product", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}` of a task with
-//!   inverse Fisher matrices, its first `count` numbers.
+//!   inverse Fisher matrices, its first `count` numbers;
+//! - `{"op": "gp", "task": "step 1", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}`: of a step of training
+//!   in one or two dimensions (values only for "gradient 1" and "start 1"), or of a structured product or solve;
+//! - `{"op": "poisson", "cells": 64, "method": "multigrid", "tolerance": 1e-8, "threads": 2, "count": 1}` gives
+//!   `{"seconds": …, "values": […]}`: the first `count` numbers of the solution of the pressure problem;
+//! - `{"op": "network", "images": 32}` gives `{"data": [[…], …], "parameters": [{"name": …, "shape": […], "values": […]}, …]}`,
+//!   the U-Net and its batch;
+//! - `{"op": "train", "images": 32, "element": "f32", "threads": 2, "rate": 1e-4, "count": 1}` gives `{"seconds": […],
+//!   "values": […]}`: of a step, the seconds of its gradient and of Adam, and as many numbers of loss and gradient.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -29,10 +37,13 @@ use serde::{Deserialize, Serialize};
 use crate::autodiff::{self, Running, WORKLOADS, Workload};
 use crate::ensemble::{self, Steps};
 use crate::fisher::{Fisher, PARAMETERS};
+use crate::gp;
 use crate::ode;
+use crate::poisson::Solver;
 use crate::stepping::{self, Stepping};
 use crate::suites::lorenz::COUNT;
 use crate::suites::{SuiteError, pool};
+use crate::unet;
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
@@ -80,6 +91,28 @@ enum Request {
         threads: usize,
         count: usize,
     },
+    Gp {
+        task: String,
+        threads: usize,
+        count: usize,
+    },
+    Poisson {
+        cells: usize,
+        method: String,
+        tolerance: f64,
+        threads: usize,
+        count: usize,
+    },
+    Network {
+        images: usize,
+    },
+    Train {
+        images: usize,
+        element: String,
+        threads: usize,
+        rate: f64,
+        count: usize,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -92,6 +125,8 @@ enum Answer {
     Ensemble { seconds: f64, ends: Vec<[f64; 3]> },
     Inputs { inputs: Vec<Vec<f64>> },
     Gradient { seconds: f64, values: Vec<f64> },
+    Network(unet::Description),
+    Train { seconds: [f64; 2], values: Vec<f64> },
     Error { error: String },
 }
 
@@ -122,8 +157,11 @@ pub fn serve(input: impl BufRead, mut out: impl Write) -> io::Result<()> {
 struct Server {
     pools: BTreeMap<usize, rayon::ThreadPool>,
     gradients: BTreeMap<(String, usize, String), Box<dyn Running>>,
+    poisson: BTreeMap<(String, usize), Solver>,
     stepping: BTreeMap<(String, usize), Stepping<f32>>,
     fisher: Option<Fisher>,
+    processes: BTreeMap<usize, gp::Training>,
+    trainings: BTreeMap<(usize, String), Box<dyn unet::Training>>,
 }
 
 impl Server {
@@ -227,6 +265,49 @@ impl Server {
                 let values = values.map(|v| f64::from(*v)).collect();
                 Ok(Answer::Gradient { seconds, values })
             }
+            Request::Gp {
+                task,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let pool = &self.pools[threads];
+                let (what, dimensions) = task.rsplit_once(' ').unwrap_or((task, ""));
+                let (seconds, mut values) = match (what, dimensions.parse()) {
+                    ("step" | "gradient" | "start", Ok(d @ 1..=2)) => {
+                        let training = match self.processes.entry(d) {
+                            Entry::Occupied(known) => known.into_mut(),
+                            Entry::Vacant(place) => place.insert(gp::Training::new(d)?),
+                        };
+                        match what {
+                            "step" => (pool.install(|| training.step())?, Vec::new()),
+                            "start" => (0.0, training.start().to_vec()),
+                            _ => (0.0, pool.install(|| training.gradient())?),
+                        }
+                    }
+                    _ => pool.install(|| gp::run(task))?,
+                };
+                values.truncate(*count);
+                Ok(Answer::Gradient { seconds, values })
+            }
+            Request::Poisson {
+                cells,
+                method,
+                tolerance,
+                threads,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let solver = match self.poisson.entry((method.clone(), *cells)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(Solver::new(*cells, method)?),
+                };
+                let start = Instant::now();
+                self.pools[threads].install(|| solver.solve([*tolerance; 2]))?;
+                let seconds = start.elapsed().as_secs_f64();
+                let values = solver.x.iter().copied().take(*count).collect();
+                Ok(Answer::Gradient { seconds, values })
+            }
             Request::Time {
                 method,
                 elements,
@@ -242,6 +323,33 @@ impl Server {
                 let spent = self.pools[threads].install(|| stepping.run())?;
                 Ok(Answer::Time {
                     seconds: spent.as_secs_f64() / stepping.evaluations() as f64,
+                })
+            }
+            Request::Network { images } => {
+                Ok(Answer::Network(unet::Problem::new(*images).describe()))
+            }
+            Request::Train {
+                images,
+                element,
+                threads,
+                rate,
+                count,
+            } => {
+                self.ensure(*threads)?;
+                let training = match self.trainings.entry((*images, element.clone())) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => {
+                        let problem = unet::Problem::new(*images);
+                        place.insert(match element.as_str() {
+                            "f32" => unet::training::<f32>(&problem)?,
+                            _ => unet::training::<f64>(&problem)?,
+                        })
+                    }
+                };
+                let spent = self.pools[threads].install(|| training.step(*rate))?;
+                Ok(Answer::Train {
+                    seconds: [spent.gradient, spent.optimizer],
+                    values: training.values(*count),
                 })
             }
         }
@@ -304,6 +412,19 @@ mod tests {
             .collect();
         assert_eq!(lengths[..4], [40, 20, 128, 64]);
         assert_eq!(lengths[2..].iter().sum::<usize>(), 12_737);
+    }
+
+    /// A slope for each parameter of the network, in its order.
+    #[test]
+    fn a_network_and_its_training_are_served() {
+        let network = ask(r#"{"op":"network","images":1}"#);
+        let parameters = network["parameters"].as_array().unwrap();
+        let length = |p: &serde_json::Value| p["values"].as_array().unwrap().len();
+        let lengths: Vec<usize> = parameters.iter().map(length).collect();
+        let request =
+            r#"{"op":"train","images":1,"element":"f32","threads":1,"rate":0,"count":999999}"#;
+        let values = ask(request)["values"].as_array().unwrap().len();
+        assert_eq!(values, 1 + lengths.iter().sum::<usize>());
     }
 
     #[test]

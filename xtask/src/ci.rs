@@ -159,12 +159,23 @@ fn features(package: &Package) -> Vec<Command> {
     let alone = named
         .iter()
         .map(|f| check(&["--no-default-features", "--features", f]));
+    // Tests that the workspace's run leaves out, since it has no optional features.
+    let tests = package
+        .targets
+        .iter()
+        .filter(|t| t.kind.iter().any(|k| k == "test") && !t.required_features.is_empty());
+    let tests = tests.map(|t| {
+        let needed = t.required_features.join(",");
+        let base = ["test", "--quiet", "-p", &package.name, "--features"];
+        cargo(&[&base[..], &[&needed, "--test", &t.name]].concat())
+    });
     [
         check(&["--no-default-features"]),
         check(&["--all-features"]),
     ]
     .into_iter()
     .chain(alone)
+    .chain(tests)
     .collect()
 }
 
@@ -209,7 +220,10 @@ mod tests {
     fn features_are_checked_none_all_and_alone() {
         let package: Package = serde_json::from_value(serde_json::json!({
             "id": "a", "name": "a", "version": "0.1.0", "license": "MIT", "manifest_path": "Cargo.toml",
-            "dependencies": [], "targets": [], "features": { "default": ["x"], "x": [], "y": [] }
+            "dependencies": [], "targets": [
+                { "name": "plain", "kind": ["test"], "src_path": "tests/plain.rs" },
+                { "name": "more", "kind": ["test"], "src_path": "tests/more.rs", "required-features": ["y"] }
+            ], "features": { "default": ["x"], "x": [], "y": [] }
         }))
         .unwrap();
         let lines: Vec<String> = features(&package)
@@ -223,6 +237,7 @@ mod tests {
                 "cargo check --quiet -p a --all-features",
                 "cargo check --quiet -p a --no-default-features --features x",
                 "cargo check --quiet -p a --no-default-features --features y",
+                "cargo test --quiet -p a --features y --test more",
             ]
         );
     }

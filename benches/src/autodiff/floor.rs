@@ -53,7 +53,7 @@ struct Work {
 }
 
 /// Functions that take some ten times as long as a multiplication.
-const FUNCTIONS: [&str; 3] = ["tanh", "sigmoid", "silu"];
+const FUNCTIONS: [&str; 4] = ["tanh", "sigmoid", "silu", "exp"];
 
 /// Rows at a time that are tried for the products.
 const ROWS: [usize; 4] = [64, 128, 256, 512];
@@ -90,6 +90,7 @@ impl Work {
                 "matmul" => work.products.push(product(Name::Plain, left.1)),
                 "matmul_nt" => work.products.push(product(Name::RightTransposed, left.1)),
                 "matmul_tn" => work.products.push(product(Name::LeftTransposed, left.0)),
+                "contract" => work.products.extend(contraction(&factors, &shape)),
                 _ if name.starts_with("convolve") => {
                     work.products.extend(convolution(name, &factors, &shape));
                 }
@@ -104,7 +105,28 @@ impl Work {
     }
 }
 
-/// A convolution of images of the same size before and after, as products with the matrix of its windows.
+/// A contraction as a product; one for each point if the first axis is the same all over.
+fn contraction(factors: &[&Vec<usize>], shape: &[usize]) -> Option<Product> {
+    let [a, b] = factors else {
+        return None;
+    };
+    let first = |s: &[usize]| s.first().copied().filter(|_| s.len() > 2);
+    let points = first(shape).filter(|n| [a, b].iter().all(|s| first(s) == Some(*n)));
+    let times = points.unwrap_or(1);
+    let size = |s: &[usize]| (s.iter().product::<usize>() / times) as f64;
+    // From mk, kn and mn.
+    let (a, b, c) = (size(a), size(b), size(shape));
+    let root = |x: f64| x.sqrt().round() as usize;
+    Some(Product {
+        name: Name::Plain,
+        m: root(a * c / b),
+        k: root(a * b / c),
+        n: root(b * c / a),
+        times,
+    })
+}
+
+/// A convolution as products with the matrix of its windows.
 fn convolution(name: &str, factors: &[&Vec<usize>], shape: &[usize]) -> Option<Product> {
     let (weights, product) = match name {
         "convolve_weights" => (shape, Name::LeftTransposed),
@@ -114,7 +136,13 @@ fn convolution(name: &str, factors: &[&Vec<usize>], shape: &[usize]) -> Option<P
         return None;
     };
     let images = factors.first()?;
-    let positions: usize = images.get(2..)?.iter().product();
+    let count = |s: &[usize]| Some(s.get(2..)?.iter().product::<usize>());
+    // The smaller of both images: a stride leaves some out.
+    let positions = match name {
+        "convolve" => count(shape)?,
+        "convolve_transposed" => count(images)?,
+        _ => count(images)?.min(count(factors.get(1)?)?),
+    };
     let windows = inputs * taps.iter().product::<usize>();
     let (m, k, n) = match name {
         "convolve" => (positions, windows, *outputs),
@@ -241,6 +269,7 @@ fn function<T: Element>(
             (false, _) => x,
             (true, "tanh") => x.tanh(),
             (true, "sigmoid") => x.sigmoid(),
+            (true, "exp") => x.exp(),
             (true, _) => x.silu(),
         };
         Ok(Program::compile(

@@ -3,11 +3,14 @@
 pub mod autodiff;
 pub mod bandwidth;
 pub mod fisher;
+pub mod gp;
 pub mod lincomb;
 pub mod lorenz;
 pub mod ode;
+pub mod poisson;
 pub mod samplers;
 pub mod steps;
+pub mod unet;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -86,9 +89,15 @@ pub enum SuiteError {
     /// An array program could not be compiled or run.
     #[error("cannot run an array program: {0}")]
     Program(#[from] ansatz_autodiff::AutodiffError),
-    /// Linear algebra failed.
+    /// A linear system could not be solved.
+    #[error("cannot solve a linear system: {0}")]
+    Linear(#[from] ansatz_linalg::LinalgError),
+    /// A classical solver failed.
     #[error("cannot solve: {0}")]
-    Algebra(#[from] ansatz_linalg::LinalgError),
+    Physics(#[from] ansatz_physics::PhysicsError),
+    /// A network could not be trained.
+    #[error("cannot train: {0}")]
+    Train(#[from] ansatz_nn::NetworkError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -111,15 +120,18 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 8] = [
+const SUITES: [(&str, Run); 11] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
     ("fisher", fisher::run),
+    ("gp", gp::run),
     ("lincomb", lincomb::run),
     ("lorenz", lorenz::run),
     ("ode", ode::run),
+    ("poisson", poisson::run),
     ("samplers", samplers::run),
     ("steps", steps::run),
+    ("unet", unet::run),
 ];
 
 /// Runs the suite `name`, writing JSON lines to `out`.

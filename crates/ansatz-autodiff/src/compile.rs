@@ -5,7 +5,7 @@
 //!    ([`tile`]).
 //! 3. Values get memory by the spans in which they are needed, in a chunk ([`bind`]) and beside it ([`share`]).
 //! 4. The batch is cut into a fixed number of lanes, and each lane into chunks that stay in the cache;
-//!    lanes run in the caller's pool, and their sums are added in order ([`run`]). Results have the same
+//!    lanes run in the caller's pool, and their sums are added in order, part by part ([`run`]). Results have the same
 //!    bits for any number of threads.
 
 mod bind;
@@ -59,6 +59,9 @@ impl Default for Options {
 
 /// Parts of the batch, each worked on by one thread at a time.
 const LANES: usize = 16;
+
+/// Elements of a sum over lanes that one thread adds up.
+const PART: usize = 1 << 14;
 
 /// A compiled program for `f32` or `f64`.
 #[derive(Debug)]
@@ -292,10 +295,10 @@ fn level_of(trace: &Trace, sites: &Sites, level: usize, globals: &mut Globals) -
         wanted: wanted(&nodes),
         nodes,
     };
-    Level {
-        whole: bind::whole(&block(whole), globals),
-        chunked: bind::chunked(&block(split), globals),
-    }
+    let mut whole = bind::whole(&block(whole), globals);
+    let mut chunked = bind::chunked(&block(split), globals);
+    whole.steps.append(&mut chunked.before);
+    Level { whole, chunked }
 }
 
 impl<T: Element> Plan<T> {
@@ -410,14 +413,18 @@ impl<T: Element> Plan<T> {
                     frames.push(frame);
                 }
             });
-            for (k, (_, global)) in level.chunked.sums.iter().enumerate() {
-                let total = &mut work.whole.slots[*global];
-                total.fill(T::zero());
-                for lane in &*lanes {
-                    for (t, v) in total.iter_mut().zip(&lane.sums[k]) {
-                        *t += *v;
+            for (k, (length, global)) in level.chunked.sums.iter().enumerate() {
+                let total = &mut work.whole.slots[*global][..*length];
+                let lanes = &*lanes;
+                let parts = total.par_chunks_mut(PART).enumerate();
+                parts.for_each(|(part, total)| {
+                    total.fill(T::zero());
+                    for lane in lanes {
+                        for (t, v) in total.iter_mut().zip(&lane.sums[k][part * PART..]) {
+                            *t += *v;
+                        }
                     }
-                }
+                });
             }
             for (k, kept) in level.chunked.kept.iter().enumerate() {
                 let mut start = 0;

@@ -209,6 +209,8 @@ fn sizes() -> Vec<([usize; 4], [usize; 4], Convolution)> {
         ([3, 64, 21, 23], [66, 32, 3, 3], options(1, (1, 1), 1, 2)),
         ([17, 32, 22, 23], [35, 32, 3, 3], options(1, (0, 3), 1, 1)),
         ([2, 140, 21, 22], [32, 140, 3, 3], options(1, (2, 1), 1, 1)),
+        // By few tiles, whose weights come transformed.
+        ([5, 66, 14, 13], [64, 33, 3, 3], options(1, (1, 1), 1, 2)),
     ]
 }
 

@@ -4,6 +4,7 @@
 pub mod deep;
 mod determinant;
 mod error;
+pub mod faer_bridge;
 pub mod fisher;
 pub mod fourier;
 pub mod gp;

@@ -109,7 +109,9 @@ impl Gaussian {
     fn matrix(&self, i: usize, out: &mut [f64]) {
         self.key.fill_normal(i as u64, out);
         let scale = 1.0 / (self.count as f64).sqrt();
-        out.iter_mut().for_each(|a| *a *= scale);
+        for a in out.iter_mut() {
+            *a *= scale;
+        }
         if self.form == Form::Symmetric {
             for row in 0..self.rows {
                 for column in 0..row {
@@ -205,7 +207,9 @@ fn scaled(key: Key, stream: u64, n: usize, k: usize, alpha: f64) -> Vec<f64> {
     let mut out = vec![0.0; n * k];
     key.fill_normal(stream, &mut out);
     let scale = alpha / (n as f64).sqrt();
-    out.iter_mut().for_each(|x| *x *= scale);
+    for x in &mut out {
+        *x *= scale;
+    }
     out
 }
 
@@ -490,7 +494,9 @@ fn spectral_norm(m: &[f64], rows: usize, columns: usize) -> f64 {
         if size == 0.0 {
             return 0.0;
         }
-        v.iter_mut().for_each(|v| *v /= size);
+        for v in &mut v {
+            *v /= size;
+        }
         let u: Vec<f64> = m.chunks_exact(columns).map(|row| dot(row, &v)).collect();
         norm = dot(&u, &u).sqrt();
         v.fill(0.0);

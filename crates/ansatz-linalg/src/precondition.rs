@@ -28,7 +28,11 @@ pub use stencil_factor::{StencilFactor, StencilFactorKind};
 use ansatz_core::{EvalError, State};
 
 /// Refuses vectors of another length than the preconditioner's.
-fn same_length<S: State>(n: usize, residual: &S, direction: &S) -> Result<(), EvalError> {
+pub(crate) fn same_length<S: State>(
+    n: usize,
+    residual: &S,
+    direction: &S,
+) -> Result<(), EvalError> {
     for (what, got) in [
         ("residual given to the preconditioner", residual.len()),
         ("direction wanted from the preconditioner", direction.len()),

@@ -1,5 +1,7 @@
 //! Gaussian processes for differential equations against published and independent numbers.
 
+#![expect(clippy::float_cmp, reason = "some results are exact")]
+
 use std::f64::consts::{PI, TAU};
 use std::ops::ControlFlow;
 
@@ -469,7 +471,7 @@ fn the_official_log_of_two_dimensions() {
     let mut solver = GpSolver::new(&problem, &kernel, Weighing::default()).expect("a solver");
     let mut best = f64::INFINITY;
     let mut watch = |e: &Event<'_, GpStep<'_, '_, Equation>>| {
-        if (e.step - 1) % 5 == 0 {
+        if (e.step - 1).is_multiple_of(5) {
             let solution = e.state.solution().expect("definite");
             let grid = uniform_grid(0.0, TAU, 300);
             let values = solution

@@ -1,5 +1,7 @@
 //! Kronecker algebra against dense matrices and reference values.
 
+#![expect(clippy::float_cmp, reason = "some results are exact")]
+
 use ansatz_linalg::LinalgError;
 use ansatz_linalg::core::{AdjointOp, LinearOp};
 use ansatz_linalg::operator::{Eigenfactors, Kronecker, KroneckerSum};

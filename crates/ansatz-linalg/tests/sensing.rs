@@ -1,5 +1,7 @@
 //! Matrix sensing against the reference runs.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ansatz_linalg::LinalgError;
 use ansatz_linalg::core::Key;
 use ansatz_linalg::lowrank::{Descent, Factors, Form, Full, Gaussian, Measurement};
@@ -135,7 +137,7 @@ fn gaussian_measurements() {
             form,
             key: Key::new(3),
         };
-        let m: Vec<f64> = (0..36)
+        let m: Vec<f64> = (0..36_usize)
             .map(|k| ((k / 6 + 1) * (k % 6 + 1)) as f64 / 36.0)
             .collect();
         let mut y = vec![0.0; 2000];

@@ -1,5 +1,7 @@
 //! Toeplitz and circulant matrices against dense ones and reference values.
 
+#![expect(clippy::float_cmp, reason = "some results are exact")]
+
 use ansatz_linalg::LinalgError;
 use ansatz_linalg::core::{AdjointOp, LinearOp, SearchDirection};
 use ansatz_linalg::operator::{

@@ -18,9 +18,10 @@ use std::path::Path;
 
 use ansatz_nn::autodiff::{Array, Graph, Options, Program};
 use ansatz_nn::core::{Event, Key};
+use ansatz_nn::sheaf::{MapFamily, SheafGraph, SheafNetwork, SheafOptions};
 use ansatz_nn::{
-    Activation, Adam, Data, GraphConv, Layer, Layout, MapFamily, Mode, Objective, Parameters, Pass,
-    Progress, Schedule, SheafGraph, SheafNetwork, SheafOptions, Training, TrainingOptions,
+    Activation, Adam, Data, GraphConv, Layer, Layout, Mode, Objective, Parameters, Pass, Progress,
+    Schedule, Training, TrainingOptions,
 };
 use ansatz_viz::{Axis, Chart, Series};
 
@@ -77,7 +78,7 @@ fn train(
     problem: &Problem,
     apply: impl for<'g> Fn(&Pass<'g>, Array<'g>) -> Array<'g>,
 ) -> Result<Vec<(f64, f64)>, Box<dyn Error>> {
-    let seen = |v: usize| v % 2 == 0;
+    let seen = |v: usize| v.is_multiple_of(2);
     let mut targets = vec![0.0_f32; NODES * CLASSES];
     for v in (0..NODES).filter(|v| seen(*v)) {
         targets[v * CLASSES + problem.class[v]] = 2.0 / NODES as f32;

@@ -148,13 +148,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 return Err(error.into());
             }
         }
-        let mut line = format!("{:5.0} %", 100.0 * sparsity);
+        let mut line = vec![format!("{:5.0} %", 100.0 * sparsity)];
         for (weights, curve) in weights.iter().zip(&mut curves) {
             let accuracy = judge.accuracy(weights)?;
-            line += &format!("   {accuracy:10.3}");
+            line.push(format!("   {accuracy:10.3}"));
             curve.push((1.0 - sparsity, accuracy));
         }
-        println!("{line}");
+        println!("{}", line.concat());
     }
     let at = sparsities.iter().position(|s| (*s - 0.9).abs() < 1e-9);
     let at = at.unwrap_or_default();

@@ -10,9 +10,9 @@
 //! tensors and back, and allocates.
 //!
 //! Weights: [`parameters`] gives a module's tensors under `dfdx`'s names (`0.weight`, `0.bias`, `2.weight`, …: the place in a tuple
-//! of layers, activations counted) and shapes (`[out, in]`, as here), so that [`Parameters::save`] writes a
+//! of layers, activations counted) and shapes (`[out, in]`, as here), so that [`Parameters::save`](crate::Parameters::save) writes a
 //! `safetensors` file as `dfdx` reads it; [`assign`] puts parameters into a module. To and from an [`Mlp`](crate::Mlp), whose
-//! names count dense layers only, [`Parameters::copy_in_order`] goes by place.
+//! names count dense layers only, [`Parameters::copy_in_order`](crate::Parameters::copy_in_order) goes by place.
 //!
 //! ```
 //! use ::dfdx::prelude::*;
@@ -27,26 +27,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod weights;
+
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use ::dfdx::nn::Module;
 use ::dfdx::nn::modules::NumParams as _;
 use ::dfdx::nn::tensor_collection::{
-    RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor, ViewTensorMut, ViewTensorName,
-    ViewTensorRef,
+    RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor, ViewTensorRef,
 };
 use ::dfdx::shapes::{Const, Dtype, HasShape as _, Shape};
 use ::dfdx::tensor::{Cpu, CpuError, Gradients, OwnedTape, Tensor, TensorFromVec as _, Trace as _};
 use ::dfdx::tensor_ops::{Backward as _, Device, SumTo as _};
 use ansatz_autodiff::Element;
 use ansatz_core::{
-    Denoiser, DifferentiableField, EvalError, HostState, Key, NoiseLevel, Prediction, ScalarField,
+    Denoiser, DifferentiableField, EvalError, HostState, NoiseLevel, Prediction, ScalarField,
     VectorField, VjpDenoiser, VjpField,
 };
 use thiserror::Error;
 
-use crate::{Init, Layout, NetworkError, Parameters};
+use crate::NetworkError;
+pub use weights::{assign, parameters};
 
 /// A batch of samples of N numbers.
 pub type Batch<E, const N: usize, T = ::dfdx::tensor::NoneTape> =
@@ -448,117 +450,5 @@ where
             values.fill(E::nan());
             gradients.fill([E::nan(); 3]);
         }
-    }
-}
-
-/// The tensors of a module as parameters, in its order, under its names; those that are not trained are buffers.
-///
-/// # Errors
-/// [`NetworkError::Tensor`] for two tensors of one name.
-pub fn parameters<E, M>(module: &M) -> Result<Parameters<E>, NetworkError>
-where
-    E: Element + Dtype,
-    Cpu: Device<E>,
-    M: TensorCollection<E, Cpu>,
-{
-    let mut layout = Layout::new();
-    let mut reader = Reader {
-        layout: &mut layout,
-        values: Vec::new(),
-    };
-    M::iter_tensors(&mut RecursiveWalker {
-        m: (module, String::new()),
-        f: &mut reader,
-    })?;
-    let values = reader.values;
-    let mut parameters = Parameters::new(&layout, Key::new(0));
-    parameters.values_mut().copy_from_slice(&values);
-    Ok(parameters)
-}
-
-/// Puts parameters into a module, tensor by tensor in order; names do not matter.
-///
-/// # Errors
-/// [`NetworkError::Size`] for another number of tensors, [`NetworkError::Tensor`] for one of another shape; the module is
-/// then unchanged.
-pub fn assign<E, M>(module: &mut M, parameters: &Parameters<E>) -> Result<(), NetworkError>
-where
-    E: Element + Dtype,
-    Cpu: Device<E>,
-    M: TensorCollection<E, Cpu>,
-{
-    // All is compared before anything is written.
-    let mut checked = self::parameters::<E, M>(module)?;
-    checked.copy_in_order(parameters)?;
-    let mut writer = Writer {
-        rest: checked.values(),
-    };
-    M::iter_tensors(&mut RecursiveWalker {
-        m: module,
-        f: &mut writer,
-    })?;
-    Ok(())
-}
-
-struct Reader<'a, E> {
-    layout: &'a mut Layout,
-    values: Vec<E>,
-}
-
-impl<E: Element + Dtype> TensorVisitor<E, Cpu> for Reader<'_, E>
-where
-    Cpu: Device<E>,
-{
-    type Viewer = (ViewTensorRef, ViewTensorName);
-    type Err = NetworkError;
-    type E2 = E;
-    type D2 = Cpu;
-
-    fn visit<S: Shape>(
-        &mut self,
-        options: TensorOptions<S, E, Cpu>,
-        (tensor, name): (&Tensor<S, E, Cpu>, String),
-    ) -> Result<Option<Tensor<S, E, Cpu>>, NetworkError> {
-        let shape: Vec<usize> = tensor.shape().concrete().into_iter().collect();
-        if self.layout.get(&name).is_some() {
-            return Err(NetworkError::Tensor {
-                name,
-                expected: "one tensor of a name".into(),
-                got: "two".into(),
-            });
-        }
-        let mut root = self.layout.root();
-        if options.do_gradient_update {
-            root.parameter(&name, &shape, Init::Constant(0.0));
-        } else {
-            root.buffer(&name, &shape, Init::Constant(0.0));
-        }
-        self.values.extend(tensor.as_vec());
-        Ok(None)
-    }
-}
-
-struct Writer<'a, E> {
-    rest: &'a [E],
-}
-
-impl<E: Element + Dtype> TensorVisitor<E, Cpu> for Writer<'_, E>
-where
-    Cpu: Device<E>,
-{
-    type Viewer = ViewTensorMut;
-    type Err = NetworkError;
-    type E2 = E;
-    type D2 = Cpu;
-
-    fn visit<S: Shape>(
-        &mut self,
-        _: TensorOptions<S, E, Cpu>,
-        tensor: &mut Tensor<S, E, Cpu>,
-    ) -> Result<Option<Tensor<S, E, Cpu>>, NetworkError> {
-        let (values, rest) = self.rest.split_at(tensor.shape().num_elements());
-        tensor.copy_from(values);
-        self.rest = rest;
-        Ok(None)
     }
 }

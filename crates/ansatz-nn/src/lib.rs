@@ -39,12 +39,9 @@ pub use least_squares::{Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt}
 pub use modularity::{
     Communities, InteractionWeight, Leiden, WeightedEdge, interaction_edges, modularity,
 };
+pub use network::sheaf;
 pub use network::{DeepONet, Fno, FnoOptions, GraphConv, ModifiedMlp, ResidualMlp, SpectralConv};
 pub use network::{DirectionNet, DirectionOptions, box_laplacian, direction_loss};
-pub use network::{
-    EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
-    SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
-};
 pub use network::{MultiONet, MultiONetOptions, UNet, UNetOptions};
 pub use objective::{Data, Objective};
 pub use optimizer::{

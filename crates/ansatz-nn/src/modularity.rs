@@ -6,19 +6,23 @@
 //! returns a community that falls into pieces. One pass costs O(edges); a few are needed.
 //!
 //! For networks: [`interaction_edges`] makes the graph of all directions of all layers from their
-//! [`InteractionBasis`], and the quality of its best partition says how modular the network is.
+//! [`InteractionBasis`](crate::InteractionBasis), and the quality of its best partition says how modular the network is.
 //!
 //! References: M. E. J. Newman, M. Girvan, *Finding and evaluating community structure in networks*, 2004 (eq. 5);
 //! J. Reichardt, S. Bornholdt, *Statistical mechanics of community detection*, 2006 (γ); V. A. Traag, L. Waltman, N. J. van
 //! Eck, *From Louvain to Leiden: guaranteeing well-connected communities*, 2019 (algorithms A.1 and A.2).
 
+mod graph;
+mod interaction;
+
 use std::collections::VecDeque;
 
 use ansatz_core::Key;
 
-use crate::interaction::InteractionBasis;
+use crate::NetworkError;
 use crate::network::check_edges;
-use crate::{NetworkError, Stage};
+use graph::{Draws, Near, Network};
+pub use interaction::{InteractionWeight, interaction_edges};
 
 /// An edge: its ends and its weight.
 pub type WeightedEdge = (usize, usize, f64);
@@ -327,231 +331,4 @@ fn numbered(mut of: Vec<usize>) -> Vec<usize> {
         *c = *names.entry(*c).or_insert(next);
     }
     of
-}
-
-/// Neighbours of each node with weights. What is inside an aggregated node only counts in its strength.
-#[derive(Debug, Clone)]
-struct Network {
-    starts: Vec<usize>,
-    ends: Vec<(usize, f64)>,
-    strength: Vec<f64>,
-    /// Sum of all strengths, 2m.
-    total: f64,
-    /// Mean weight of an edge of the first graph.
-    mean: f64,
-}
-
-impl Network {
-    fn new(nodes: usize, edges: &[WeightedEdge]) -> Self {
-        let edges: Vec<_> = edges.iter().copied().filter(|e| e.2 > 0.0).collect();
-        let mut strength = vec![0.0; nodes];
-        for (a, b, w) in &edges {
-            strength[*a] += w;
-            strength[*b] += w;
-        }
-        let total: f64 = strength.iter().sum();
-        let mean = total / (2.0 * edges.len().max(1) as f64);
-        Self::of_edges(edges, strength, (total, mean))
-    }
-
-    fn of_edges(edges: Vec<WeightedEdge>, strength: Vec<f64>, (total, mean): (f64, f64)) -> Self {
-        let both = edges
-            .into_iter()
-            .flat_map(|(a, b, w)| [(a, b, w), (b, a, w)]);
-        let mut both: Vec<WeightedEdge> = both.collect();
-        both.sort_by_key(|e| (e.0, e.1));
-        let mut starts = vec![0; strength.len() + 1];
-        for e in &both {
-            starts[e.0 + 1] += 1;
-        }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
-        Self {
-            starts,
-            ends: both.into_iter().map(|e| (e.1, e.2)).collect(),
-            strength,
-            total,
-            mean,
-        }
-    }
-
-    fn edges(&self, v: usize) -> impl Iterator<Item = (usize, f64)> {
-        self.ends[self.starts[v]..self.starts[v + 1]]
-            .iter()
-            .copied()
-    }
-
-    fn aggregated(&self, part: &[usize], count: usize) -> Self {
-        let mut strength = vec![0.0; count];
-        let mut sums = std::collections::BTreeMap::new();
-        for (v, p) in part.iter().enumerate() {
-            strength[*p] += self.strength[v];
-            for (u, w) in self.edges(v).filter(|(u, _)| part[*u] > *p) {
-                *sums.entry((*p, part[u])).or_insert(0.0) += w;
-            }
-        }
-        let edges = sums.into_iter().map(|((a, b), w)| (a, b, w)).collect();
-        Self::of_edges(edges, strength, (self.total, self.mean))
-    }
-}
-
-/// Weights from one node to the groups of its neighbours.
-struct Near {
-    weight: Vec<f64>,
-    known: Vec<bool>,
-    seen: Vec<usize>,
-}
-
-impl Near {
-    fn new(n: usize) -> Self {
-        Self {
-            weight: vec![0.0; n],
-            known: vec![false; n],
-            seen: Vec::new(),
-        }
-    }
-
-    fn gather(&mut self, graph: &Network, v: usize, group: impl Fn(usize) -> Option<usize>) {
-        for (u, w) in graph.edges(v) {
-            let Some(c) = group(u) else { continue };
-            if !self.known[c] {
-                self.known[c] = true;
-                self.seen.push(c);
-            }
-            self.weight[c] += w;
-        }
-    }
-
-    fn clear(&mut self) {
-        for c in self.seen.drain(..) {
-            self.weight[c] = 0.0;
-            self.known[c] = false;
-        }
-    }
-}
-
-/// Uniform numbers, one after the other.
-struct Draws {
-    key: Key,
-    count: u64,
-}
-
-/// Stream of the draws.
-const STREAM: u64 = 0x1e1d;
-
-impl Draws {
-    fn new(key: Key) -> Self {
-        Self { key, count: 0 }
-    }
-
-    fn uniform(&mut self) -> f64 {
-        self.count += 1;
-        self.key.uniform(STREAM, self.count - 1)[0]
-    }
-
-    /// Fisher and Yates's shuffle.
-    fn order(&mut self, mut nodes: Vec<usize>) -> Vec<usize> {
-        for i in (1..nodes.len()).rev() {
-            let j = (self.uniform() * (i + 1) as f64) as usize;
-            nodes.swap(i, j.min(i));
-        }
-        nodes
-    }
-}
-
-/// How strength of interaction becomes the weight of an edge.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum InteractionWeight {
-    /// max(0, log₁₀(E/ε)): how many orders of magnitude above ε.
-    Logarithm {
-        /// ε, the strength that counts as none.
-        epsilon: f64,
-    },
-    /// E.
-    Identity,
-    /// √E.
-    SquareRoot,
-}
-
-/// The graph of all directions of all layers: number of nodes, and edges between directions of adjacent layers. Nodes are
-/// numbered layer by layer. `constant` names for each layer the directions that do not vary with the data
-/// ([`InteractionBasis::constant_directions`]): they are no part of any community and get no edge; for layers beyond its end
-/// there are none.
-///
-/// # Errors
-/// [`NetworkError::Option`] for an ε that is not positive; [`NetworkError::Size`] for edges that do not fit the bases.
-pub fn interaction_edges(
-    bases: &[InteractionBasis],
-    weight: InteractionWeight,
-    constant: &[Vec<usize>],
-) -> Result<(usize, Vec<WeightedEdge>), NetworkError> {
-    if let InteractionWeight::Logarithm { epsilon } = weight
-        && !(epsilon.is_finite() && epsilon > 0.0)
-    {
-        return Err(NetworkError::Option {
-            name: "epsilon",
-            value: epsilon,
-            needed: "positive: the strength that counts as none",
-        });
-    }
-    let still = |layer: usize, i: usize| constant.get(layer).is_some_and(|c| c.contains(&i));
-    let mut edges = Vec::new();
-    let mut start = 0;
-    for (l, basis) in bases.iter().enumerate() {
-        let count = basis.values.len();
-        let next = bases.get(l + 1).map_or(0, |b| b.values.len());
-        let (rows, columns) = (basis.edges.nrows(), basis.edges.ncols());
-        if next > 0 && (rows, columns) != (next, count) {
-            return Err(NetworkError::Size {
-                what: "strengths between two layers",
-                expected: next * count,
-                got: rows * columns,
-            });
-        }
-        for r in 0..next {
-            for c in 0..count {
-                let e = basis.edges[(r, c)];
-                let w = match weight {
-                    InteractionWeight::Logarithm { epsilon } => (e / epsilon).log10().max(0.0),
-                    InteractionWeight::Identity => e,
-                    InteractionWeight::SquareRoot => e.sqrt(),
-                };
-                if w > 0.0 && !still(l, c) && !still(l + 1, r) {
-                    edges.push((start + c, start + count + r, w));
-                }
-            }
-        }
-        start += count;
-    }
-    Ok((start, edges))
-}
-
-impl InteractionBasis {
-    /// Directions whose activation is the same for all points, to 1e-10 of its size: what an offset became.
-    ///
-    /// # Errors
-    /// [`NetworkError::Size`] when the stage is another layer's.
-    pub fn constant_directions(&self, stage: &Stage) -> Result<Vec<usize>, NetworkError> {
-        let d = stage.width;
-        if d != self.to.nrows() || d == 0 || !stage.activations.len().is_multiple_of(d) {
-            return Err(NetworkError::Size {
-                what: "activations of a point",
-                expected: self.to.nrows(),
-                got: d,
-            });
-        }
-        let along = |row: &[f64], k: usize| -> f64 {
-            row.iter()
-                .enumerate()
-                .map(|(i, f)| f * self.to[(i, k)])
-                .sum()
-        };
-        let constant = |k: &usize| {
-            let each = stage.activations.chunks_exact(d).map(|row| along(row, *k));
-            let (low, high) = each.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-            high - low <= 1e-10 * high.abs().max(low.abs())
-        };
-        Ok((0..self.values.len()).filter(constant).collect())
-    }
 }

@@ -6,7 +6,7 @@ mod fno;
 mod gated;
 mod graph;
 mod multionet;
-mod sheaf;
+pub mod sheaf;
 mod unet;
 
 pub use deeponet::DeepONet;
@@ -16,8 +16,4 @@ pub use gated::{ModifiedMlp, ResidualMlp};
 pub use graph::GraphConv;
 pub(crate) use graph::check_edges;
 pub use multionet::{MultiONet, MultiONetOptions};
-pub use sheaf::{
-    EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
-    SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
-};
 pub use unet::{UNet, UNetOptions};

@@ -9,11 +9,11 @@
 
 use ansatz_autodiff::{Array, Graph, Options, Program, gradient};
 use ansatz_core::{Key, VectorField};
-use ansatz_nn::{
-    Activation, EdgeWeights, Fixed, Frame, Layer, Layout, Learner, MapFamily, Maps, Mode,
-    NetworkError, Normalisation, Parameters, Pass, Refresh, SheafDiffusion, SheafGraph,
-    SheafLaplacian, SheafNetwork, SheafOptions,
+use ansatz_nn::sheaf::{
+    EdgeWeights, Fixed, Frame, Learner, MapFamily, Maps, Normalisation, Refresh, SheafDiffusion,
+    SheafGraph, SheafLaplacian, SheafNetwork, SheafOptions,
 };
+use ansatz_nn::{Activation, Layer, Layout, Mode, NetworkError, Parameters, Pass};
 use faer::{Mat, Side};
 
 const EDGES: [(usize, usize); 5] = [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2)];

@@ -110,7 +110,9 @@ impl<'a> Peers<'a> {
         let target = self.workspace.target_directory.join("peers").join(name);
         println!("building {} (release)", self.workspace.relative(manifest));
         let mut command = shell::cargo();
+        // In its folder, whose own settings of cargo count there.
         command
+            .current_dir(folder)
             .args(["build", "--release", "--quiet", "--manifest-path"])
             .arg(manifest)
             .arg("--target-dir")

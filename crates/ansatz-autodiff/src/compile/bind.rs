@@ -110,6 +110,8 @@ pub(crate) struct Bound {
     pub(crate) kept: Vec<Kept>,
     /// Accumulators: (length, global).
     pub(crate) sums: Vec<(usize, usize)>,
+    /// What the whole steps before must do: packing of arrays for kernels.
+    pub(crate) before: Vec<Step>,
 }
 
 /// A value whose rows outlive the chunk.
@@ -232,9 +234,9 @@ pub(crate) fn chunked(block: &Block<'_>, globals: &mut Globals) -> Bound {
             Some((_, part)) => (*part, 1),
             None => (0, 1),
         };
-        bound
-            .steps
-            .push(step(block, instruction, &find, &target, &parts));
+        let mut step = step(block, instruction, &find, &target, &parts);
+        bound.before.extend(packed(&mut step, globals));
+        bound.steps.push(step);
         // Slots whose values nobody reads any more.
         let mut ended: Vec<usize> = read(i)
             .into_iter()
@@ -265,6 +267,30 @@ pub(crate) fn chunked(block: &Block<'_>, globals: &mut Globals) -> Bound {
         });
     }
     bound
+}
+
+/// The step that packs an array for a kernel, which reads the result from now on.
+fn packed(step: &mut Step, globals: &mut Globals) -> Option<Step> {
+    let Step::Kernel { kernel, inputs, .. } = step else {
+        return None;
+    };
+    let packing = kernel.packing.clone()?;
+    let global = globals.lengths.len();
+    globals.lengths.push(packing.length);
+    let from = &mut inputs[packing.input];
+    let packed = Step::Kernel {
+        kernel: packing.kernel.clone(),
+        rows: Extent::Fixed(1),
+        inputs: vec![*from],
+        out: Target::Slot(global),
+        width: packing.length,
+    };
+    *from = Loc {
+        source: Source::Global(global),
+        width: packing.length,
+        ..*from
+    };
+    Some(packed)
 }
 
 /// A free slot of at least this width, the narrowest; or a new one.

@@ -327,14 +327,29 @@ impl Primitive for Correlation {
     fn prepare(&self, inputs: &[Shape], _: &Shape, split: &[bool]) -> Option<Prepared> {
         let add = self.role == Role::Weight && split.contains(&true);
         let images = Self::images(inputs);
-        let single = Tiles::new::<f32>(self, images, add);
-        let double = Tiles::new::<f64>(self, images, add);
-        Some(match (single, double) {
-            (Some(single), Some(double)) => Prepared {
-                single: Arc::new(single),
-                double: Arc::new(double),
-            },
-            _ => Prepared::new(kernel::Wide::new(self, images, add)),
+        // Weights that serve a whole batch are packed once.
+        let ready = self.role != Role::Weight && split == [true, false];
+        let single = Tiles::new::<f32>(self, images, (add, ready));
+        let double = Tiles::new::<f64>(self, images, (add, ready));
+        let (prepared, pack, length) = if let (Some(single), Some(double)) = (single, double) {
+            let (single, double) = (Arc::new(single), Arc::new(double));
+            let length = single.packed().max(double.packed());
+            let packs = [&single, &double].map(|tiles| Arc::new(winograd::Pack(tiles.clone())));
+            let [first, second] = packs;
+            (
+                Prepared::pair(single, double),
+                Prepared::pair(first, second),
+                length,
+            )
+        } else {
+            let wide = Arc::new(kernel::Wide::new(self, images, (add, ready)));
+            let pack = Prepared::new(kernel::Pack(wide.clone()));
+            let length = wide.packed();
+            (Prepared::pair(wide.clone(), wide), pack, length)
+        };
+        Some(match length {
+            0 => prepared,
+            _ => prepared.packed(1, pack, length),
         })
     }
 

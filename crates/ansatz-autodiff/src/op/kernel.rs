@@ -29,15 +29,46 @@ pub trait Kernel<T>: Debug + Send + Sync {
 pub struct Prepared {
     pub(crate) single: Arc<dyn Kernel<f32>>,
     pub(crate) double: Arc<dyn Kernel<f64>>,
+    pub(crate) packing: Option<Arc<Packing>>,
+}
+
+/// What is made of an input that is not split, once for all rows: the kernel reads it in place of the input.
+#[derive(Debug, Clone)]
+pub(crate) struct Packing {
+    /// Which input.
+    pub(crate) input: usize,
+    /// From the input alone, in one row.
+    pub(crate) kernel: Prepared,
+    /// Elements of the result at most.
+    pub(crate) length: usize,
 }
 
 impl Prepared {
     /// From a kernel that is written for both types.
     pub fn new<K: Kernel<f32> + Kernel<f64> + 'static>(kernel: K) -> Self {
         let kernel = Arc::new(kernel);
+        Self::pair(kernel.clone(), kernel)
+    }
+
+    /// From a kernel for each type.
+    pub(super) fn pair(single: Arc<dyn Kernel<f32>>, double: Arc<dyn Kernel<f64>>) -> Self {
         Self {
-            single: kernel.clone(),
-            double: kernel,
+            single,
+            double,
+            packing: None,
+        }
+    }
+
+    /// With an input that is packed before.
+    pub(super) fn packed(self, input: usize, kernel: Self, length: usize) -> Self {
+        let packing = Packing {
+            input,
+            kernel,
+            length,
+        };
+        Self {
+            packing: Some(Arc::new(packing)),
+            ..self
         }
     }
 }

@@ -7,12 +7,12 @@
 /// 1.5·2⁵²: adding it rounds to the nearest whole number and leaves that in the low bits.
 const ROUND: f64 = 6755399441055744.0;
 
-const LN2: [f64; 2] = [6.93147180369123816490e-01, 1.90821492927058770002e-10];
+const LN2: [f64; 2] = [0.6931471803691238, 1.9082149292705877e-10];
 
 const HALF_PI: [f64; 3] = [
-    1.57079632673412561417e+00,
-    6.07710050630396597660e-11,
-    2.02226624879595063154e-21,
+    1.5707963267341256,
+    6.077100506303966e-11,
+    2.0222662487959506e-21,
 ];
 
 /// 1/k! for k = 2..=13.
@@ -120,7 +120,7 @@ mod tests {
             let e = y.exp();
             assert!((exp_negative(y) - e).abs() <= 4e-16 * e, "exp {y}");
         }
-        assert_eq!(exp_negative(0.0), 1.0);
+        assert!((exp_negative(0.0) - 1.0).abs() < f64::EPSILON);
         assert!(exp_negative(-1e9) < 1e-300);
     }
 }

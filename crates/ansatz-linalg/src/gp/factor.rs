@@ -7,12 +7,14 @@
 use std::fmt;
 
 use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt::factor::{LltError, cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::cholesky::llt::factor::{
+    LltError, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
+};
 use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
 use pulp::NullaryFnOnce;
 
 use crate::LinalgError;
@@ -146,7 +148,7 @@ pub(super) struct Factor {
 enum Storage {
     Toeplitz {
         levinson: Box<Levinson>,
-        derivatives: [Option<Convolution>; 3],
+        derivatives: Box<[Option<Convolution>; 3]>,
         scratch: Vec<f64>,
         line: Vec<f64>,
     },
@@ -154,9 +156,9 @@ enum Storage {
         lower: Mat<f64>,
         memory: Memory,
         inverse: Mat<f64>,
-        derivatives: [Option<Mat<f64>>; 3],
+        derivatives: Box<[Option<Mat<f64>>; 3]>,
         /// The gradient in the entries of each matrix, order 0 in the first.
-        gradients: [Option<Mat<f64>>; 3],
+        gradients: Box<[Option<Mat<f64>>; 3]>,
     },
 }
 
@@ -171,19 +173,25 @@ impl Factor {
                 let scratch = levinson.scratch_len().max(convolution.scratch_len());
                 Storage::Toeplitz {
                     levinson,
-                    derivatives: [0, 1, 2].map(|o| derivative(o).then(|| convolution.clone())),
+                    derivatives: Box::new(
+                        [0, 1, 2].map(|o| derivative(o).then(|| convolution.clone())),
+                    ),
                     scratch: vec![0.0; scratch],
                     line: vec![0.0; n],
                 }
             }
             Form::Dense => {
-                let request = cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default());
+                let request = cholesky_in_place_scratch::<f64>(n, Par::Seq, Spec::default());
                 Storage::Dense {
                     lower: Mat::zeros(n, n),
                     memory: Memory(MemBuffer::new(request)),
                     inverse: Mat::zeros(n, n),
-                    derivatives: [0, 1, 2].map(|o| derivative(o).then(|| Mat::zeros(n, n))),
-                    gradients: [0, 1, 2].map(|o| (o == 0 || orders[o]).then(|| Mat::zeros(n, n))),
+                    derivatives: Box::new(
+                        [0, 1, 2].map(|o| derivative(o).then(|| Mat::zeros(n, n))),
+                    ),
+                    gradients: Box::new(
+                        [0, 1, 2].map(|o| (o == 0 || orders[o]).then(|| Mat::zeros(n, n))),
+                    ),
                 }
             }
         };
@@ -254,10 +262,10 @@ impl Factor {
                 let diagonal = lower[(0, 0)];
                 cholesky_in_place(
                     lower.as_mut(),
-                    Default::default(),
+                    LltRegularization::default(),
                     Par::Seq,
                     MemStack::new(&mut memory.0),
-                    Default::default(),
+                    Spec::default(),
                 )
                 .map_err(|LltError::NonPositivePivot { index }| not_definite(index, diagonal))?;
                 let log: f64 = (0..n).map(|i| lower[(i, i)].ln()).sum();

@@ -18,21 +18,26 @@ use super::solution::{Solution, Stage};
 pub enum Rate {
     /// Always the same, as published. The loss jumps near the end.
     Constant(f64),
-    /// The given rate for the first half of all steps, then a half cosine down to 1e-6.
-    Cosine(f64),
+    /// `rate` for the first half of all steps, then a half cosine down to `floor`. In the end u wavers by about the floor.
+    Cosine {
+        /// The size of the first half.
+        rate: f64,
+        /// The size of the last step.
+        floor: f64,
+    },
 }
 
 impl Rate {
     fn at(self, step: usize, steps: usize) -> f64 {
         match self {
             Self::Constant(rate) => rate,
-            Self::Cosine(rate) => {
+            Self::Cosine { rate, floor } => {
                 let half = 0.5 * steps as f64;
                 let past = step as f64 - half;
                 if past < 0.0 {
                     rate
                 } else {
-                    0.5 * rate * (1.0 + (PI * past / half).cos()) + 1e-6
+                    0.5 * rate * (1.0 + (PI * past / half).cos()) + floor
                 }
             }
         }
@@ -67,7 +72,10 @@ impl Default for TrainOptions {
     fn default() -> Self {
         Self {
             steps: 30_000,
-            rate: Rate::Cosine(0.01),
+            rate: Rate::Cosine {
+                rate: 0.01,
+                floor: 1e-6,
+            },
             bounds: Bounds::Free,
         }
     }
@@ -235,7 +243,7 @@ impl Adam {
 /// let problem = Problem::from_functions(Equation::poisson(1), vec![grid], |x| -9.0 * exact(x), exact)?;
 /// let kernel = Mixture::spectral(Envelope::StudentT, 5, 1.0)?;
 /// let mut solver = GpSolver::new(&problem, &kernel, Weighing::default())?;
-/// let record = solver.train(&TrainOptions { steps: 2000, ..TrainOptions::default() }, &mut ())?;
+/// let record = solver.train(&TrainOptions { steps: 10_000, ..TrainOptions::default() }, &mut ())?;
 /// assert!(record.warnings.is_empty());
 /// let solution = solver.solution()?;
 /// let [u, slope] = [[0], [1]].map(|order| solution.at(&[2.5], &order));
@@ -320,7 +328,16 @@ impl<'a, R: Residual> GpSolver<'a, R> {
         options: &TrainOptions,
         observer: &'o mut dyn for<'s> Observer<GpStep<'s, 'a, R>>,
     ) -> Result<GpRecord, LinalgError> {
-        let (Rate::Constant(rate) | Rate::Cosine(rate)) = options.rate;
+        let (rate, floor) = match options.rate {
+            Rate::Constant(rate) => (rate, 0.0),
+            Rate::Cosine { rate, floor } => (rate, floor),
+        };
+        within(
+            "floor of the learning rate",
+            floor,
+            0.0..,
+            "must be 0 or more",
+        )?;
         within(
             "learning rate",
             rate,

@@ -102,7 +102,9 @@ impl HeatGeodesic {
             weights += weight;
             saturated = saturated.max(self.add(*tau, weight, &heat, &mut distances));
         }
-        distances.iter_mut().for_each(|d| *d /= weights);
+        for d in &mut distances {
+            *d /= weights;
+        }
         if self.denoise > 0.0 {
             distances = triplet_distances(&distances, n, self.denoise)?;
         }

@@ -134,7 +134,7 @@ impl HeatKernel {
         let n = self.vertices();
         let phi = (0.5 * self.largest).max(f64::MIN_POSITIVE);
         let bessel = scaled_bessel(tau * phi, order);
-        let sign = |j: usize| if j % 2 == 0 { 2.0 } else { -2.0 };
+        let sign = |j: usize| if j.is_multiple_of(2) { 2.0 } else { -2.0 };
         let c: Vec<f64> = bessel
             .iter()
             .enumerate()

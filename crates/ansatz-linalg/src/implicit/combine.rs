@@ -57,7 +57,9 @@ impl Derivative for Residual<'_> {
 
     fn jvp_args(&self, w: &[&[f64]], out: &mut [f64]) -> Result<(), EvalError> {
         self.0.jvp_args(w, out)?;
-        out.iter_mut().for_each(|out| *out = -*out);
+        for out in out.iter_mut() {
+            *out = -*out;
+        }
         Ok(())
     }
 

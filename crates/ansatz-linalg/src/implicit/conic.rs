@@ -29,7 +29,9 @@ impl Cone {
         match self {
             Self::Zero(n) => Part::Diagonal(vec![1.0; n]),
             Self::NonNegative(_) => {
-                out.iter_mut().for_each(|v| *v = v.max(0.0));
+                for v in out.iter_mut() {
+                    *v = v.max(0.0);
+                }
                 let live = v.iter().map(|v| if *v > 0.0 { 1.0 } else { 0.0 });
                 Part::Diagonal(live.collect())
             }

@@ -77,7 +77,9 @@ impl Grouped {
                     *y = (x - top).exp();
                 }
                 let total: f64 = y.iter().sum();
-                y.iter_mut().for_each(|y| *y *= theta / total);
+                for y in y.iter_mut() {
+                    *y *= theta / total;
+                }
                 weighted(y.to_vec())
             }
             GroupKind::L1Ball if x.iter().map(|x| x.abs()).sum::<f64>() <= theta => identity(x, y),

@@ -130,7 +130,7 @@ impl ParametricMap for Polyhedron {
                 });
             }
         }
-        Ok(Box::new(Active {
+        Ok(Box::new(Face {
             multipliers: multipliers.collect(),
             active,
             rows,
@@ -140,7 +140,7 @@ impl ParametricMap for Polyhedron {
     }
 }
 
-struct Active {
+struct Face {
     /// Argument and row of each active constraint.
     active: Vec<(usize, usize)>,
     /// N.
@@ -152,7 +152,7 @@ struct Active {
     y: Vec<f64>,
 }
 
-impl Active {
+impl Face {
     /// (p, q) with p + Nᵀq = v, N·p = n.
     fn solve(&self, v: &[f64], n: &[f64], p: &mut [f64]) -> Vec<f64> {
         p.copy_from_slice(v);
@@ -168,7 +168,7 @@ impl Active {
     }
 }
 
-impl Derivative for Active {
+impl Derivative for Face {
     fn jvp_x(&self, w: &[f64], out: &mut [f64]) -> Result<(), EvalError> {
         self.solve(w, &vec![0.0; self.active.len()], out);
         Ok(())

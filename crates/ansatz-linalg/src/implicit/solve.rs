@@ -171,7 +171,9 @@ impl<'a> Sensitivity<'a> {
         shape("cotangent", self.unknowns, v.len())?;
         finite("cotangent", v)?;
         let (mut u, report) = self.solve(Side::Transposed, v)?;
-        u.iter_mut().for_each(|u| *u = -*u);
+        for u in &mut u {
+            *u = -*u;
+        }
         let mut out: Vec<Vec<f64>> = self.arguments.iter().map(|n| vec![0.0; *n]).collect();
         let mut parts: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
         self.derivative.vjp_args(&u, &mut parts)?;
@@ -192,7 +194,9 @@ impl<'a> Sensitivity<'a> {
         }
         let mut b = vec![0.0; self.unknowns];
         self.derivative.jvp_args(w, &mut b)?;
-        b.iter_mut().for_each(|b| *b = -*b);
+        for b in &mut b {
+            *b = -*b;
+        }
         finite("tangent of the optimality map", &b)?;
         self.solve(Side::Plain, &b)
     }

@@ -252,7 +252,9 @@ impl Derivative for Coupling {
     fn jvp_x(&self, w: &[f64], out: &mut [f64]) -> Result<(), EvalError> {
         out.copy_from_slice(&self.weigh(w));
         let mut back = self.map.sums(out);
-        back.iter_mut().for_each(|b| *b = -*b);
+        for b in &mut back {
+            *b = -*b;
+        }
         self.spread(&self.solve(&back), out);
         Ok(())
     }

@@ -87,8 +87,10 @@ impl<S: State> Workspace<S> {
 
     /// The same as an array.
     pub fn vectors<const N: usize>(&mut self, like: &S) -> [&mut S; N] {
-        let mut slots = self.first(N, like).iter_mut();
-        std::array::from_fn(|_| slots.next().expect("as many as asked for"))
+        let Some(slots) = self.first(N, like).first_chunk_mut::<N>() else {
+            unreachable!("as many as asked for")
+        };
+        slots.each_mut()
     }
 }
 

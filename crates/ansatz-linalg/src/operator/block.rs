@@ -28,7 +28,7 @@ pub struct Blocks<A> {
     /// Where each block row and block column starts, and the total.
     rows: Vec<usize>,
     cols: Vec<usize>,
-    blocks: Vec<(usize, usize, A)>,
+    parts: Vec<(usize, usize, A)>,
 }
 
 fn starts(sizes: &[usize]) -> Vec<usize> {
@@ -45,7 +45,7 @@ impl<A> Blocks<A> {
         Self {
             rows: starts(heights),
             cols: starts(widths),
-            blocks: Vec::new(),
+            parts: Vec::new(),
         }
     }
 
@@ -87,7 +87,7 @@ impl<A> Blocks<A> {
             self.cols[j + 1] - self.cols[j],
             block.cols(),
         )?;
-        self.blocks.push((i, j, block));
+        self.parts.push((i, j, block));
         Ok(())
     }
 }
@@ -115,12 +115,12 @@ impl<T: Scalar, A: LinearOp<T>> LinearOp<T> for Blocks<A> {
 
     fn scratch_len(&self) -> usize {
         let need = |b: &(usize, usize, A)| b.2.rows().max(b.2.cols()) + b.2.scratch_len();
-        self.blocks.iter().map(need).max().unwrap_or(0)
+        self.parts.iter().map(need).max().unwrap_or(0)
     }
 
     fn apply(&self, x: &[T], y: &mut [T], scratch: &mut [T]) {
         y.fill(T::zero());
-        for (i, j, block) in &self.blocks {
+        for (i, j, block) in &self.parts {
             let x = &x[self.cols[*j]..self.cols[j + 1]];
             let y = &mut y[self.rows[*i]..self.rows[i + 1]];
             accumulate(y, scratch, |y, scratch| block.apply(x, y, scratch));
@@ -131,7 +131,7 @@ impl<T: Scalar, A: LinearOp<T>> LinearOp<T> for Blocks<A> {
 impl<T: Scalar, A: AdjointOp<T>> AdjointOp<T> for Blocks<A> {
     fn apply_adjoint(&self, y: &[T], x: &mut [T], scratch: &mut [T]) {
         x.fill(T::zero());
-        for (i, j, block) in &self.blocks {
+        for (i, j, block) in &self.parts {
             let y = &y[self.rows[*i]..self.rows[i + 1]];
             let x = &mut x[self.cols[*j]..self.cols[j + 1]];
             accumulate(x, scratch, |x, scratch| block.apply_adjoint(y, x, scratch));

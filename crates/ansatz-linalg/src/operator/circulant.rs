@@ -42,7 +42,7 @@ impl Circulant {
         Ok(Self { convolution })
     }
 
-    /// Strang's circulant for a symmetric Toeplitz matrix: its central diagonals, wrapped around; c[j] = t[j] for
+    /// Strang's circulant for a symmetric Toeplitz matrix: its central diagonals, wrapped around; c\[j\] = t\[j\] for
     /// j ≤ n/2, t[n − j] beyond (G. Strang, *A proposal for Toeplitz matrix calculations*, 1986).
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Circulant {
     }
 
     /// T. Chan's circulant for a symmetric Toeplitz matrix, the nearest one in the Frobenius norm:
-    /// c[j] = ((n − j)·t[j] + j·t[n − j])/n. It is positive definite when the matrix is (T. Chan, *An optimal circulant
+    /// c\[j\] = ((n − j)·t\[j\] + j·t\[n − j\])/n. It is positive definite when the matrix is (T. Chan, *An optimal circulant
     /// preconditioner for Toeplitz systems*, 1988).
     ///
     /// # Errors

@@ -115,7 +115,7 @@ impl<T: Scalar + FftNum> Axis<T> {
     fn analyse(&self, line: &mut [T], buffers: &mut Buffers<T>) -> bool {
         let (n, length) = (self.n, self.forward.len());
         let extended = &mut buffers.line[..length];
-        let spectrum = &mut buffers.spectrum[..length / 2 + 1];
+        let spectrum = &mut buffers.spectrum[..=length / 2];
         let zero = T::zero();
         match (self.faces, self.mixed()) {
             ([Face::Wall, Face::Wall], _) => {
@@ -160,7 +160,7 @@ impl<T: Scalar + FftNum> Axis<T> {
     fn synthesise(&self, line: &mut [T], buffers: &mut Buffers<T>) -> bool {
         let (n, length) = (self.n, self.forward.len());
         let extended = &mut buffers.line[..length];
-        let spectrum = &mut buffers.spectrum[..length / 2 + 1];
+        let spectrum = &mut buffers.spectrum[..=length / 2];
         spectrum.fill(Complex::new(T::zero(), T::zero()));
         for (p, v) in line.iter().enumerate() {
             let shifted = self.phases[p].conj() * *v;

@@ -173,7 +173,13 @@ fn grouped() {
 fn polyhedra_agree_with_special_sets() {
     let x = normal(3, 6);
     let identity: Vec<f64> = (0..36)
-        .map(|k| if k % 7 == 0 { -1.0 } else { 0.0 })
+        .map(|k| {
+            if usize::is_multiple_of(k, 7) {
+                -1.0
+            } else {
+                0.0
+            }
+        })
         .collect();
     let general = Polyhedron {
         n: 6,
@@ -325,7 +331,13 @@ fn transport() {
         }
     }
     let bounds: Vec<f64> = (0..144)
-        .map(|k| if k % 13 == 0 { -1.0 } else { 0.0 })
+        .map(|k| {
+            if usize::is_multiple_of(k, 13) {
+                -1.0
+            } else {
+                0.0
+            }
+        })
         .collect();
     let general = Polyhedron {
         n: 12,
@@ -426,7 +438,12 @@ fn isotonic() {
 /// A convex quadratic of order 6, as rows.
 fn hessian() -> Vec<f64> {
     let entry = |k: usize| {
-        (-((k / 6) as f64 - (k % 6) as f64).abs() / 2.0).exp() + if k % 7 == 0 { 0.1 } else { 0.0 }
+        (-((k / 6) as f64 - (k % 6) as f64).abs() / 2.0).exp()
+            + if usize::is_multiple_of(k, 7) {
+                0.1
+            } else {
+                0.0
+            }
     };
     (0..36).map(entry).collect()
 }
@@ -437,7 +454,13 @@ fn catalogue() {
     let theta = normal(62, 6);
     let lasso = |n| Separable::new(Elementwise::Lasso, n, Parameters::Shared);
     let q = || quadratic(hessian(), 6);
-    check("stationary", &q(), &x, &[theta.clone()], &[normal(63, 6)]);
+    check(
+        "stationary",
+        &q(),
+        &x,
+        std::slice::from_ref(&theta),
+        &[normal(63, 6)],
+    );
     let small = normal(64, 3);
     check(
         "ridge",
@@ -559,7 +582,13 @@ fn solutions_are_adjoint() {
         inequalities: 6,
     };
     let bounds: Vec<f64> = (0..36)
-        .map(|k| if k % 7 == 0 { -1.0 } else { 0.0 })
+        .map(|k| {
+            if usize::is_multiple_of(k, 7) {
+                -1.0
+            } else {
+                0.0
+            }
+        })
         .collect();
     let args = vec![
         hessian(),

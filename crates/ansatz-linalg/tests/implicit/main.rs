@@ -1,5 +1,7 @@
 //! Implicit derivatives against closed forms, reference values, central differences and the adjoint identity.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod laws;
 mod maps;
 mod values;

@@ -190,7 +190,12 @@ fn lasso() {
 fn coupling() -> Vec<f64> {
     let entry = |k: usize| {
         let (i, j) = ((k / 6) as f64, (k % 6) as f64);
-        (-(i - j).abs() / 2.0).exp() + if k % 7 == 0 { 0.1 } else { 0.0 }
+        (-(i - j).abs() / 2.0).exp()
+            + if usize::is_multiple_of(k, 7) {
+                0.1
+            } else {
+                0.0
+            }
     };
     (0..36).map(entry).collect()
 }
@@ -323,7 +328,7 @@ fn karush_kuhn_tucker() {
 
 #[test]
 fn fixed_point_of_a_layer() {
-    let w: Vec<f64> = (0..25)
+    let w: Vec<f64> = (0..25_usize)
         .map(|k| 0.5 * ((k / 5) as f64 + 2.0 * (k % 5) as f64 + 1.0).sin() / 5.0_f64.sqrt())
         .collect();
     let b: Vec<f64> = (0..5).map(|i| f64::from(i).cos()).collect();

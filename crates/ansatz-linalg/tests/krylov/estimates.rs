@@ -24,6 +24,7 @@ fn exact() -> Vec<f64> {
     values
 }
 
+#[expect(clippy::ptr_arg, reason = "a state is a vector")]
 fn probe(k: usize, z: &mut Vec<f64>) {
     for (i, z) in z.iter_mut().enumerate() {
         *z = sgn(1_000_003 * k as u64 + i as u64);
@@ -89,7 +90,7 @@ fn traces_by_probes() {
     let op = OnHost::new(&a);
     let like = vec![0.0; N * N];
     let one = trace::hutchinson(&op, &like, &probe, 1).unwrap();
-    assert_eq!(one.mean, 9204.0);
+    assert!((one.mean - 9204.0).abs() < 1e-9);
     let all = trace::hutchinson(&op, &like, &probe, 30).unwrap();
     close("mean of thirty", all.mean, 9230.2667, 1e-8);
     // The variance in closed form: 2·Σ of the squares beside the diagonal, 4·47·48 ones.

@@ -377,12 +377,12 @@ fn bad_input_changes_nothing() {
 /// An operator that begins to return NaN: the iterate from before stays.
 #[test]
 fn breakdown_keeps_the_best_iterate() {
+    use std::sync::atomic::Ordering::Relaxed;
     let n = 64;
     let inner = tridiagonal(2.0);
     let left = std::sync::atomic::AtomicUsize::new(0);
     let a = |x: &Vec<f64>, y: &mut Vec<f64>| -> Result<(), EvalError> {
         inner(x, y)?;
-        use std::sync::atomic::Ordering::Relaxed;
         if left.fetch_sub(1, Relaxed) == 0 {
             y[5] = f64::NAN;
             left.store(0, Relaxed);

@@ -248,5 +248,5 @@ fn closed_regions_need_a_compatible_right_hand_side() {
     assert!((mean - 1.0).abs() < 1e-15);
     b[3 * 8 + 3] = -8.0;
     a.prepare(&mut b).unwrap();
-    assert_eq!(b[8 + 1], 0.0, "no right-hand side in solids");
+    assert!(b[8 + 1] == 0.0, "no right-hand side in solids");
 }

@@ -2,7 +2,8 @@
 //!
 //! References: A. Vaswani et al., *Attention is all you need*, 2017; Y. Lu et al., *Understanding and improving
 //! Transformer from a multi-particle dynamic system point of view*, 2019 (the Macaron layer: half a feed-forward step,
-//! attention, half a feed-forward step, as a Strang splitting).
+//! attention, half a feed-forward step, as a Strang splitting; `Splitting` of `ansatz-diffeq` is the same for flows of
+//! differential equations, with the orders that they reach).
 
 use ansatz_autodiff::Array;
 

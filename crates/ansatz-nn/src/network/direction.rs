@@ -176,7 +176,7 @@ pub fn direction_loss<'g>(r: Array<'g>, d: Array<'g>, product: Array<'g>) -> Arr
 /// # Panics
 /// When the diagonal has not an element for each cell.
 #[must_use]
-pub fn box_laplacian<'g>(x: Array<'g>, diagonal: Vec<f64>) -> Array<'g> {
+pub fn box_laplacian(x: Array<'_>, diagonal: Vec<f64>) -> Array<'_> {
     let shape = x.shape();
     let axes = shape.rank() - 2;
     let taps = 3_usize.pow(axes as u32);

@@ -6,6 +6,8 @@
 //! weight gradients the panels hold the output's cotangent, the rows are pairs of channel and tap,
 //! and the terms are positions.
 
+use std::sync::Arc;
+
 use pulp::Arch;
 
 use super::geometry::{self, Axis, Job, Planes};
@@ -33,6 +35,8 @@ pub(super) struct Wide {
     pub(super) images: usize,
     /// Whether results are added to what is there.
     pub(super) add: bool,
+    /// Whether weights come as panels.
+    pub(super) ready: bool,
     pub(super) groups: usize,
     /// Source channels of a group.
     pub(super) channels: usize,
@@ -48,7 +52,7 @@ pub(super) struct Wide {
 }
 
 impl Wide {
-    pub(super) fn new(primitive: &Correlation, images: usize, add: bool) -> Self {
+    pub(super) fn new(primitive: &Correlation, images: usize, (add, ready): (bool, bool)) -> Self {
         let axes = &primitive.axes;
         let (input, output) = (primitive.inputs, primitive.outputs);
         let (channels, columns) = match primitive.role {
@@ -73,6 +77,7 @@ impl Wide {
             jobs,
             images,
             add,
+            ready: ready && columns > NARROW,
             groups: primitive.groups,
             channels,
             columns,
@@ -86,6 +91,20 @@ impl Wide {
     /// Columns of all panels of a group.
     fn width<T: Element>(&self) -> usize {
         panels(self.columns, T::lanes()).map(|p| p.width).sum()
+    }
+
+    /// Elements of the panels that are expected, for either type.
+    pub(super) fn packed(&self) -> usize {
+        if self.ready {
+            self.kept::<f32>().max(self.kept::<f64>())
+        } else {
+            0
+        }
+    }
+
+    fn kept<T: Element>(&self) -> usize {
+        let steps: usize = self.steps.iter().map(Vec::len).sum();
+        self.groups * steps * self.width::<T>()
     }
 
     fn padded(&self) -> usize {
@@ -190,6 +209,16 @@ impl Wide {
             let to = (columns, steps.len());
             turn((&*sums, panel.width), to, panel.used, |o, v| *o += v);
         }
+    }
+}
+
+/// Packs weights for a [`Wide`] that expects it.
+#[derive(Debug)]
+pub(super) struct Pack(pub(super) Arc<Wide>);
+
+impl<T: Element> Kernel<T> for Pack {
+    fn run(&self, _: usize, inputs: &[&[T]], out: &mut [T], _: &mut [T]) {
+        self.0.pack(inputs[0], out);
     }
 }
 
@@ -339,7 +368,11 @@ impl<T: Element> Kernel<T> for Wide {
                 _ => {
                     let most = self.jobs.iter().map(|job| job.positions.len()).max();
                     let sums = most.unwrap_or(0).min(BLOCK) * panel;
-                    self.groups * steps * self.width::<T>() + sums
+                    if self.ready {
+                        sums
+                    } else {
+                        self.kept::<T>() + sums
+                    }
                 }
             }
     }
@@ -405,8 +438,14 @@ impl<T: Element> Kernel<T> for Wide {
         } else {
             let steps: usize = self.steps.iter().map(Vec::len).sum();
             let part = steps * self.width::<T>();
-            let (packed, sums) = scratch.split_at_mut(self.groups * part);
-            self.pack(inputs[1], packed);
+            let own = if self.ready { 0 } else { self.kept::<T>() };
+            let (packed, sums) = scratch.split_at_mut(own);
+            let packed = if self.ready {
+                inputs[1]
+            } else {
+                self.pack(inputs[1], packed);
+                packed
+            };
             let results = out.chunks_exact_mut(self.columns * self.target);
             for (i, (x, out)) in sources.zip(results).enumerate().take(images * self.groups) {
                 self.fill(x, planes);

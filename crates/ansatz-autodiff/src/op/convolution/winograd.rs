@@ -14,6 +14,8 @@
 //!
 //! Reference: A. Lavin, S. Gray, *Fast algorithms for convolutional neural networks*, 2016, section 4.1.
 
+use std::sync::Arc;
+
 use super::kernel::{Panel, panels};
 use super::product::Start;
 use super::transform::{Form, Map, TILE};
@@ -28,9 +30,10 @@ const TAPS: usize = 9;
 /// Columns whose results are put in place together.
 const COLUMNS: usize = 8;
 
-/// Channels and tiles of an image from which the products outweigh the transforms.
+/// Channels and tiles of an image from which the products outweigh the transforms; fewer tiles if weights come transformed.
 const CHANNELS: usize = 32;
 const TILES: usize = 128;
+const READY: usize = 48;
 
 /// A convolution, or one of its transposes, made ready for vectors of a given length.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub(super) struct Tiles {
     role: Role,
     images: usize,
     add: bool,
+    /// Whether weights come transformed.
+    ready: bool,
     groups: usize,
     /// Source channels of a group, and result channels; for weight gradients output channels.
     channels: usize,
@@ -62,7 +67,11 @@ pub(super) struct Tiles {
 
 impl Tiles {
     /// `None` if the convolution has another form, or is too small.
-    pub(super) fn new<T: Element>(p: &Correlation, images: usize, add: bool) -> Option<Self> {
+    pub(super) fn new<T: Element>(
+        p: &Correlation,
+        images: usize,
+        (add, ready): (bool, bool),
+    ) -> Option<Self> {
         let [a, b] = p.axes[..] else { return None };
         let axes = [a, b];
         let fits = axes
@@ -81,7 +90,7 @@ impl Tiles {
             Role::Input => (p.outputs, p.inputs),
         };
         let (rows, pitch) = (target[0].div_ceil(2), target[1].div_ceil(2) + 1);
-        if rows * pitch < TILES {
+        if rows * pitch < if ready { READY } else { TILES } {
             return None;
         }
         let lanes = T::lanes();
@@ -94,6 +103,7 @@ impl Tiles {
             role: p.role,
             images,
             add,
+            ready,
             groups: p.groups,
             channels,
             columns,
@@ -134,6 +144,24 @@ impl Tiles {
         match self.role {
             Role::Weight => 1,
             _ => self.groups,
+        }
+    }
+
+    /// Elements of the transformed weights that are expected.
+    pub(super) fn packed(&self) -> usize {
+        if self.ready { self.kept() } else { 0 }
+    }
+
+    fn kept(&self) -> usize {
+        self.parts() * TILE * self.apart(self.weights())
+    }
+
+    /// Transforms the weights of all groups.
+    fn pack_all<T: Element>(&self, w: &[T], taps: &mut [T], out: &mut [T]) {
+        let parts = w.chunks_exact(self.channels * self.columns * TAPS);
+        let n = TILE * self.apart(self.weights());
+        for (w, out) in parts.zip(out.chunks_exact_mut(n)) {
+            self.pack(w, taps, out);
         }
     }
 
@@ -386,7 +414,11 @@ impl<T: Element> Kernel<T> for Tiles {
     fn scratch(&self) -> usize {
         let planes = self.channels * PIXELS * self.size;
         let tiles = TILE * self.apart(self.channels * self.panel);
-        let weights = (self.parts() * TILE + TAPS) * self.apart(self.weights());
+        let weights = if self.ready {
+            0
+        } else {
+            self.kept() + TAPS * self.apart(self.weights())
+        };
         let rest = match self.role {
             Role::Weight => (PIXELS + TILE) * self.apart(self.panel * self.width()),
             _ => TILE * self.apart(self.columns * self.panel) + (COLUMNS * PIXELS + 2) * self.panel,
@@ -399,8 +431,9 @@ impl<T: Element> Kernel<T> for Tiles {
         // What lies around the images stays zero.
         planes.fill(T::zero());
         let n = self.apart(self.weights());
-        let (taps, scratch) = scratch.split_at_mut(TAPS * n);
-        let (packed, work) = scratch.split_at_mut(self.parts() * TILE * n);
+        let own = if self.ready { 0 } else { self.kept() };
+        let (packed, scratch) = scratch.split_at_mut(own);
+        let (taps, work) = scratch.split_at_mut(if self.ready { 0 } else { TAPS * n });
         let area = |sides: [usize; 2]| sides[0] * sides[1];
         let count = rows * self.images * self.groups;
         let sources = inputs[0].chunks_exact(self.channels * area(self.source));
@@ -417,12 +450,12 @@ impl<T: Element> Kernel<T> for Tiles {
                 self.gradient(packed, taps, &mut out[i % self.groups * part..][..part]);
             }
         } else {
-            for (w, out) in inputs[1]
-                .chunks_exact(part)
-                .zip(packed.chunks_exact_mut(TILE * n))
-            {
-                self.pack(w, taps, out);
-            }
+            let packed = if self.ready {
+                inputs[1]
+            } else {
+                self.pack_all(inputs[1], taps, packed);
+                packed
+            };
             let results = out.chunks_exact_mut(self.columns * area(self.target));
             for (i, (x, out)) in sources.zip(results).enumerate().take(count) {
                 self.fill(x, planes);
@@ -430,5 +463,19 @@ impl<T: Element> Kernel<T> for Tiles {
                 self.forward(planes, weights, work, out);
             }
         }
+    }
+}
+
+/// Transforms weights for [`Tiles`] that expect it.
+#[derive(Debug)]
+pub(super) struct Pack(pub(super) Arc<Tiles>);
+
+impl<T: Element> Kernel<T> for Pack {
+    fn scratch(&self) -> usize {
+        TAPS * self.0.apart(self.0.weights())
+    }
+
+    fn run(&self, _: usize, inputs: &[&[T]], out: &mut [T], scratch: &mut [T]) {
+        self.0.pack_all(inputs[0], scratch, out);
     }
 }

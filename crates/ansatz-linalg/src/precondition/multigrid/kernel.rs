@@ -213,14 +213,14 @@ impl<T: Scalar> NullaryFnOnce for Residual<'_, T> {
     }
 }
 
-/// Cells in order → the two colours, times a factor, 0 where there is no equation. Returns the largest element.
+/// Cells in order → the two colours, times a factor. Returns the largest element. What cells hold that have no equation
+/// does not matter: sweeps multiply it by an inverse of 0.
 pub(super) struct Split<'a, T, U> {
     pub(super) nx: usize,
     pub(super) ny: usize,
     pub(super) half: usize,
     pub(super) first: usize,
     pub(super) from: &'a [U],
-    pub(super) inverse: [&'a [T]; 2],
     pub(super) to: [&'a mut [T]; 2],
     pub(super) scale: U,
 }
@@ -236,7 +236,6 @@ impl<T: Scalar, U: Scalar> NullaryFnOnce for Split<'_, T, U> {
             half,
             first,
             from,
-            inverse,
             to: [red, black],
             scale,
         } = self;
@@ -251,23 +250,17 @@ impl<T: Scalar, U: Scalar> NullaryFnOnce for Split<'_, T, U> {
             } else {
                 (black, red)
             };
-            let of = |colour: usize| &inverse[colour][r * half..][..half];
-            let (even_inverse, odd_inverse) = (of(swap), of(1 - swap));
             let pairs = from.chunks_exact(2);
             let last = pairs.remainder();
-            let gate = |i: T, v: U| if i == T::zero() { U::zero() } else { v };
             let larger = |m: U, v: U| if v.abs() > m { v.abs() } else { m };
             for (m, pair) in pairs.enumerate() {
-                let (a, b) = (
-                    gate(even_inverse[m], pair[0]),
-                    gate(odd_inverse[m], pair[1]),
-                );
+                let (a, b) = (pair[0], pair[1]);
                 largest = larger(larger(largest, a), b);
                 even[m] = T::of((a * scale).f64());
                 odd[m] = T::of((b * scale).f64());
             }
             if let [v] = last {
-                let a = gate(even_inverse[half - 1], *v);
+                let a = *v;
                 largest = larger(largest, a);
                 even[half - 1] = T::of((a * scale).f64());
                 odd[half - 1] = T::zero();

@@ -169,6 +169,11 @@ impl<T: Scalar> Level<T> {
         &self.inverse[colour]
     }
 
+    /// Whether the inner slots of a row of red cells all have equations.
+    pub(super) fn is_uniform(&self, row: usize) -> bool {
+        self.uniform[RED][row] != T::zero()
+    }
+
     /// Runs `on(first row, piece)` for pieces of whole rows of `of`.
     fn by_rows(&self, of: &mut [T], on: impl Fn(usize, &mut [T]) + Sync) {
         let rows = self.rows_per_task();
@@ -210,12 +215,11 @@ impl<T: Scalar> Level<T> {
         self.red_residual = residual;
     }
 
-    /// Sets the right-hand side to `scale·b`, 0 where there is no equation; returns the largest element of `b`.
+    /// Sets the right-hand side to `scale·b`; returns the largest element of `b`.
     pub(super) fn split_right_hand_side<U: Scalar>(&mut self, b: &[U], scale: f64) -> f64 {
         let [nx, ny, _] = self.shape;
         let rows = self.rows_per_task();
         let [red, black] = &mut self.b;
-        let [red_inverse, black_inverse] = &self.inverse;
         let chunk = rows * self.half;
         let on = |i: usize, red: &mut [T], black: &mut [T]| {
             Arch::new().dispatch(Split {
@@ -224,7 +228,6 @@ impl<T: Scalar> Level<T> {
                 half: self.half,
                 first: i * rows,
                 from: &b[i * rows * nx..],
-                inverse: [&red_inverse[i * chunk..], &black_inverse[i * chunk..]],
                 to: [red, black],
                 scale: U::of(scale),
             })

@@ -314,23 +314,33 @@ impl<T: Scalar> NullaryFnOnce for ProlongRow<'_, T> {
             } else {
                 &sums[2..n + 2]
             };
-            let inverse = &level.inverse(RED)[row * level.half..][start..end];
-            // Cells without an equation stay 0.
-            let gate = |m: usize, v: T| {
-                if inverse[m] == T::zero() {
-                    T::zero()
-                } else {
-                    v
-                }
-            };
             for m in 0..n {
-                x[m] += gate(m, most * own[m] + quarter * beside[m]);
+                x[m] += most * own[m] + quarter * beside[m];
             }
-            if start == 0 && parity == 0 {
-                x[0] += gate(0, (low - most) * own[0]);
+            let (first, last) = (start == 0, end == level.half);
+            if first && parity == 0 {
+                x[0] += (low - most) * own[0];
             }
-            if end == level.half && parity == 1 && nx.is_multiple_of(2) {
-                x[n - 1] += gate(n - 1, (high - most) * own[n - 1]);
+            if last && parity == 1 && nx.is_multiple_of(2) {
+                x[n - 1] += (high - most) * own[n - 1];
+            }
+            // Cells without an equation stay 0.
+            let inverse = &level.inverse(RED)[row * level.half..][start..end];
+            if !level.is_uniform(row) {
+                for (x, inverse) in x.iter_mut().zip(inverse) {
+                    if *inverse == T::zero() {
+                        *x = T::zero();
+                    }
+                }
+                continue;
+            }
+            for m in [first.then_some(0), last.then_some(n - 1)]
+                .into_iter()
+                .flatten()
+            {
+                if inverse[m] == T::zero() {
+                    x[m] = T::zero();
+                }
             }
         }
     }

@@ -73,7 +73,8 @@ impl Default for SheafOptions {
 ///
 /// ```
 /// use ansatz_autodiff::Graph;
-/// use ansatz_nn::{Layer, Layout, Mode, Pass, SheafDiffusion, SheafGraph, SheafOptions};
+/// use ansatz_nn::sheaf::{SheafDiffusion, SheafGraph, SheafOptions};
+/// use ansatz_nn::{Layer, Layout, Mode, Pass};
 /// let mut layout = Layout::new();
 /// let ring = SheafGraph::new(5, &[(0, 1), (1, 2), (2, 3), (3, 4), (4, 0)])?;
 /// let options = SheafOptions { learnt: 3, channels: 8, ..SheafOptions::default() };

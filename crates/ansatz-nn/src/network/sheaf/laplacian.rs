@@ -22,7 +22,7 @@ pub enum Normalisation {
 ///
 /// ```
 /// use ansatz_autodiff::{Graph, Options, Program};
-/// use ansatz_nn::{Maps, Normalisation, SheafGraph, SheafLaplacian};
+/// use ansatz_nn::sheaf::{Maps, Normalisation, SheafGraph, SheafLaplacian};
 /// // One edge between two nodes, the same map at both ends.
 /// let pair = SheafGraph::new(2, &[(0, 1)])?;
 /// let g = Graph::new();

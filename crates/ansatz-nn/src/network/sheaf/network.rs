@@ -11,7 +11,8 @@ use crate::{NetworkError, Pass, Scope};
 ///
 /// ```
 /// use ansatz_autodiff::Graph;
-/// use ansatz_nn::{Layer, Layout, Mode, Pass, SheafGraph, SheafNetwork, SheafOptions};
+/// use ansatz_nn::sheaf::{SheafGraph, SheafNetwork, SheafOptions};
+/// use ansatz_nn::{Layer, Layout, Mode, Pass};
 /// let mut layout = Layout::new();
 /// let path = SheafGraph::new(4, &[(0, 1), (1, 2), (2, 3)])?;
 /// let net = SheafNetwork::new(&mut layout.root(), &path, (7, 3), &SheafOptions::default())?;

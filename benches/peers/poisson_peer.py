@@ -1,0 +1,153 @@
+"""SciPy's conjugate gradients and PyAMG beside our multigrid on the pressure problem, in turns.
+
+The problem is made here from its description; solutions of residual 1e-10 are compared before anything is timed. Peers
+run on one core, as their sparse products do.
+"""
+
+import time
+
+import common
+import numpy as np
+import pyamg
+import scipy
+import scipy.sparse as sp
+import scipy.sparse.linalg as sla
+
+TOLERANCES = [1e-4, 1e-8]
+
+
+def problem(n):
+    """The matrix of the fluid cells, its right-hand side, and where the fluid cells are."""
+    x = (np.arange(n) + 0.5) / n
+    z, y, x = np.meshgrid(x, x, x, indexing="ij")
+    fluid = ((x - 0.5) ** 2 + (y - 0.5) ** 2 + (z - 0.4) ** 2) >= 0.04
+    number = np.full(fluid.shape, -1)
+    number[fluid] = np.arange(fluid.sum())
+    rows, columns = [], []
+    diagonal = np.zeros(fluid.shape)
+    for axis in range(3):
+        low = [slice(None)] * 3
+        high = [slice(None)] * 3
+        low[axis], high[axis] = slice(0, n - 1), slice(1, n)
+        low, high = tuple(low), tuple(high)
+        both = fluid[low] & fluid[high]
+        rows.append(number[low][both])
+        columns.append(number[high][both])
+        diagonal[low] += both
+        diagonal[high] += both
+    # Air above the last layer of z.
+    diagonal[n - 1] += fluid[n - 1]
+    i, j = np.concatenate(rows), np.concatenate(columns)
+    size = int(fluid.sum())
+    lower = sp.coo_matrix((-np.ones(len(i)), (j, i)), (size, size))
+    matrix = (lower + lower.T + sp.diags(diagonal[fluid])).tocsr()
+    with np.errstate(over="ignore"):
+        w = np.arange(n**3, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        w = (w ^ (w >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        w = (w ^ (w >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        w = w ^ (w >> np.uint64(31))
+    b = 2.0 * ((w >> np.uint64(11)).astype(np.float64) * 2.0**-53) - 1.0
+    return matrix, b[fluid.ravel()], fluid.ravel()
+
+
+def methods(matrix, n):
+    """Name, seconds to set up, and a function of right-hand side and tolerance that gives solution and steps."""
+
+    def cg(preconditioner):
+        def solve(b, tolerance):
+            steps = 0
+
+            def count(_):
+                nonlocal steps
+                steps += 1
+
+            x, info = sla.cg(matrix, b, rtol=tolerance, M=preconditioner, maxiter=10000, callback=count)
+            assert info == 0
+            return x, steps
+
+        return solve
+
+    def amg(levels):
+        def solve(b, tolerance):
+            seen = []
+            x = levels.solve(b, tol=tolerance, accel="cg", maxiter=500, residuals=seen)
+            return x, len(seen) - 1
+
+        return solve
+
+    def made(make):
+        begin = time.perf_counter()
+        result = make()
+        return time.perf_counter() - begin, result
+
+    scipy_name, amg_name = f"SciPy {scipy.__version__}", f"PyAMG {pyamg.__version__}"
+    yield f"{scipy_name}/cg", 0.0, cg(None)
+    if n <= 64:
+        seconds, ilu = made(lambda: sla.spilu(matrix.tocsc(), drop_tol=1e-3, fill_factor=3))
+        yield f"{scipy_name}/cg, spilu", seconds, cg(sla.LinearOperator(matrix.shape, ilu.solve))
+    seconds, levels = made(lambda: pyamg.ruge_stuben_solver(matrix))
+    yield f"{amg_name}/Ruge-Stüben", seconds, amg(levels)
+    seconds, levels = made(lambda: pyamg.smoothed_aggregation_solver(matrix))
+    yield f"{amg_name}/smoothed aggregation", seconds, amg(levels)
+
+
+def main():
+    options = common.arguments()
+    ours = common.Ours(options.ours)
+    sizes = [64] if options.quick else [64, 128]
+    done, total = 0, len(sizes) * (1 + len(options.threads) * len(TOLERANCES))
+    for n in sizes:
+        common.emit("progress", done=done, total=total, what=f"peers on {n}³ cells: setting up")
+        done += 1
+        matrix, b, fluid = problem(n)
+        mine = np.array(ours.ask(op="poisson", cells=n, method="multigrid", tolerance=1e-10, threads=1, count=n**3)["values"])[fluid]
+        runs = {}
+        for name, seconds, solve in methods(matrix, n):
+            version = name.partition("/")[0]
+            title = f"{n}³ cells, to 1e-8"
+            fields = dict(suite=options.suite, impl=name, version=version)
+            common.record(case=title, metric="set up", value=seconds, unit="s", runs=1, threads=1, **fields)
+            x, _ = solve(b, 1e-10)
+            apart = float(np.linalg.norm(x - mine) / np.linalg.norm(mine))
+            common.record(case=f"{n}³ cells", metric="agreement", value=apart, unit="1", runs=1, threads=1, **fields)
+            if apart <= options.agreement:
+                runs[name] = solve
+            for tolerance in TOLERANCES:
+                title = f"{n}³ cells, to {tolerance:.0e}".replace("e-0", "e-")
+                x, steps = solve(b, tolerance)
+                # A method that stops early would win by it.
+                reached = np.linalg.norm(b - matrix @ x) / np.linalg.norm(b)
+                assert reached <= 1.01 * tolerance, (name, reached)
+                common.record(case=title, metric="steps", value=steps, unit="1", runs=1, threads=1, **fields)
+        for threads in options.threads:
+            for tolerance in TOLERANCES:
+                title = f"{n}³ cells, to {tolerance:.0e}".replace("e-0", "e-")
+                common.emit("progress", done=done, total=total, what=f"peers, {title}, {threads} threads")
+                done += 1
+
+                def mine_once():
+                    request = dict(op="poisson", cells=n, method="multigrid", tolerance=tolerance, threads=threads, count=0)
+                    return ours.ask(**request)["seconds"]
+
+                def timed(solve):
+                    begin = time.perf_counter()
+                    solve(b, tolerance)
+                    return time.perf_counter() - begin
+
+                sides = [mine_once] + [lambda solve=solve: timed(solve) for solve in runs.values()]
+                times = common.take_turns(sides, budget_s=5.0 if options.quick else 30.0, least=3, most=15)
+                fields = dict(suite=options.suite, case=title, unit="s", threads=threads)
+                spreads = [common.spread(t) for t in times]
+                for name, spread in zip(runs, spreads[1:]):
+                    common.record(impl=name, version=name.partition("/")[0], metric="time", **fields, **spread)
+                best = min(range(1, len(spreads)), key=lambda k: spreads[k]["value"])
+                who = list(runs)[best - 1]
+                common.record(impl="multigrid", metric="best", **fields, **spreads[0])
+                common.record(impl=who, version=who.partition("/")[0], metric="best", **fields, **spreads[best])
+                fields["unit"] = "1"
+                ratio = spreads[best]["value"] / spreads[0]["value"]
+                common.record(impl=f"beside {who}", metric="ratio", value=ratio, runs=spreads[0]["runs"], **fields)
+
+
+if __name__ == "__main__":
+    main()
