@@ -1,0 +1,63 @@
+//! What can go wrong before a surface is made or measured.
+
+use thiserror::Error;
+
+/// Why a grid, a mesh or an option was refused.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum MeshError {
+    /// A grid has fewer than two samples along an axis, so that it has no cell.
+    #[error("{dims:?} samples: every axis needs at least two")]
+    TooSmall {
+        /// Samples along x, y and z.
+        dims: [usize; 3],
+    },
+    /// The number of samples is not the product of the shape.
+    #[error("{found} samples for a grid of {dims:?}, which has {expected}")]
+    Length {
+        /// Samples along x, y and z.
+        dims: [usize; 3],
+        /// Their product.
+        expected: usize,
+        /// Length of the data.
+        found: usize,
+    },
+    /// A spacing is zero, negative or not finite.
+    #[error("spacing {spacing:?}: every entry must be positive and finite")]
+    Spacing {
+        /// Distance of neighbouring samples along x, y and z.
+        spacing: [f64; 3],
+    },
+    /// A number that must be finite is not.
+    #[error("{what} is {value}: it must be finite")]
+    NotFinite {
+        /// What it is: "iso value", "origin", …
+        what: &'static str,
+        /// What it was.
+        value: f64,
+    },
+    /// A sample of the grid is NaN or infinite.
+    #[error("sample {index:?} is {value}: mask it or fill it before a surface is extracted")]
+    Sample {
+        /// The first such sample, along x, y and z.
+        index: [usize; 3],
+        /// Its value.
+        value: f64,
+    },
+    /// A mesh would need more vertices than a `u32` counts.
+    #[error("{vertices} vertices: indices are 32 bits wide; extract the surface in parts")]
+    TooLarge {
+        /// How many.
+        vertices: usize,
+    },
+    /// A triangle or quad names a vertex that does not exist.
+    #[error("face {face} names vertex {vertex}, the mesh has {vertices}")]
+    Index {
+        /// Which face.
+        face: usize,
+        /// The vertex it names.
+        vertex: u32,
+        /// How many there are.
+        vertices: usize,
+    },
+}
