@@ -60,4 +60,12 @@ pub enum MeshError {
         /// How many there are.
         vertices: usize,
     },
+    /// A vertex is NaN or infinite.
+    #[error("vertex {index} is at {position:?}: every coordinate must be finite")]
+    Vertex {
+        /// The first such vertex.
+        index: usize,
+        /// Where it is said to be.
+        position: [f64; 3],
+    },
 }
