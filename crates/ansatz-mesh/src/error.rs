@@ -68,4 +68,15 @@ pub enum MeshError {
         /// Where it is said to be.
         position: [f64; 3],
     },
+    /// There is no triangle, no point or no area where some is needed.
+    #[error("there is nothing to measure: no triangle, no point or no area")]
+    Empty,
+    /// There is not one normal per vertex.
+    #[error("{found} normals for {vertices} vertices: give one each or none")]
+    Normals {
+        /// How many normals there are.
+        found: usize,
+        /// How many vertices.
+        vertices: usize,
+    },
 }
