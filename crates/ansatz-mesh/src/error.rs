@@ -79,4 +79,16 @@ pub enum MeshError {
         /// How many vertices.
         vertices: usize,
     },
+    /// The mesh does not separate an inside from an outside.
+    #[error(
+        "the mesh has {boundary} boundary edges, {non_manifold} with more than two triangles and {inconsistent} between triangles that face different ways: take the sign from winding numbers"
+    )]
+    NotWatertight {
+        /// Edges with one triangle.
+        boundary: usize,
+        /// Edges with more than two triangles.
+        non_manifold: usize,
+        /// Edges that two triangles run through in the same direction.
+        inconsistent: usize,
+    },
 }

@@ -7,9 +7,12 @@ mod edges;
 mod error;
 mod geometry;
 mod grid;
+pub mod io;
 pub mod measure;
 mod mesh;
 pub mod sample;
+mod sections;
+mod signed;
 mod spatial;
 mod tree;
 
@@ -21,3 +24,5 @@ pub use grid::{Grid, GridShape};
 pub use mesh::{Mesh, QuadMesh};
 pub use nalgebra;
 pub use sample::{Pattern, Samples, SurfaceSampler};
+pub use sections::{Contour, CrossSections, Section};
+pub use signed::{GridDistance, Sign, SignedDistance, WindingNumber};

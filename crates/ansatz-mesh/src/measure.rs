@@ -3,8 +3,10 @@
 //! Sums are in f64 and run over triangles in their order, so that they have the same bits on every
 //! machine and for any number of threads. What compares two surfaces stands in [`crate::compare`].
 
+mod intersect;
 mod topology;
 
+pub use intersect::self_intersections;
 pub use topology::{Component, Topology};
 
 use ansatz_core::Scalar;
