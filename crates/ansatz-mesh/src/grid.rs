@@ -32,9 +32,16 @@ impl GridShape {
             return Err(MeshError::Spacing { spacing });
         }
         if let Some(&value) = origin.iter().find(|x| !x.is_finite()) {
-            return Err(MeshError::NotFinite { what: "origin", value });
+            return Err(MeshError::NotFinite {
+                what: "origin",
+                value,
+            });
         }
-        Ok(Self { dims, origin, spacing })
+        Ok(Self {
+            dims,
+            origin,
+            spacing,
+        })
     }
 
     /// `dims` samples that span a box, both ends included.
@@ -102,7 +109,11 @@ impl<'a, T: Scalar> Grid<'a, T> {
     pub fn new(shape: GridShape, data: &'a [T]) -> Result<Self, MeshError> {
         if data.len() != shape.samples() {
             let (dims, expected, found) = (shape.dims, shape.samples(), data.len());
-            return Err(MeshError::Length { dims, expected, found });
+            return Err(MeshError::Length {
+                dims,
+                expected,
+                found,
+            });
         }
         Ok(Self { shape, data })
     }

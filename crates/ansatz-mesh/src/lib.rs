@@ -1,20 +1,30 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+mod closest;
+pub mod compare;
 mod crossings;
 mod cube;
 mod dual;
 mod dual_contouring;
 mod dual_marching_cubes;
+mod edges;
 mod error;
+mod geometry;
 mod grid;
 mod marching_cubes;
+pub mod measure;
 mod mesh;
 mod qef;
+pub mod sample;
+mod spatial;
 mod surface_nets;
+mod tree;
 mod workspace;
 
 pub use ansatz_core as core;
+pub use closest::{Closest, Feature, TriangleTree};
+pub use compare::{Compare, Comparison, Distance, FScore};
 pub use crossings::Normals;
 pub use dual::DualVertices;
 pub use dual_contouring::{DualContouring, Roots};
@@ -23,6 +33,8 @@ pub use error::MeshError;
 pub use grid::{Grid, GridShape};
 pub use marching_cubes::{Ambiguity, MarchingCubes};
 pub use mesh::{Mesh, QuadMesh, QuadSplit};
+pub use nalgebra;
 pub use qef::{CellPolicy, Qef};
+pub use sample::{Pattern, Samples, SurfaceSampler};
 pub use surface_nets::SurfaceNets;
 pub use workspace::Workspace;

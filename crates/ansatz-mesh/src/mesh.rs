@@ -55,10 +55,18 @@ impl<T: Scalar> Mesh<T> {
         for (face, corners) in triangles.iter().enumerate() {
             if let Some(&vertex) = corners.iter().find(|&&v| v as usize >= vertices.len()) {
                 let vertices = vertices.len();
-                return Err(MeshError::Index { face, vertex, vertices });
+                return Err(MeshError::Index {
+                    face,
+                    vertex,
+                    vertices,
+                });
             }
         }
-        Ok(Self { vertices, triangles, normals: None })
+        Ok(Self {
+            vertices,
+            triangles,
+            normals: None,
+        })
     }
 
     /// Whether there is no triangle.

@@ -25,11 +25,12 @@ fn smooth_surfaces_have_the_known_counts() {
             s.assert_closed_manifold();
         }
     }
-    for (n, v, t) in [(128, 156_246, 306_322), (256, 630_151, 1_247_726)] {
+    // A quad for each crossing that is not on the border of the grid, where marching cubes has its rim.
+    for (n, v, inner) in [(128, 156_246, 158_630 - 4_616), (256, 630_151, 634_870 - 9_280)] {
         let data = samples::<f32>(n, gyroid_at);
         let grid = Grid::new(unit_box(n), &data).unwrap();
         let s = shape_of(&nets(DualVertices::PerCell).extract(&grid, 0.0).unwrap());
-        assert_eq!((s.vertices, s.triangles), (v, t));
+        assert_eq!((s.vertices, s.triangles), (v, 2 * inner));
         let s = shape_of(&DualMarchingCubes::default().extract(&grid, 0.0).unwrap());
         assert_eq!((s.euler, s.bad_edges, s.bad_vertices), (-52, 0, 0), "{s:?}");
     }
@@ -124,8 +125,8 @@ fn relaxation_smooths_within_cells() {
         let mean = off.iter().sum::<f64>() / off.len() as f64;
         (off.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / off.len() as f64).sqrt()
     };
-    let rough = [0, 5, 20].map(roughness);
-    assert!(rough[1] < 0.7 * rough[0] && rough[2] <= rough[1], "{rough:?}");
+    let rough = [0, 2, 5].map(roughness);
+    assert!(rough[1] < 0.7 * rough[0] && rough[2] < 0.5 * rough[0], "{rough:?}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Fields of the tests, and the topology of a mesh.
 
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
-use std::collections::HashMap;
 use std::f64::consts::TAU;
 
 use ansatz_mesh::core::Scalar;
+use ansatz_mesh::measure::Topology;
 use ansatz_mesh::{GridShape, Mesh};
 
 pub const CENTRE: [f64; 3] = [0.03, -0.02, 0.01];
@@ -55,7 +55,7 @@ pub fn hash_field<T: Scalar>(seed: u64, n: usize) -> (GridShape, Vec<T>) {
     (shape, data)
 }
 
-/// What the triangles of a mesh say about its surface.
+/// What the triangles of a mesh say about its surface, in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     pub vertices: usize,
@@ -69,62 +69,16 @@ pub struct Shape {
 }
 
 pub fn shape_of<T: Scalar>(mesh: &Mesh<T>) -> Shape {
-    shape_of_faces(mesh.vertices.len(), &mesh.triangles)
-}
-
-pub fn shape_of_faces(vertices: usize, triangles: &[[u32; 3]]) -> Shape {
-    let mut edges: HashMap<[u32; 2], [i32; 2]> = HashMap::new();
-    let mut root: Vec<u32> = (0..vertices as u32).collect();
-    fn find(root: &mut [u32], mut v: u32) -> u32 {
-        while root[v as usize] != v {
-            root[v as usize] = root[root[v as usize] as usize];
-            v = root[v as usize];
-        }
-        v
-    }
-    let mut fans: Vec<Vec<[u32; 2]>> = vec![Vec::new(); vertices];
-    for t in triangles {
-        for m in 0..3 {
-            let (a, b, c) = (t[m], t[(m + 1) % 3], t[(m + 2) % 3]);
-            let count = edges.entry([a.min(b), a.max(b)]).or_default();
-            count[0] += 1;
-            count[1] += if a < b { 1 } else { -1 };
-            let (ra, rb) = (find(&mut root, a), find(&mut root, b));
-            root[ra as usize] = rb;
-            fans[a as usize].push([b, c]);
-        }
-    }
-    // The link of a manifold vertex is one cycle or one path.
-    let bad_vertices = fans
-        .iter()
-        .filter(|fan| {
-            let Some(&[first, _]) = fan.first() else { return false };
-            let next: HashMap<u32, u32> = fan.iter().map(|&[b, c]| (b, c)).collect();
-            let targets: std::collections::HashSet<u32> = fan.iter().map(|&[_, c]| c).collect();
-            let start = fan.iter().map(|f| f[0]).find(|b| !targets.contains(b)).unwrap_or(first);
-            let (mut at, mut steps) = (start, 0);
-            while let Some(&to) = next.get(&at) {
-                (at, steps) = (to, steps + 1);
-                if at == start || steps > fan.len() {
-                    break;
-                }
-            }
-            steps != fan.len() || next.len() != fan.len()
-        })
-        .count();
-    let components = (0..vertices as u32)
-        .filter(|&v| !fans[v as usize].is_empty() && find(&mut root, v) == v)
-        .count();
-    let used = fans.iter().filter(|f| !f.is_empty()).count();
+    let t = Topology::of(mesh).unwrap();
     Shape {
-        vertices,
-        triangles: triangles.len(),
-        euler: used as i64 - edges.len() as i64 + triangles.len() as i64,
-        components,
-        boundary: edges.values().filter(|c| c[0] == 1).count(),
-        bad_edges: edges.values().filter(|c| c[0] > 2).count(),
-        bad_vertices,
-        oriented: edges.values().all(|c| c[0] != 2 || c[1] == 0),
+        vertices: mesh.vertices.len(),
+        triangles: mesh.triangles.len(),
+        euler: t.euler(),
+        components: t.components.len(),
+        boundary: t.boundary_edges,
+        bad_edges: t.non_manifold_edges,
+        bad_vertices: t.non_manifold_vertices,
+        oriented: t.inconsistent_edges == 0,
     }
 }
 
@@ -135,14 +89,4 @@ impl Shape {
         assert_eq!((self.boundary, self.bad_edges, self.bad_vertices), (0, 0, 0), "{self:?}");
         assert!(self.oriented, "{self:?}");
     }
-}
-
-/// Signed volume of a closed mesh.
-pub fn volume<T: Scalar>(mesh: &Mesh<T>) -> f64 {
-    (0..mesh.triangles.len())
-        .map(|t| {
-            let [a, b, c] = mesh.corners(t).map(|p| p.coords.map(Scalar::f64));
-            a.dot(&b.cross(&c)) / 6.0
-        })
-        .sum()
 }
