@@ -91,4 +91,24 @@ pub enum MeshError {
         /// Edges that two triangles run through in the same direction.
         inconsistent: usize,
     },
+    /// An array does not have one entry for each of what it describes.
+    #[error("{found} entries of {what}, expected {expected}")]
+    Count {
+        /// Which array.
+        what: &'static str,
+        /// Entries required.
+        expected: usize,
+        /// Entries found.
+        found: usize,
+    },
+    /// An entry of an array is NaN or infinite.
+    #[error("entry {index} of {what} is {value}: it must be finite")]
+    Value {
+        /// Which array.
+        what: &'static str,
+        /// The first such entry.
+        index: usize,
+        /// Its value.
+        value: f64,
+    },
 }
