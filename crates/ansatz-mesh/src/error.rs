@@ -91,4 +91,14 @@ pub enum MeshError {
         /// Edges that two triangles run through in the same direction.
         inconsistent: usize,
     },
+    /// An option is outside its range.
+    #[error("{what} is {value}: it must be {range}")]
+    Option {
+        /// Which.
+        what: &'static str,
+        /// What it was.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
+    },
 }

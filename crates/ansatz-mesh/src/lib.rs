@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+pub mod clean;
 mod closest;
 pub mod compare;
 mod edges;
@@ -13,6 +14,7 @@ mod mesh;
 pub mod sample;
 mod sections;
 mod signed;
+pub mod slice;
 mod spatial;
 mod tree;
 
