@@ -7,6 +7,6 @@ mod smooth;
 mod weld;
 
 pub use decimate::{Decimate, Decimated, Target};
-pub use normals::{Normals, Weighting};
+pub use normals::{VertexNormals, Weighting};
 pub use smooth::{Border, Filter, Smooth};
 pub use weld::{Weld, Welded};

@@ -1,6 +1,8 @@
 //! Samples of a scalar field on a regular grid.
 
-use ansatz_core::Scalar;
+use rayon::prelude::*;
+
+use ansatz_core::{Scalar, ScalarField};
 
 use crate::MeshError;
 
@@ -22,6 +24,9 @@ impl GridShape {
     pub fn new(dims: [usize; 3], origin: [f64; 3], spacing: [f64; 3]) -> Result<Self, MeshError> {
         if dims.iter().any(|&n| n < 2) {
             return Err(MeshError::TooSmall { dims });
+        }
+        if dims.iter().try_fold(1, |a: usize, n| a.checked_mul(*n)).is_none() {
+            return Err(MeshError::TooLarge { vertices: usize::MAX });
         }
         if spacing.iter().any(|h| !(h.is_finite() && *h > 0.0)) {
             return Err(MeshError::Spacing { spacing });
@@ -64,6 +69,23 @@ impl GridShape {
     /// Distance of neighbouring samples along x, y and z.
     pub fn spacing(&self) -> [f64; 3] {
         self.spacing
+    }
+
+    /// Where a sample is.
+    pub fn point(&self, at: [usize; 3]) -> [f64; 3] {
+        std::array::from_fn(|a| self.origin[a] + at[a] as f64 * self.spacing[a])
+    }
+
+    /// Asks a field for all samples, row by row, on the threads of the caller's pool.
+    pub fn sample<T: Scalar>(&self, field: &(impl ScalarField<T> + ?Sized)) -> Vec<T> {
+        let [_, n1, n2] = self.dims;
+        let mut samples = vec![T::zero(); self.samples()];
+        samples.par_chunks_mut(n2).enumerate().for_each_init(Vec::new, |points, (row, values)| {
+            points.clear();
+            points.extend((0..n2).map(|k| self.point([row / n1, row % n1, k]).map(T::of)));
+            field.eval(points, values);
+        });
+        samples
     }
 
     /// How many samples there are.

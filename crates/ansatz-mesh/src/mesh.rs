@@ -30,6 +30,22 @@ pub struct QuadMesh<T: Scalar> {
     pub normals: Option<Vec<Vector3<T>>>,
 }
 
+/// How a quad becomes triangles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum QuadSplit {
+    /// Along the shorter diagonal; the first one of equals.
+    #[default]
+    ShorterDiagonal,
+    /// Along the diagonal from the first corner.
+    FirstDiagonal,
+    /// Along the diagonal whose ends have the more similar normals; the shorter one without normals.
+    SimilarNormals,
+    /// Four triangles around a new vertex at the mean of the corners. The only way that keeps a manifold of quads a
+    /// manifold in every case: two quads may share a diagonal.
+    Centre,
+}
+
 impl<T: Scalar> Mesh<T> {
     /// A mesh whose triangles name vertices that exist.
     ///
@@ -65,4 +81,73 @@ impl<T: Scalar> Mesh<T> {
     pub fn corners(&self, triangle: usize) -> [Point3<T>; 3] {
         self.triangles[triangle].map(|v| self.vertices[v as usize])
     }
+}
+
+impl<T: Scalar> QuadMesh<T> {
+    /// Triangles in the place of quads.
+    pub fn triangulate(&self, split: QuadSplit) -> Mesh<T> {
+        let mut mesh = Mesh::default();
+        self.triangulate_into(split, &mut mesh);
+        mesh
+    }
+
+    /// As [`QuadMesh::triangulate`], into memory that is there.
+    pub fn triangulate_into(&self, split: QuadSplit, mesh: &mut Mesh<T>) {
+        mesh.vertices.clone_from(&self.vertices);
+        mesh.normals.clone_from(&self.normals);
+        mesh.triangles.clear();
+        if split == QuadSplit::Centre {
+            self.fans(mesh);
+            return;
+        }
+        let position = |v: u32| &self.vertices[v as usize];
+        mesh.triangles.reserve(2 * self.quads.len());
+        for &[a, b, c, d] in &self.quads {
+            let first = match (split, &self.normals) {
+                (QuadSplit::FirstDiagonal, _) => true,
+                (QuadSplit::SimilarNormals, Some(normals)) => {
+                    let agree = |a: u32, b: u32| dot(normals[a as usize], normals[b as usize]);
+                    agree(a, c) >= agree(b, d)
+                }
+                _ => {
+                    let length = |a: u32, b: u32| {
+                        let side = position(a) - position(b);
+                        dot(side, side)
+                    };
+                    length(a, c) <= length(b, d)
+                }
+            };
+            if first {
+                mesh.triangles.extend_from_slice(&[[a, b, c], [a, c, d]]);
+            } else {
+                mesh.triangles.extend_from_slice(&[[a, b, d], [b, c, d]]);
+            }
+        }
+    }
+
+    fn fans(&self, mesh: &mut Mesh<T>) {
+        let quarter = T::of(0.25);
+        for quad in &self.quads {
+            let centre = mesh.vertices.len() as u32;
+            let sum = quad.iter().map(|&v| self.vertices[v as usize].coords);
+            mesh.vertices.push(Point3::from(sum.fold(zero(), |a, b| a + b) * quarter));
+            if let (Some(out), Some(normals)) = (&mut mesh.normals, &self.normals) {
+                let sum = quad.iter().map(|&v| normals[v as usize]);
+                let sum = sum.fold(zero(), |a, b| a + b);
+                let size = dot(sum, sum).sqrt();
+                out.push(if size > T::zero() { sum / size } else { sum });
+            }
+            for m in 0..4 {
+                mesh.triangles.push([quad[m], quad[(m + 1) % 4], centre]);
+            }
+        }
+    }
+}
+
+fn zero<T: Scalar>() -> Vector3<T> {
+    Vector3::from([T::zero(); 3])
+}
+
+fn dot<T: Scalar>(a: Vector3<T>, b: Vector3<T>) -> T {
+    a.x * b.x + a.y * b.y + a.z * b.z
 }

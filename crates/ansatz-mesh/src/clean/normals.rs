@@ -24,15 +24,15 @@ pub enum Weighting {
 /// that sum is zero or there is no triangle.
 ///
 /// ```
-/// use ansatz_mesh::{Mesh, clean::Normals, nalgebra::Point3};
+/// use ansatz_mesh::{Mesh, clean::VertexNormals, nalgebra::Point3};
 /// let points = vec![Point3::new(0.0, 0.0, 0.0), Point3::new(1.0, 0.0, 0.0), Point3::new(0.0, 1.0, 0.0)];
 /// let mut mesh = Mesh::new(points, vec![[0, 1, 2]])?;
-/// Normals::default().apply(&mut mesh)?;
+/// VertexNormals::default().apply(&mut mesh)?;
 /// assert_eq!(mesh.normals.unwrap()[0].as_slice(), [0.0, 0.0, 1.0]);
 /// # Ok::<(), ansatz_mesh::MeshError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Normals {
+pub struct VertexNormals {
     /// How much a triangle counts.
     pub weighting: Weighting,
     /// With an angle in radians, edges where two triangles turn by more are creases: vertices on them
@@ -40,7 +40,7 @@ pub struct Normals {
     pub crease: Option<f64>,
 }
 
-impl Normals {
+impl VertexNormals {
     /// Sets the normals of a mesh, and returns how many vertices were added for creases. Cost: linear.
     ///
     /// # Errors

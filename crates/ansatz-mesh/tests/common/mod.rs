@@ -1,12 +1,100 @@
-//! What several tests need.
-#![allow(dead_code, reason = "each test uses some of it")]
+//! Fields of the tests, and the topology of a mesh.
 
-use ansatz_mesh::Mesh;
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
+
+use std::f64::consts::TAU;
+
+use ansatz_mesh::core::Scalar;
+use ansatz_mesh::measure::Topology;
 use ansatz_mesh::nalgebra::{Point3, Vector3};
+use ansatz_mesh::{GridShape, Mesh};
+
+pub const CENTRE: [f64; 3] = [0.03, -0.02, 0.01];
+
+pub fn unit_box(n: usize) -> GridShape {
+    GridShape::spanning([n; 3], [-1.0; 3], [1.0; 3]).unwrap()
+}
+
+pub fn sphere_at(p: [f64; 3]) -> f64 {
+    let d = [0, 1, 2].map(|a| p[a] - CENTRE[a]);
+    (d[0] * d[0] + d[1] * d[1] + d[2] * d[2]).sqrt() - 0.75
+}
+
+pub fn gyroid_at([x, y, z]: [f64; 3]) -> f64 {
+    let (x, y, z) = (TAU * (x + 0.013), TAU * (y + 0.026), TAU * (z + 0.039));
+    x.sin() * y.cos() + y.sin() * z.cos() + z.sin() * x.cos()
+}
+
+/// Samples computed in f64 and rounded.
+pub fn samples<T: Scalar>(n: usize, field: impl Fn([f64; 3]) -> f64 + Sync) -> Vec<T> {
+    unit_box(n).sample::<f64>(&field).into_iter().map(T::of).collect()
+}
+
+fn splitmix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (x ^ x >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ z >> 31
+}
+
+/// Uniform numbers of 24 bits in [0, 1).
+pub fn uniform(stream: u64, index: u64) -> f64 {
+    (splitmix((stream << 32).wrapping_add(index)) >> 40) as f64 / f64::from(1 << 24)
+}
+
+/// Noise in a box of ones: a grid on which every case of marching cubes occurs.
+pub fn hash_field<T: Scalar>(seed: u64, n: usize) -> (GridShape, Vec<T>) {
+    let shape = GridShape::new([n + 2; 3], [0.0; 3], [1.0; 3]).unwrap();
+    let mut data = vec![T::one(); shape.samples()];
+    for (at, value) in data.iter_mut().enumerate() {
+        let [i, j, k] = [at / ((n + 2) * (n + 2)), at / (n + 2) % (n + 2), at % (n + 2)];
+        if [i, j, k].iter().all(|&x| x >= 1 && x <= n) {
+            let index = (i << 20) + (j << 10) + k;
+            *value = T::of(2.0 * uniform(seed, index as u64) - 1.0);
+        }
+    }
+    (shape, data)
+}
+
+/// What the triangles of a mesh say about its surface, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    pub vertices: usize,
+    pub triangles: usize,
+    pub euler: i64,
+    pub components: usize,
+    pub boundary: usize,
+    pub bad_edges: usize,
+    pub bad_vertices: usize,
+    pub oriented: bool,
+}
+
+pub fn shape_of<T: Scalar>(mesh: &Mesh<T>) -> Shape {
+    let t = Topology::of(mesh).unwrap();
+    Shape {
+        vertices: mesh.vertices.len(),
+        triangles: mesh.triangles.len(),
+        euler: t.euler(),
+        components: t.components.len(),
+        boundary: t.boundary_edges,
+        bad_edges: t.non_manifold_edges,
+        bad_vertices: t.non_manifold_vertices,
+        oriented: t.inconsistent_edges == 0,
+    }
+}
+
+impl Shape {
+    /// Closed, manifold and oriented.
+    #[track_caller]
+    pub fn assert_closed_manifold(&self) {
+        assert_eq!((self.boundary, self.bad_edges, self.bad_vertices), (0, 0, 0), "{self:?}");
+        assert!(self.oriented, "{self:?}");
+    }
+}
 
 /// The bunny as the package has it.
 pub fn raw_bunny() -> Mesh<f32> {
-    ansatz_mesh::io::ply::read(include_bytes!("../../data/bunny.ply")).expect("a file of our own")
+    ansatz_mesh::io::ply::read(include_bytes!("../../data/bunny.ply")).unwrap()
 }
 
 /// The bunny with the centre of its bounding box at 0 and a longest extent of 1.6.
@@ -16,22 +104,6 @@ pub fn bunny() -> Mesh<f64> {
     let low = points.iter().fold(points[0], |l, p| l.inf(p));
     let high = points.iter().fold(points[0], |h, p| h.sup(p));
     let (centre, scale) = ((low + high) / 2.0, 1.6 / (high - low).max());
-    let vertices = points
-        .iter()
-        .map(|p| Point3::from((p - centre) * scale))
-        .collect();
-    Mesh::new(vertices, raw.triangles).expect("sound")
-}
-
-/// splitmix64 (S. Vigna), the portable random numbers of reference programs.
-pub fn splitmix64(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (x ^ x >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ z >> 31
-}
-
-/// The value number `i` of stream `s`, in [0, 1).
-pub fn uniform(s: u64, i: u64) -> f64 {
-    (splitmix64((s << 32) + i) >> 40) as f64 / f64::from(1 << 24)
+    let place = |p: &Vector3<f64>| Point3::from((p - centre) * scale);
+    Mesh::new(points.iter().map(place).collect(), raw.triangles).unwrap()
 }

@@ -1,0 +1,228 @@
+//! The level set of the trilinear interpolant of eight corner values, up to homeomorphism.
+//!
+//! On an ambiguous face the interpolant is bilinear; the sign of its saddle (ac − bd)/(a + c − b − d) says which
+//! corners are joined (the asymptotic decider). Inside of the cube two patches may be joined by a tunnel. Stratified
+//! Morse theory counts it: the Euler characteristic χ(σ) of {σF ≥ 0} in the closed cube is the number of corners that
+//! are local maxima of σF, less the face saddles from which σF falls inward, plus the signed body saddles. With n loops
+//! on the rim there are (n + 1 − χ(+) − χ(−))/2 tunnels, by additivity of the Euler characteristic with compact support.
+//!
+//! Sources: G. Nielson, B. Hamann, The asymptotic decider (1991); E. Chernyaev, Marching cubes 33 (1995); L. Custodio
+//! et al., Practical considerations on Marching Cubes 33 topological correctness (2013). The count is our own.
+
+use super::{Entry, FACES, OTHERS};
+
+/// Corner values less the iso value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trilinear {
+    v: [f64; 8],
+}
+
+/// Saddles of the interior: where, value, and how many directions of descent.
+struct Saddle {
+    value: f64,
+    index: u8,
+}
+
+impl Trilinear {
+    pub(crate) fn new(v: [f64; 8]) -> Self {
+        Self { v }
+    }
+
+    /// The way of joining (see `Table`) for the ambiguous faces of a mask.
+    ///
+    /// Both cells of a face compare the same two products, so that they agree to the bit.
+    pub(crate) fn way(&self, case: u8, ambiguous: u8) -> u8 {
+        let (mut way, mut rank) = (0, 0);
+        for (f, face) in FACES.iter().enumerate() {
+            if ambiguous >> f & 1 == 0 {
+                continue;
+            }
+            let [a, b, c, d] = face.map(|c| self.v[usize::from(c)]);
+            let (first, second) = (a * c, b * d);
+            let (inside, outside) = if case >> face[0] & 1 == 1 {
+                (first, second)
+            } else {
+                (second, first)
+            };
+            // Outside corners are joined where the saddle is positive.
+            if outside <= inside {
+                way |= 1 << rank;
+            }
+            rank += 1;
+        }
+        way
+    }
+
+    /// F at a point of the unit cube.
+    #[cfg(test)]
+    pub(crate) fn value(&self, p: [f64; 3]) -> f64 {
+        (0..8u8)
+            .map(|c| {
+                let weight: f64 = (0..3)
+                    .map(|a| if c >> a & 1 == 1 { p[a] } else { 1.0 - p[a] })
+                    .product();
+                weight * self.v[usize::from(c)]
+            })
+            .sum()
+    }
+
+    /// ∇F at a point of the unit cube.
+    pub(crate) fn gradient(&self, p: [f64; 3]) -> [f64; 3] {
+        [0, 1, 2].map(|axis| {
+            let [a, b] = OTHERS[axis];
+            (0..4usize)
+                .map(|o| {
+                    let (oa, ob) = (o % 2, o / 2);
+                    let low = oa << a | ob << b;
+                    let weight = |o: usize, x: f64| if o == 1 { x } else { 1.0 - x };
+                    weight(oa, p[a]) * weight(ob, p[b]) * (self.v[low | 1 << axis] - self.v[low])
+                })
+                .sum()
+        })
+    }
+
+    /// The two loops that a tunnel joins, if there is one.
+    pub(crate) fn tunnel(&self, entry: &Entry) -> Option<[usize; 2]> {
+        let loops = usize::from(entry.loops);
+        if !(2..=3).contains(&loops) {
+            return None;
+        }
+        let apart = self.apart();
+        let saddles = apart.body_saddles();
+        let [above, below] = [1.0, -1.0].map(|sigma| apart.euler(sigma, &saddles));
+        if loops as i32 + 1 - above - below != 2 {
+            return None;
+        }
+        if loops == 2 {
+            return Some([0, 1]);
+        }
+        // Regions of the rim form a path out–in–out–in. The loops that share the inside region (or the outside one)
+        // are told by the corners on either side.
+        let outside_merge = saddles.iter().any(|s| s.value > 0.0 && s.index == 2);
+        self.sharing(entry, outside_merge)
+    }
+
+    /// The two of three loops that bound one inside region of the rim (or one outside region).
+    fn sharing(&self, entry: &Entry, inside: bool) -> Option<[usize; 2]> {
+        // Corners are joined along edges with equal signs and across faces, as the loops say: on a face an arc of a
+        // loop cuts off a corner, or two adjacent ones. A region touches a loop when one of its corners ends an edge
+        // of that loop.
+        let mut region: [usize; 8] = std::array::from_fn(|c| c);
+        let wanted = |c: usize| (self.v[c] < 0.0) == inside;
+        let mut join = |a: usize, b: usize| {
+            let (ra, rb) = (region[a], region[b]);
+            region.iter_mut().filter(|r| **r == rb).for_each(|r| *r = ra);
+        };
+        for [a, b] in super::EDGES {
+            let (a, b) = (usize::from(a), usize::from(b));
+            if wanted(a) && wanted(b) {
+                join(a, b);
+            }
+        }
+        let case = (0..8).filter(|&c| self.v[c] < 0.0).map(|c| 1u8 << c).sum::<u8>();
+        let ambiguous = super::table().ambiguous[usize::from(case)];
+        let way = self.way(case, ambiguous);
+        let mut rank = 0;
+        for (f, face) in FACES.iter().enumerate() {
+            if ambiguous >> f & 1 == 0 {
+                continue;
+            }
+            let inside_joined = way >> rank & 1 == 1;
+            rank += 1;
+            if inside_joined == inside {
+                let pair = usize::from(!wanted(usize::from(face[0])));
+                join(usize::from(face[pair]), usize::from(face[pair + 2]));
+            }
+        }
+        let touched = |l: usize| {
+            let e = entry.loop_edges(l)[0];
+            let [a, b] = super::EDGES[usize::from(e)].map(usize::from);
+            region[if wanted(a) { a } else { b }]
+        };
+        let of = [touched(0), touched(1), touched(2)];
+        [[0, 1], [0, 2], [1, 2]].into_iter().find(|[a, b]| of[*a] == of[*b])
+    }
+
+    /// The same values moved apart a little, so that no two corners tie.
+    fn apart(&self) -> Self {
+        const SHIFT: [f64; 8] = [0.713, -0.291, 0.157, -0.839, 0.467, -0.613, 0.929, -0.073];
+        let size = self.v.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        Self { v: std::array::from_fn(|c| self.v[c] + 1e-7 * size * SHIFT[c]) }
+    }
+
+    /// Euler characteristic of {σF ≥ 0} in the closed cube.
+    fn euler(&self, sigma: f64, saddles: &[Saddle]) -> i32 {
+        let v = self.v.map(|v| sigma * v);
+        let mut chi = 0;
+        for c in 0..8 {
+            if v[c] > 0.0 && (0..3).all(|axis| v[c] > v[c ^ 1 << axis]) {
+                chi += 1;
+            }
+        }
+        for (f, face) in FACES.iter().enumerate() {
+            let at = |flip: usize, m: usize| v[usize::from(face[m]) ^ flip];
+            let [a, b, c, d] = [0, 1, 2, 3].map(|m| at(0, m));
+            let denominator = a + c - b - d;
+            // Coordinates of the saddle along corner 0 → 1 and 0 → 3.
+            let (s, t) = ((a - d) / denominator, (a - b) / denominator);
+            if !(s > 0.0 && s < 1.0 && t > 0.0 && t < 1.0) {
+                continue;
+            }
+            let bilinear = |[a, b, c, d]: [f64; 4]| {
+                (1.0 - s) * (1.0 - t) * a + s * (1.0 - t) * b + s * t * c + (1.0 - s) * t * d
+            };
+            let here = bilinear([a, b, c, d]);
+            let opposite = bilinear([0, 1, 2, 3].map(|m| at(1 << (f / 2), m)));
+            if here > 0.0 && opposite < here {
+                chi -= 1;
+            }
+        }
+        for saddle in saddles {
+            if sigma * saddle.value > 0.0 {
+                let index = if sigma > 0.0 { saddle.index } else { 3 - saddle.index };
+                chi += if index % 2 == 1 { 1 } else { -1 };
+            }
+        }
+        chi
+    }
+
+    /// Critical points strictly inside of the cube.
+    fn body_saddles(&self) -> Vec<Saddle> {
+        let v = &self.v;
+        let (k0, kx, ky, kz) = (v[0], v[1] - v[0], v[2] - v[0], v[4] - v[0]);
+        let kxy = v[3] - v[1] - v[2] + v[0];
+        let kxz = v[5] - v[1] - v[4] + v[0];
+        let kyz = v[6] - v[2] - v[4] + v[0];
+        let g = v[7] - v[6] - v[5] - v[3] + v[1] + v[2] + v[4] - v[0];
+        let a = kx - kxy * kxz / g;
+        let b = ky - kxy * kyz / g;
+        let c = kz - kxz * kyz / g;
+        let q = -(a / g) * (b / g) * (c / g);
+        if !(q > 0.0 && q.is_finite()) {
+            return Vec::new();
+        }
+        let mut saddles = Vec::new();
+        for p in [q.sqrt(), -q.sqrt()] {
+            let shifted = [-p * g / a, -p * g / b, -p * g / c];
+            let [x, y, z] = [
+                shifted[0] - kyz / g,
+                shifted[1] - kxz / g,
+                shifted[2] - kxy / g,
+            ];
+            if [x, y, z].iter().all(|x| *x > 0.0 && *x < 1.0) {
+                let value = k0
+                    + kx * x
+                    + ky * y
+                    + kz * z
+                    + kxy * x * y
+                    + kxz * x * z
+                    + kyz * y * z
+                    + g * x * y * z;
+                // The Hessian has a zero diagonal, hence eigenvalues of both signs; its determinant is 2g³x'y'z'.
+                let determinant = g * shifted[0] * shifted[1] * shifted[2];
+                saddles.push(Saddle { value, index: if determinant > 0.0 { 2 } else { 1 } });
+            }
+        }
+        saddles
+    }
+}

@@ -1,0 +1,338 @@
+//! Marching cubes: a triangle mesh of the level set of sampled values.
+//!
+//! Each crossed grid edge gives one vertex, each cell the patches that the signs of its corners call for; neighbours
+//! agree on their common face, so that the mesh is closed wherever the surface does not leave the grid. With
+//! [`Ambiguity::Trilinear`] the mesh is homeomorphic to the level set of the trilinear interpolant, tunnels included
+//! (what "marching cubes 33" aims at); the other modes follow one rule on ambiguous faces and are a little faster on noise.
+//!
+//! A sample equal to the iso value is outside. It gives triangles without area, never a hole.
+//!
+//! Cost: one pass over the samples, then work proportional to the surface; memory of one bit for each sample beside the
+//! mesh. Vertices are placed by linear interpolation: their distance from a smooth surface is of second order in the
+//! spacing (h²/(8R) on a sphere).
+//!
+//! Sources: W. Lorensen, H. Cline, Marching cubes: a high resolution 3D surface construction algorithm (1987);
+//! E. Chernyaev, Marching cubes 33 (1995); T. Lewiner et al., Efficient implementation of marching cubes' cases with
+//! topological guarantees (2003).
+
+use nalgebra::{Point3, Vector3};
+use rayon::prelude::*;
+
+use ansatz_core::Scalar;
+
+use crate::crossings::{Crossings, LIMIT, block_size, unit};
+use crate::cube::{Entry, Table, Trilinear, table};
+use crate::{Grid, Mesh, MeshError, Normals, Workspace};
+
+/// What to do where signs alone leave a choice: on a face with two inside corners across from one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Ambiguity {
+    /// Follow the trilinear interpolant: the asymptotic decider on faces, tunnels inside of cells. Cells with a tunnel,
+    /// and a few others, get vertices of their own, which come after those of the edges.
+    #[default]
+    Trilinear,
+    /// Cut off the inside corners.
+    SeparateInside,
+    /// Cut off the outside corners.
+    SeparateOutside,
+}
+
+/// Marching cubes and its options.
+///
+/// ```
+/// use ansatz_mesh::{Grid, GridShape, MarchingCubes};
+///
+/// let shape = GridShape::spanning([20; 3], [-1.0; 3], [1.0; 3])?;
+/// let samples = shape.sample(&|[x, y, z]: [f32; 3]| (x * x + y * y + z * z).sqrt() - 0.7);
+/// let mesh = MarchingCubes::default().extract(&Grid::new(shape, &samples)?, 0.0)?;
+/// // A closed surface of genus 0: T = 2(V − 2).
+/// assert_eq!(mesh.triangles.len(), 2 * (mesh.vertices.len() - 2));
+/// # Ok::<(), ansatz_mesh::MeshError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MarchingCubes {
+    /// What to do on ambiguous faces.
+    pub ambiguity: Ambiguity,
+    /// Whether vertices have normals, which point to larger values.
+    pub normals: Normals,
+}
+
+/// What a block of cells writes.
+#[derive(Debug, Default)]
+pub(crate) struct Part<T: Scalar> {
+    triangles: Vec<[u32; 3]>,
+    /// Vertices inside of cells; triangles name them by `LIMIT` + place until their numbers are known.
+    points: Vec<Point3<T>>,
+    normals: Vec<Vector3<T>>,
+    /// Triangles that name such vertices.
+    open: Vec<usize>,
+}
+
+impl<T: Scalar> Part<T> {
+    fn clear(&mut self) {
+        self.triangles.clear();
+        self.points.clear();
+        self.normals.clear();
+        self.open.clear();
+    }
+}
+
+impl MarchingCubes {
+    /// The surface of {f < iso}.
+    ///
+    /// # Errors
+    /// [`MeshError::Sample`] for a sample that is not finite, [`MeshError::NotFinite`] for such an iso value,
+    /// [`MeshError::TooLarge`] for more than 2³¹ vertices. An iso value that nothing crosses gives an empty mesh.
+    pub fn extract<T: Scalar>(&self, grid: &Grid<'_, T>, iso: T) -> Result<Mesh<T>, MeshError> {
+        let mut mesh = Mesh::default();
+        self.extract_into(grid, iso, &mut Workspace::default(), &mut mesh)?;
+        Ok(mesh)
+    }
+
+    /// As [`MarchingCubes::extract`], into memory that is there. On an error `mesh` is as it was.
+    ///
+    /// # Errors
+    /// As [`MarchingCubes::extract`].
+    pub fn extract_into<T: Scalar>(
+        &self,
+        grid: &Grid<'_, T>,
+        iso: T,
+        workspace: &mut Workspace<T>,
+        mesh: &mut Mesh<T>,
+    ) -> Result<(), MeshError> {
+        let Workspace { crossings, normals, parts, .. } = workspace;
+        let had = mesh.normals.is_some();
+        let mut buffer = mesh.normals.take().unwrap_or_else(|| std::mem::take(normals));
+        let found = crossings.run(grid, iso, self.normals, &mut mesh.vertices, &mut buffer);
+        if (found.is_ok() && self.normals != Normals::None) || (found.is_err() && had) {
+            mesh.normals = Some(buffer);
+        } else {
+            *normals = buffer;
+        }
+        found?;
+        let dims = grid.shape().dims();
+        let size = block_size(dims[0] - 1);
+        let blocks = (dims[0] - 1).div_ceil(size);
+        if parts.len() < blocks {
+            parts.resize_with(blocks, Part::default);
+        }
+        let parts = &mut parts[..blocks];
+        parts[0].triangles = std::mem::take(&mut mesh.triangles);
+        let run = |(b, part): (usize, &mut Part<T>)| {
+            part.clear();
+            for i in b * size..((b + 1) * size).min(dims[0] - 1) {
+                for j in 0..dims[1] - 1 {
+                    self.row(grid, iso, crossings, [i, j], &mesh.vertices, part);
+                }
+            }
+        };
+        if blocks == 1 {
+            run((0, &mut parts[0]));
+        } else {
+            parts.par_iter_mut().enumerate().for_each(run);
+        }
+        join(parts, mesh);
+        if mesh.normals.is_some() {
+            fill_normals(mesh);
+        }
+        Ok(())
+    }
+
+    /// Triangles of a row of cells.
+    #[inline(always)]
+    fn row<T: Scalar>(
+        &self,
+        grid: &Grid<'_, T>,
+        iso: T,
+        crossings: &Crossings<T>,
+        [i, j]: [usize; 2],
+        vertices: &[Point3<T>],
+        part: &mut Part<T>,
+    ) {
+        let table = table();
+        match self.ambiguity {
+            Ambiguity::SeparateInside => crossings.cells(i, j, |_, case, edges| {
+                triangles(table.entry(case, 0), edges, part);
+            }),
+            Ambiguity::SeparateOutside => crossings.cells(i, j, |_, case, edges| {
+                triangles(table.entry(case, table.outside(case)), edges, part);
+            }),
+            Ambiguity::Trilinear => crossings.cells(i, j, |k, case, edges| {
+                let plain = table.entry(case, 0);
+                if plain.loops == 1 && table.ambiguous[usize::from(case)] == 0 {
+                    triangles(plain, edges, part);
+                } else {
+                    let normals = self.normals != Normals::None;
+                    exact_cell(grid, iso, table, [i, j, k], case, edges, vertices, normals, part);
+                }
+            }),
+        }
+    }
+}
+
+/// Adds the triangles of an entry without vertices of its own.
+#[inline(always)]
+fn triangles<T: Scalar>(entry: &Entry, edges: &[u32; 16], part: &mut Part<T>) {
+    for t in entry.triangles() {
+        part.triangles.push(t.map(|e| edges[usize::from(e & 15)]));
+    }
+}
+
+/// Adds the triangles of a cell as the trilinear interpolant has them.
+#[inline(never)]
+#[expect(clippy::too_many_arguments, reason = "the state of one loop")]
+fn exact_cell<T: Scalar>(
+    grid: &Grid<'_, T>,
+    iso: T,
+    table: &Table,
+    at: [usize; 3],
+    case: u8,
+    edges: &[u32; 16],
+    vertices: &[Point3<T>],
+    normals: bool,
+    part: &mut Part<T>,
+) {
+    let [_, n1, n2] = grid.shape().dims();
+    let flat = (at[0] * n1 + at[1]) * n2 + at[2];
+    let field = Trilinear::new(std::array::from_fn(|c| {
+        let offset = ((c & 1) * n1 + (c >> 1 & 1)) * n2 + (c >> 2);
+        grid.data()[flat + offset].f64() - iso.f64()
+    }));
+    let entry = table.entry(case, field.way(case, table.ambiguous[usize::from(case)]));
+    let tunnel = field.tunnel(entry);
+    if tunnel.is_none() && entry.middles == 0 {
+        return triangles(entry, edges, part);
+    }
+    let shape = grid.shape();
+    let (o, h) = (shape.origin(), shape.spacing());
+    let position = |e: u8| vertices[edges[usize::from(e)] as usize].map(Scalar::f64);
+    let add = |part: &mut Part<T>, p: Point3<f64>| {
+        part.points.push(p.map(T::of));
+        if normals {
+            let local = std::array::from_fn(|a| ((p[a] - o[a]) / h[a] - at[a] as f64).clamp(0.0, 1.0));
+            let g = field.gradient(local);
+            part.normals.push(unit(Vector3::from([0, 1, 2].map(|a| g[a] / h[a]))));
+        }
+        (LIMIT + part.points.len() - 1) as u32
+    };
+    let mut begin = 0;
+    for (l, patch) in entry.loops().enumerate() {
+        // Triangles of the table stand by loops, as many as the loop needs.
+        let middle = entry.middles >> l & 1 == 1;
+        let count = if middle { patch.len() } else { patch.len() - 2 };
+        let own = &entry.triangles()[begin..begin + count];
+        begin += count;
+        if tunnel.is_some_and(|pair| pair.contains(&l)) {
+            continue;
+        }
+        let mut names = *edges;
+        if middle {
+            let sum: Vector3<f64> = patch.iter().map(|&e| position(e).coords).sum();
+            names[12 + l] = add(part, Point3::from(sum / patch.len() as f64));
+        }
+        for t in own {
+            if middle {
+                part.open.push(part.triangles.len());
+            }
+            part.triangles.push(t.map(|e| names[usize::from(e)]));
+        }
+    }
+    if let Some([a, b]) = tunnel {
+        let mut patches = [entry.loop_edges(a), entry.loop_edges(b)];
+        patches.sort_by_key(|p| std::cmp::Reverse(p.len()));
+        tube(patches, edges, position, |p| add(part, p)).into_iter().for_each(|t| {
+            part.open.push(part.triangles.len());
+            part.triangles.push(t);
+        });
+    }
+}
+
+/// Joins two loops, the longer one first, by a ring of new vertices half-way between them. No triangle has a side on a
+/// face of the cell other than those of the loops.
+fn tube(
+    [long, short]: [&[u8]; 2],
+    edges: &[u32; 16],
+    position: impl Fn(u8) -> Point3<f64>,
+    mut add: impl FnMut(Point3<f64>) -> u32,
+) -> Vec<[u32; 3]> {
+    let (n, m) = (long.len(), short.len());
+    // Along a tube its two rims run in opposite senses.
+    let back: Vec<u8> = short.iter().rev().copied().collect();
+    // Vertex i of the long loop faces vertex turn + ⌊i·m/n⌋ of the short one.
+    let partner = |i: usize, turn: usize| back[(turn + i * m / n) % m];
+    let cost = |turn: usize| -> f64 {
+        (0..n).map(|i| (position(long[i]) - position(partner(i, turn))).norm_squared()).sum()
+    };
+    let turn = (0..m).min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(0);
+    let ring: Vec<u32> = (0..n)
+        .map(|i| add(nalgebra::center(&position(long[i]), &position(partner(i, turn)))))
+        .collect();
+    let name = |e: u8| edges[usize::from(e)];
+    let mut out = Vec::with_capacity(3 * n + m);
+    for i in 0..n {
+        let next = (i + 1) % n;
+        out.push([name(long[i]), name(long[next]), ring[i]]);
+        out.push([name(long[next]), ring[next], ring[i]]);
+        let (here, there) = (partner(i, turn), partner(next, turn));
+        out.push([ring[i], ring[next], name(here)]);
+        // From the last partner to the first one, too.
+        if here != there {
+            out.push([name(there), name(here), ring[next]]);
+        }
+    }
+    out
+}
+
+/// Puts blocks one after the other and numbers the vertices inside of cells.
+fn join<T: Scalar>(parts: &mut [Part<T>], mesh: &mut Mesh<T>) {
+    let total = parts.iter().map(|p| p.triangles.len()).sum::<usize>();
+    for part in parts.iter_mut() {
+        let before = mesh.vertices.len() as u32;
+        for &t in &part.open {
+            for v in &mut part.triangles[t] {
+                if *v as usize >= LIMIT {
+                    *v = *v - LIMIT as u32 + before;
+                }
+            }
+        }
+        mesh.vertices.extend_from_slice(&part.points);
+        if let Some(normals) = &mut mesh.normals {
+            normals.extend_from_slice(&part.normals);
+        }
+    }
+    mesh.triangles = std::mem::take(&mut parts[0].triangles);
+    mesh.triangles.reserve(total - mesh.triangles.len());
+    for part in &parts[1..] {
+        mesh.triangles.extend_from_slice(&part.triangles);
+    }
+}
+
+/// Where differences of samples vanish, normals are those of the triangles around.
+pub(crate) fn fill_normals<T: Scalar>(mesh: &mut Mesh<T>) {
+    let Some(normals) = &mut mesh.normals else { return };
+    let zero = Vector3::from([T::zero(); 3]);
+    if !normals.contains(&zero) {
+        return;
+    }
+    let mut sums: std::collections::BTreeMap<u32, Vector3<f64>> = normals
+        .iter()
+        .enumerate()
+        .filter(|(_, n)| **n == zero)
+        .map(|(v, _)| (v as u32, Vector3::zeros()))
+        .collect();
+    for t in &mesh.triangles {
+        if t.iter().any(|v| sums.contains_key(v)) {
+            let [a, b, c] = t.map(|v| mesh.vertices[v as usize].map(Scalar::f64));
+            let area = (b - a).cross(&(c - a));
+            for v in t {
+                if let Some(sum) = sums.get_mut(v) {
+                    *sum += area;
+                }
+            }
+        }
+    }
+    for (v, sum) in sums {
+        normals[v as usize] = unit(sum);
+    }
+}
