@@ -110,5 +110,14 @@ pub enum MeshError {
         index: usize,
         /// Its value.
         value: f64,
+    /// An option is outside its range.
+    #[error("{what} is {value}: it must be {range}")]
+    Option {
+        /// Which.
+        what: &'static str,
+        /// What it was.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
     },
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+pub mod clean;
 mod closest;
 pub mod compare;
 mod crossings;
@@ -13,12 +14,16 @@ mod error;
 pub mod flexicubes;
 mod geometry;
 mod grid;
+pub mod io;
 mod marching_cubes;
 mod marching_tetrahedra;
 pub mod measure;
 mod mesh;
 mod qef;
 pub mod sample;
+mod sections;
+mod signed;
+pub mod slice;
 mod spatial;
 mod surface_nets;
 mod tree;
@@ -39,5 +44,7 @@ pub use mesh::{Mesh, QuadMesh, QuadSplit};
 pub use nalgebra;
 pub use qef::{CellPolicy, Qef};
 pub use sample::{Pattern, Samples, SurfaceSampler};
+pub use sections::{Contour, CrossSections, Section};
+pub use signed::{GridDistance, Sign, SignedDistance, WindingNumber};
 pub use surface_nets::SurfaceNets;
 pub use workspace::Workspace;
