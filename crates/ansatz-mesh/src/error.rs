@@ -110,6 +110,7 @@ pub enum MeshError {
         index: usize,
         /// Its value.
         value: f64,
+    },
     /// An option is outside its range.
     #[error("{what} is {value}: it must be {range}")]
     Option {
