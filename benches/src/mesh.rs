@@ -87,7 +87,10 @@ pub fn bunny() -> Result<Mesh<f64>, SuiteError> {
         let along = |a: usize| mesh.vertices.iter().map(|p| p[a]).fold(start, f);
         [along(0), along(1), along(2)]
     };
-    let (low, high) = (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY));
+    let (low, high) = (
+        fold(f64::min, f64::INFINITY),
+        fold(f64::max, f64::NEG_INFINITY),
+    );
     let extent = low.iter().zip(high).map(|(l, h)| h - l).fold(0.0, f64::max);
     for p in &mut mesh.vertices {
         *p = Point3::from([0, 1, 2].map(|a| (p[a] - 0.5 * (low[a] + high[a])) * 1.6 / extent));
@@ -137,7 +140,9 @@ impl Extraction {
     /// [`SuiteError::Unknown`] for another name; [`MeshError`].
     pub fn run(&mut self, method: &str) -> Result<f64, SuiteError> {
         let grid = Grid::new(self.field.shape, &self.field.samples)?;
-        let Self { workspace, mesh, .. } = self;
+        let Self {
+            workspace, mesh, ..
+        } = self;
         let normals = if method.ends_with("normals") {
             Normals::CentralDifferences
         } else {
@@ -177,7 +182,11 @@ impl Extraction {
     /// Vertices, triangles and area of what was extracted last: what peers are compared by.
     #[must_use]
     pub fn summary(&self) -> [f64; 3] {
-        let Mesh { vertices, triangles, .. } = &self.mesh;
+        let Mesh {
+            vertices,
+            triangles,
+            ..
+        } = &self.mesh;
         let area = measure::area(&self.mesh);
         [vertices.len() as f64, triangles.len() as f64, area.f64()]
     }

@@ -36,8 +36,12 @@ const PARTNERS: [(&[&str], Make); 9] = [
     (&["fisher"], || Box::<fisher::Fishers>::default()),
     (&["gp"], || Box::<gp::Processes>::default()),
     (&["grid", "mesh"], || Box::<mesh::Surfaces>::default()),
-    (&["inputs", "gradient"], || Box::<programs::Programs>::default()),
-    (&["network", "train"], || Box::<network::Networks>::default()),
+    (&["inputs", "gradient"], || {
+        Box::<programs::Programs>::default()
+    }),
+    (&["network", "train"], || {
+        Box::<network::Networks>::default()
+    }),
     (&["poisson"], || Box::<poisson::Solvers>::default()),
     (&["setting", "ode"], || Box::new(ode::Equations)),
 ];

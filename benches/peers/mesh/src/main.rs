@@ -29,15 +29,23 @@ trait Method {
 }
 
 /// Crate with its version, the method of ours that it is compared with, and how it is made.
-type Made = (&'static str, &'static str, fn(&[f32], usize) -> Box<dyn Method>);
+type Made = (
+    &'static str,
+    &'static str,
+    fn(&[f32], usize) -> Box<dyn Method>,
+);
 const METHODS: [Made; 3] = [
-    ("fast-surface-nets 0.2.1", "surface nets, normals", |samples, n| {
-        Box::new(Nets {
-            samples: samples.to_vec(),
-            side: n,
-            buffer: SurfaceNetsBuffer::default(),
-        })
-    }),
+    (
+        "fast-surface-nets 0.2.1",
+        "surface nets, normals",
+        |samples, n| {
+            Box::new(Nets {
+                samples: samples.to_vec(),
+                side: n,
+                buffer: SurfaceNetsBuffer::default(),
+            })
+        },
+    ),
     ("mcubes 0.1.7", "marching cubes, normals", |samples, n| {
         Box::new(Cubes {
             samples: samples.to_vec(),
@@ -45,13 +53,17 @@ const METHODS: [Made; 3] = [
             mesh: None,
         })
     }),
-    ("transvoxel 2.0.0", "marching cubes, normals", |samples, n| {
-        Box::new(Voxels {
-            samples: samples.to_vec(),
-            side: n,
-            surface: Surface::default(),
-        })
-    }),
+    (
+        "transvoxel 2.0.0",
+        "marching cubes, normals",
+        |samples, n| {
+            Box::new(Voxels {
+                samples: samples.to_vec(),
+                side: n,
+                surface: Surface::default(),
+            })
+        },
+    ),
 ];
 
 struct Nets {
@@ -95,7 +107,14 @@ impl Method for Cubes {
         let n = self.side;
         let origin = lin_alg::f32::Vec3::new(0.0, 0.0, 0.0);
         let samples = std::mem::take(&mut self.samples);
-        let cubes = MarchingCubes::new((n, n, n), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), origin, samples, 0.0)?;
+        let cubes = MarchingCubes::new(
+            (n, n, n),
+            (1.0, 1.0, 1.0),
+            (1.0, 1.0, 1.0),
+            origin,
+            samples,
+            0.0,
+        )?;
         self.mesh = Some(cubes.generate(MeshSide::OutsideOnly));
         self.samples = cubes.values;
         Ok(())
@@ -107,7 +126,10 @@ impl Method for Cubes {
         };
         let position = |v: &mcubes::Vertex| [v.posit.x, v.posit.y, v.posit.z];
         let (triangles, _) = mesh.indices.as_chunks::<3>();
-        (mesh.vertices.iter().map(position).collect(), triangles.to_vec())
+        (
+            mesh.vertices.iter().map(position).collect(),
+            triangles.to_vec(),
+        )
     }
 }
 
@@ -122,7 +144,8 @@ impl Method for Voxels {
         let (n, last) = (self.side, self.side - 1);
         let index = |v: f32| (v.round() as usize).min(last);
         // Inside is where values are greater, there.
-        let field = |x: f32, y: f32, z: f32| -self.samples[(index(x) * n + index(y)) * n + index(z)];
+        let field =
+            |x: f32, y: f32, z: f32| -self.samples[(index(x) * n + index(y)) * n + index(z)];
         let mesh = extract_from_field(
             &field,
             FieldCaching::CacheCentralBlockOnly,
@@ -163,7 +186,11 @@ fn main() -> Result<(), Failure> {
     }
     hold(1)?;
     let mut ours = Ours::new(&settings.ours)?;
-    for n in if settings.quick { &[128][..] } else { &[128, 256] } {
+    for n in if settings.quick {
+        &[128][..]
+    } else {
+        &[128, 256]
+    } {
         for field in FIELDS {
             compare(&settings, &mut ours, field, *n)?;
         }
@@ -190,7 +217,8 @@ fn compare(settings: &Settings, ours: &mut Ours, field: &str, n: usize) -> Resul
             implementation: version,
             version,
         };
-        let request = json!({"op": "mesh", "field": field, "samples": n, "method": method, "threads": 1});
+        let request =
+            json!({"op": "mesh", "field": field, "samples": n, "method": method, "threads": 1});
         let mut theirs = make(&samples, n);
         theirs.run()?;
         let (vertices, triangles) = theirs.surface();
@@ -199,11 +227,16 @@ fn compare(settings: &Settings, ours: &mut Ours, field: &str, n: usize) -> Resul
         settings.record(&name, "agreement", &[apart], "1");
         for (what, count) in [("vertices", vertices.len()), ("triangles", triangles.len())] {
             let implementation = &format!("{version}: {what}");
-            let name = Named { implementation, ..name };
+            let name = Named {
+                implementation,
+                ..name
+            };
             settings.record(&name, "surface", &[count as f64], "1");
         }
         if apart.is_nan() || apart > settings.agreement {
-            settings.note(&format!("{case}: {version} is {apart:.2e} away; not timed."));
+            settings.note(&format!(
+                "{case}: {version} is {apart:.2e} away; not timed."
+            ));
             continue;
         }
         let (least, budget) = if settings.quick { (5, 1.0) } else { (7, 3.0) };
@@ -219,9 +252,17 @@ fn compare(settings: &Settings, ours: &mut Ours, field: &str, n: usize) -> Resul
         )?;
         let median = quantile(&them, 0.5);
         settings.record(&name, "time", &them, "s");
-        settings.record(&name, "rate", &[triangles.len() as f64 / median / 1e6], "M/s");
+        settings.record(
+            &name,
+            "rate",
+            &[triangles.len() as f64 / median / 1e6],
+            "M/s",
+        );
         let implementation = &format!("{method} beside {version}");
-        let name = Named { implementation, ..name };
+        let name = Named {
+            implementation,
+            ..name
+        };
         settings.record(&name, "ratio", &[median / quantile(&us, 0.5)], "1");
     }
     Ok(())
@@ -229,10 +270,10 @@ fn compare(settings: &Settings, ours: &mut Ours, field: &str, n: usize) -> Resul
 
 fn area(vertices: &[[f32; 3]], triangles: &[[usize; 3]]) -> f64 {
     let of = |t: &[usize; 3]| {
-        let [a, b, c] = t.map(|v| vertices[v].map(f64::from));
-        let [u, v] = [b, c].map(|p| [p[0] - a[0], p[1] - a[1], p[2] - a[2]]);
-        let cross = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
-        0.5 * cross.iter().map(|c| c * c).sum::<f64>().sqrt()
+        let [at, u, v] = t.map(|v| vertices[v].map(f64::from));
+        let [u, v] = [u, v].map(|p| [p[0] - at[0], p[1] - at[1], p[2] - at[2]]);
+        let part = |i: usize, j: usize| u[i] * v[j] - u[j] * v[i];
+        0.5 * (part(1, 2).powi(2) + part(2, 0).powi(2) + part(0, 1).powi(2)).sqrt()
     };
     triangles.iter().map(of).sum()
 }

@@ -75,12 +75,25 @@ impl Settings {
     /// If it cannot be started.
     pub fn hold_each(&self, jobs: &[&str], environment: &[(&str, &str)]) -> Result<(), Failure> {
         let total = self.threads.len() * jobs.len();
-        let all = self.threads.iter().flat_map(|n| jobs.iter().map(move |j| (*n, *j)));
+        let all = self
+            .threads
+            .iter()
+            .flat_map(|n| jobs.iter().map(move |j| (*n, *j)));
         for (done, (threads, job)) in all.enumerate() {
             let what = format!("{job}, {threads} threads");
-            println!("{}", json!({"kind": "progress", "done": done, "total": total, "what": what}));
+            println!(
+                "{}",
+                json!({"kind": "progress", "done": done, "total": total, "what": what})
+            );
             let mut command = Command::new(std::env::current_exe()?);
-            command.args(["--suite", &self.suite, "--ours", &self.ours, "--out", &self.out]);
+            command.args([
+                "--suite",
+                &self.suite,
+                "--ours",
+                &self.ours,
+                "--out",
+                &self.out,
+            ]);
             command.args(["--agreement", &self.agreement.to_string()]);
             command.args(["--threads", &threads.to_string(), "--held", job]);
             if self.quick {
@@ -89,7 +102,9 @@ impl Settings {
             command.env("RAYON_NUM_THREADS", threads.to_string());
             let ended = command.envs(environment.iter().copied()).status()?;
             if !ended.success() {
-                self.note(&format!("{job} on {threads} threads stopped early ({ended})."));
+                self.note(&format!(
+                    "{job} on {threads} threads stopped early ({ended})."
+                ));
             }
         }
         Ok(())
@@ -97,7 +112,10 @@ impl Settings {
 
     /// A line for the report.
     pub fn note(&self, text: &str) {
-        println!("{}", json!({"kind": "note", "suite": self.suite, "text": text}));
+        println!(
+            "{}",
+            json!({"kind": "note", "suite": self.suite, "text": text})
+        );
     }
 
     /// A measurement of a held process: the median of `values`, with quartiles if there are several.
