@@ -111,16 +111,6 @@ pub enum MeshError {
         /// Its value.
         value: f64,
     },
-    /// An option lies outside of what makes sense.
-    #[error("{what} is {value}: it must be {expected}")]
-    OutOfRange {
-        /// Which option.
-        what: &'static str,
-        /// The value given.
-        value: f64,
-        /// What it must be.
-        expected: &'static str,
-    },
     /// A field rises faster than its Lipschitz bound says, so that parts of the surface may have been left out.
     #[error("the field rises by {found} for each unit of length near {at:?}: the Lipschitz bound of {bound} is too small")]
     Lipschitz {
@@ -130,5 +120,15 @@ pub enum MeshError {
         found: f64,
         /// Where.
         at: [f64; 3],
+    },
+    /// An option is outside its range.
+    #[error("{what} is {value}: it must be {range}")]
+    Option {
+        /// Which.
+        what: &'static str,
+        /// What it was.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
     },
 }

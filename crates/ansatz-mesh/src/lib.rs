@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+pub mod clean;
 mod closest;
 pub mod compare;
 mod crossings;
@@ -14,6 +15,7 @@ pub mod flexicubes;
 mod geometry;
 mod grid;
 mod implicit;
+pub mod io;
 mod marching_cubes;
 mod marching_tetrahedra;
 pub mod measure;
@@ -21,6 +23,9 @@ mod mesh;
 mod qef;
 pub mod sample;
 mod sparse;
+mod sections;
+mod signed;
+pub mod slice;
 mod spatial;
 mod surface_nets;
 mod tree;
@@ -43,5 +48,7 @@ pub use nalgebra;
 pub use qef::{CellPolicy, Qef};
 pub use sample::{Pattern, Samples, SurfaceSampler};
 pub use sparse::{Search, SparseMarchingCubes, SparseReport};
+pub use sections::{Contour, CrossSections, Section};
+pub use signed::{GridDistance, Sign, SignedDistance, WindingNumber};
 pub use surface_nets::SurfaceNets;
 pub use workspace::Workspace;

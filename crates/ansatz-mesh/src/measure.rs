@@ -7,6 +7,7 @@ mod intersect;
 mod topology;
 
 pub use intersect::self_intersections;
+pub(crate) use topology::broken_vertices;
 pub use topology::{Component, Topology};
 
 use ansatz_core::Scalar;

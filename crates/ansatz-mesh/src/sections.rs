@@ -3,7 +3,7 @@
 use crate::geometry::{Vec3, unit_or_zero};
 
 /// What planes see of a solid, as segmentations of slices give it: closed contours on each plane.
-/// [`crate::io::csl`] reads and writes them, [`crate::slice`] makes them from a mesh.
+/// [`crate::io::csl`] reads and writes them, [`crate::slice::slice`] makes them from a mesh.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CrossSections {
     /// The planes; one without contours says that nothing of the solid is on it.

@@ -117,7 +117,7 @@ impl SparseMarchingCubes {
     ///
     /// # Errors
     /// [`MeshError::NotFinite`] for the iso value or a value at the centre of a box, [`MeshError::Sample`] for a sample,
-    /// [`MeshError::Lipschitz`] when the audit finds the bound broken, [`MeshError::OutOfRange`] for a bound that is not
+    /// [`MeshError::Lipschitz`] when the audit finds the bound broken, [`MeshError::Option`] for a bound that is not
     /// positive or a stride that is no power of two, [`MeshError::TooLarge`] for more than 2³¹ vertices.
     pub fn extract<T: Scalar>(
         &self,
@@ -154,7 +154,7 @@ impl SparseMarchingCubes {
             Search::Refine { stride } => {
                 if !stride.is_power_of_two() {
                     let (what, value) = ("stride", stride as f64);
-                    return Err(MeshError::OutOfRange { what, value, expected: "a power of two" });
+                    return Err(MeshError::Option { what, value, range: "a power of two" });
                 }
                 let start = tile(cells, stride.min(longest.next_power_of_two()));
                 source.refine(start, &mut report)?
@@ -214,7 +214,7 @@ fn check_bound(lipschitz: f64) -> Result<(), MeshError> {
         return Ok(());
     }
     let (what, value) = ("Lipschitz bound", lipschitz);
-    Err(MeshError::OutOfRange { what, value, expected: "a positive number" })
+    Err(MeshError::Option { what, value, range: "a positive number" })
 }
 
 /// Blocks that cover the cells.

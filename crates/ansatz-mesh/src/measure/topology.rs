@@ -98,59 +98,23 @@ impl Topology {
     pub fn of_triangles(triangles: &[[u32; 3]], vertices: usize) -> Result<Self, MeshError> {
         check_indices(triangles, vertices)?;
         let edges = Edges::new(triangles, vertices);
-        // Corners around a vertex that share edges: the fans.
-        let mut fans = Sets::new(3 * triangles.len());
         let mut parts = Sets::new(vertices);
-        let mut broken = vec![false; vertices];
         let mut open = vec![false; vertices];
         let mut boundary = Vec::new();
         let (mut non_manifold_edges, mut inconsistent_edges) = (0, 0);
         for halves in edges.iter() {
-            let first = halves[0];
-            let [a, b] = ends(triangles, first);
+            let [a, b] = ends(triangles, halves[0]);
             parts.join(a, b);
-            if let [_] = halves {
-                boundary.push(first);
+            match *halves {
+                [half] => boundary.push(half),
+                [_, half] if ends(triangles, half)[0] == a => inconsistent_edges += 1,
+                [_, _] => continue,
+                _ => non_manifold_edges += 1,
             }
-            for &half in &halves[1..] {
-                let same_way = ends(triangles, half)[0] == a;
-                let (at_a, at_b) = if same_way {
-                    (half, next(half))
-                } else {
-                    (next(half), half)
-                };
-                fans.join(first, at_a);
-                fans.join(next(first), at_b);
-                if halves.len() == 2 && same_way {
-                    inconsistent_edges += 1;
-                    open[a as usize] = true;
-                }
-            }
-            if halves.len() != 2 {
-                open[a as usize] = true;
-            }
-            if halves.len() > 2 {
-                non_manifold_edges += 1;
-                broken[a as usize] = true;
-                broken[b as usize] = true;
-            }
+            open[a as usize] = true;
         }
-        // The root of a fan is its lowest corner; a second root at a vertex is a second fan.
-        let mut seen = vec![false; vertices];
-        let mut faces = 0;
-        for (f, triangle) in triangles.iter().enumerate() {
-            if degenerate(*triangle) {
-                continue;
-            }
-            faces += 1;
-            for (k, v) in triangle.iter().enumerate() {
-                let corner = (3 * f + k) as u32;
-                if fans.find(corner) == corner {
-                    broken[*v as usize] |= seen[*v as usize];
-                    seen[*v as usize] = true;
-                }
-            }
-        }
+        let (mut fans, seen, broken) = fans(triangles, &edges, vertices);
+        let faces = triangles.iter().filter(|t| !degenerate(**t)).count();
         let used = seen.iter().filter(|s| **s).count();
         let components = components(triangles, &edges, &mut parts, &seen, |v| {
             open[v] || broken[v]
@@ -190,6 +154,47 @@ impl Topology {
     pub fn is_watertight(&self) -> bool {
         self.boundary_edges == 0 && self.is_oriented()
     }
+}
+
+/// The corners around each vertex that share edges (its fans, as sets of corners 3·f + k), which
+/// vertices have any, and which do not have one path or cycle of triangles around them.
+fn fans(triangles: &[[u32; 3]], edges: &Edges, vertices: usize) -> (Sets, Vec<bool>, Vec<bool>) {
+    let mut fans = Sets::new(3 * triangles.len());
+    let mut broken = vec![false; vertices];
+    for halves in edges.iter() {
+        let first = halves[0];
+        let [a, b] = ends(triangles, first);
+        for &half in &halves[1..] {
+            let (at_a, at_b) = if ends(triangles, half)[0] == a {
+                (half, next(half))
+            } else {
+                (next(half), half)
+            };
+            fans.join(first, at_a);
+            fans.join(next(first), at_b);
+        }
+        if halves.len() > 2 {
+            broken[a as usize] = true;
+            broken[b as usize] = true;
+        }
+    }
+    // The root of a fan is its lowest corner; a second root at a vertex is a second fan.
+    let mut seen = vec![false; vertices];
+    for (f, triangle) in triangles.iter().enumerate() {
+        for (k, v) in triangle.iter().enumerate() {
+            let corner = (3 * f + k) as u32;
+            if !degenerate(*triangle) && fans.find(corner) == corner {
+                broken[*v as usize] |= seen[*v as usize];
+                seen[*v as usize] = true;
+            }
+        }
+    }
+    (fans, seen, broken)
+}
+
+/// Which vertices are non-manifold.
+pub(crate) fn broken_vertices(triangles: &[[u32; 3]], edges: &Edges, vertices: usize) -> Vec<bool> {
+    fans(triangles, edges, vertices).2
 }
 
 /// Each fan that is open has two boundary edges, which follow one another on a loop.

@@ -6,6 +6,7 @@ use std::f64::consts::TAU;
 
 use ansatz_mesh::core::Scalar;
 use ansatz_mesh::measure::Topology;
+use ansatz_mesh::nalgebra::{Point3, Vector3};
 use ansatz_mesh::{GridShape, Mesh};
 
 pub const CENTRE: [f64; 3] = [0.03, -0.02, 0.01];
@@ -89,4 +90,20 @@ impl Shape {
         assert_eq!((self.boundary, self.bad_edges, self.bad_vertices), (0, 0, 0), "{self:?}");
         assert!(self.oriented, "{self:?}");
     }
+}
+
+/// The bunny as the package has it.
+pub fn raw_bunny() -> Mesh<f32> {
+    ansatz_mesh::io::ply::read(include_bytes!("../../data/bunny.ply")).unwrap()
+}
+
+/// The bunny with the centre of its bounding box at 0 and a longest extent of 1.6.
+pub fn bunny() -> Mesh<f64> {
+    let raw = raw_bunny();
+    let points: Vec<Vector3<f64>> = raw.vertices.iter().map(|p| p.coords.cast()).collect();
+    let low = points.iter().fold(points[0], |l, p| l.inf(p));
+    let high = points.iter().fold(points[0], |h, p| h.sup(p));
+    let (centre, scale) = ((low + high) / 2.0, 1.6 / (high - low).max());
+    let place = |p: &Vector3<f64>| Point3::from((p - centre) * scale);
+    Mesh::new(points.iter().map(place).collect(), raw.triangles).unwrap()
 }
