@@ -145,8 +145,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     });
     let options = SurfaceOptions {
-        width: 300,
-        height: 300,
+        width: 240,
+        height: 200,
         azimuth: 55.0,
         elevation: 30.0,
         shading: Shading::Wire,

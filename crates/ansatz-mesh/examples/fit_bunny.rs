@@ -241,8 +241,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|s| surfaces(&[s], &options))
         .collect();
     beside(&row?, 6, [255; 3]).save("target/gallery/fit_bunny.png")?;
-    let series = [("FlexiCubes", &flexible.1), ("level set", &level.1)]
-        .map(|(name, y)| Series::line(name, y.iter().enumerate().map(|(x, y)| (x as f64, *y))));
+    let series = [("FlexiCubes", &flexible.1), ("level set", &level.1)].map(|(name, y)| {
+        Series::line(
+            name,
+            y.iter().enumerate().step_by(3).map(|(x, y)| (x as f64, *y)),
+        )
+    });
     let chart = Chart {
         x: Axis {
             label: "step".into(),
