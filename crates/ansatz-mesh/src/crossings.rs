@@ -350,9 +350,7 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
     let data = grid.data();
     let mut cross = |axis: usize, [i, j, k]: [usize; 3], a: usize, b: usize| {
         let t = fraction(data[a], data[b], iso);
-        let mut at = [i as f64, j as f64, k as f64];
-        at[axis] += t;
-        points.push(Point3::from([0, 1, 2].map(|c| T::of(o[c] + at[c] * h[c]))));
+        points.push(place(o, h, [i, j, k], axis, t));
         if NORMALS {
             let mut end = [i, j, k];
             end[axis] += 1;
@@ -391,6 +389,20 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
     // Numbers began at zero for this slab; those of the block go before.
     let before = points.len() as u32 - count;
     first.iter_mut().flatten().for_each(|f| *f += before);
+}
+
+/// The point on an edge at a fraction of it.
+#[inline(always)]
+pub(crate) fn place<T: Scalar>(
+    origin: [f64; 3],
+    spacing: [f64; 3],
+    [i, j, k]: [usize; 3],
+    axis: usize,
+    t: f64,
+) -> Point3<T> {
+    let mut at = [i as f64, j as f64, k as f64];
+    at[axis] += t;
+    Point3::from([0, 1, 2].map(|c| T::of(origin[c] + at[c] * spacing[c])))
 }
 
 /// Where an edge is crossed, from its lower end (0) to its upper (1).

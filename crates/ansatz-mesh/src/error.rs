@@ -91,6 +91,36 @@ pub enum MeshError {
         /// Edges that two triangles run through in the same direction.
         inconsistent: usize,
     },
+    /// An array does not have one entry for each of what it describes.
+    #[error("{found} entries of {what}, expected {expected}")]
+    Count {
+        /// Which array.
+        what: &'static str,
+        /// Entries required.
+        expected: usize,
+        /// Entries found.
+        found: usize,
+    },
+    /// An entry of an array is NaN or infinite.
+    #[error("entry {index} of {what} is {value}: it must be finite")]
+    Value {
+        /// Which array.
+        what: &'static str,
+        /// The first such entry.
+        index: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A field rises faster than its Lipschitz bound says, so that parts of the surface may have been left out.
+    #[error("the field rises by {found} for each unit of length near {at:?}: the Lipschitz bound of {bound} is too small")]
+    Lipschitz {
+        /// The bound given.
+        bound: f64,
+        /// A slope that was found.
+        found: f64,
+        /// Where.
+        at: [f64; 3],
+    },
     /// An option is outside its range.
     #[error("{what} is {value}: it must be {range}")]
     Option {

@@ -15,5 +15,7 @@ pub struct Workspace<T: Scalar> {
     pub(crate) points: Vec<Point3<T>>,
     pub(crate) normals: Vec<Vector3<T>>,
     pub(crate) parts: Vec<marching_cubes::Part<T>>,
+    /// Vertices of two slabs of samples.
+    pub(crate) tetrahedra: [Vec<u32>; 2],
     pub(crate) dual: dual::Memory<T>,
 }

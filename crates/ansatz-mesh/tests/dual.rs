@@ -2,8 +2,10 @@
 
 mod common;
 
+use ansatz_mesh::core::{DifferentiableField, ScalarField};
 use ansatz_mesh::{
-    DualMarchingCubes, DualVertices, Grid, GridShape, MeshError, Normals, QuadSplit, SurfaceNets,
+    CellPolicy, DualContouring, DualMarchingCubes, DualVertices, Grid, GridShape, MeshError, Normals, Qef, QuadSplit,
+    Roots, SurfaceNets, nalgebra,
 };
 use common::*;
 
@@ -139,4 +141,102 @@ fn bad_input_is_named() {
         SurfaceNets::default().extract(&Grid::new(shape, &data).unwrap(), 0.0),
         Err(MeshError::Sample { index: [3, 3, 3], .. })
     ));
+}
+
+/// Half sizes (0.5, 0.4, 0.3) about the usual centre, turned about z by the angle of (0.8, 0.6); value and gradient.
+fn box_at(p: [f64; 3]) -> (f64, [f64; 3]) {
+    let d = [0, 1, 2].map(|a| p[a] - CENTRE[a]);
+    let local = [0.8 * d[0] + 0.6 * d[1], -0.6 * d[0] + 0.8 * d[1], d[2]];
+    let over = [0, 1, 2].map(|a| f64::abs(local[a]) - [0.5, 0.4, 0.3][a]);
+    let (mut g, value);
+    if over.iter().all(|x| *x <= 0.0) {
+        let a = (0..3).max_by(|a, b| over[*a].total_cmp(&over[*b])).unwrap();
+        g = [0.0; 3];
+        g[a] = local[a].signum();
+        value = over[a];
+    } else {
+        let out = over.map(|x| x.max(0.0));
+        value = out.iter().map(|x| x * x).sum::<f64>().sqrt();
+        g = [0, 1, 2].map(|a| out[a] / value * local[a].signum());
+    }
+    (value, [0.8 * g[0] - 0.6 * g[1], 0.6 * g[0] + 0.8 * g[1], g[2]])
+}
+
+struct TurnedBox;
+
+impl ScalarField<f64> for TurnedBox {
+    fn eval(&self, points: &[[f64; 3]], values: &mut [f64]) {
+        values.iter_mut().zip(points).for_each(|(v, p)| *v = box_at(*p).0);
+    }
+}
+
+impl DifferentiableField<f64> for TurnedBox {
+    fn eval_gradient(&self, points: &[[f64; 3]], values: &mut [f64], gradients: &mut [[f64; 3]]) {
+        for ((v, g), p) in values.iter_mut().zip(gradients).zip(points) {
+            (*v, *g) = box_at(*p);
+        }
+    }
+}
+
+/// Vertices of a box from exact planes lie on the box, corners and edges included.
+#[test]
+fn sharp_features_are_exact() {
+    for (cells, active, quads, outside) in [(16, 306, 304, 0), (32, 1134, 1132, 10)] {
+        for truncation in [0.1, 0.01, 0.001] {
+            let method = DualContouring {
+                qef: Qef { truncation, ..Qef::default() },
+                roots: Roots { steps: 100, tolerance: 0.0 },
+                ..DualContouring::default()
+            };
+            let shape = unit_box(cells + 1);
+            let mesh = method.quads_field(&TurnedBox, shape, 0.0).unwrap();
+            assert_eq!((mesh.vertices.len(), mesh.quads.len()), (active, quads));
+            let farthest = mesh.vertices.iter().map(|p| box_at((*p).into()).0.abs()).fold(0.0, f64::max);
+            assert!(farthest < 1e-12, "{farthest}");
+            shape_of(&mesh.triangulate(method.split)).assert_closed_manifold();
+            // Cells of the vertices are those of surface nets, in the same order.
+            let data = shape.sample(&TurnedBox);
+            let nets = SurfaceNets::default().quads(&Grid::new(shape, &data).unwrap(), 0.0).unwrap();
+            let cell = |x: f64| ((x + 1.0) * cells as f64 / 2.0).floor();
+            let left = mesh.vertices.iter().zip(&nets.vertices).filter(|(p, q)| {
+                let h = 2.0 / cells as f64;
+                (0..3).any(|a| {
+                    let low = -1.0 + h * cell(q[a]);
+                    p[a] < low - 1e-9 || p[a] > low + h + 1e-9
+                })
+            });
+            assert_eq!(left.count(), outside);
+        }
+    }
+}
+
+#[test]
+fn policies_keep_vertices_in_their_cells() {
+    let shape = unit_box(33);
+    for policy in [CellPolicy::Clamp, CellPolicy::Constrained] {
+        let method = DualContouring { qef: Qef { policy, ..Qef::default() }, ..DualContouring::default() };
+        let mesh = method.quads_field(&TurnedBox, shape, 0.0).unwrap();
+        let data = shape.sample(&TurnedBox);
+        let nets = SurfaceNets::default().quads(&Grid::new(shape, &data).unwrap(), 0.0).unwrap();
+        let h = 2.0 / 32.0;
+        for (p, q) in mesh.vertices.iter().zip(&nets.vertices) {
+            for a in 0..3 {
+                let low = -1.0 + h * ((q[a] + 1.0) / h).floor();
+                assert!(p[a] > low - 1e-9 && p[a] < low + h + 1e-9);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sphere_by_dual_contouring_is_near() {
+    let data = samples::<f64>(33, sphere_at);
+    let mesh = DualContouring::default().extract(&Grid::new(unit_box(33), &data).unwrap(), 0.0).unwrap();
+    shape_of(&mesh).assert_closed_manifold();
+    let mean: f64 = mesh.vertices.iter().map(|p| sphere_at((*p).into()).powi(2)).sum::<f64>()
+        / mesh.vertices.len() as f64;
+    assert!(mean.sqrt() < 1e-3, "{}", mean.sqrt());
+    for (p, n) in mesh.vertices.iter().zip(mesh.normals.as_ref().unwrap()) {
+        assert!((p - nalgebra::Point3::from(CENTRE)).normalize().dot(n) > 0.99);
+    }
 }
