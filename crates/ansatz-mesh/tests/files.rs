@@ -1,4 +1,9 @@
 //! Files: exact round trips, grammar, and where errors are.
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a failed step fails the test; bits come back"
+)]
 
 mod common;
 mod formats;
@@ -290,12 +295,16 @@ fn errors_say_where() {
         let found = message(name, text.as_bytes());
         assert!(found.starts_with(start), "{text:?}: {found}");
     }
-    // Binary files cut in half: the byte is near the end of what is left.
+    // Cut in half, every file whose format counts or closes is refused: text at a line, binary at a byte.
     for (name, bytes) in written(&raw_bunny()) {
-        let half = &bytes[..bytes.len() / 2];
-        let found = read::<f32>(name, half);
-        if name != "obj" {
-            println!("{name}: {}", found.unwrap_err());
+        let found = read::<f32>(name, &bytes[..bytes.len() / 2]);
+        match name {
+            // Nothing in an OBJ file says how long it is; faces that name vertices further on are found.
+            "obj" => continue,
+            "ply little" | "ply big" | "stl binary" => {
+                assert!(matches!(found, Err(FileError::Byte { .. })), "{name}");
+            }
+            _ => assert!(matches!(found, Err(FileError::Line { .. })), "{name}"),
         }
     }
 }

@@ -94,8 +94,10 @@ pub fn surface(
             .filter(|x| x.is_finite())
             .fold(start, f)
     };
-    let middle = [0, 1, 2]
-        .map(|a| (bound(a, f64::min, f64::INFINITY) + bound(a, f64::max, f64::NEG_INFINITY)) / 2.0);
+    let middle = [0, 1, 2].map(|a| {
+        let low = bound(a, f64::min, f64::INFINITY);
+        f64::midpoint(low, bound(a, f64::max, f64::NEG_INFINITY))
+    });
     let half = size as f64 / 2.0;
     let scale = half / options.reach;
     let seen: Vec<Vector> = points

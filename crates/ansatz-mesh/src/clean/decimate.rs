@@ -112,7 +112,9 @@ impl Decimate {
         if size <= 0.0 {
             return Ok(Decimated::default());
         }
-        points.iter_mut().for_each(|p| *p = (*p - centre) / size);
+        for p in &mut points {
+            *p = (*p - centre) / size;
+        }
         let mut work = Work::new(&mesh.triangles, points, self);
         let mut done = work.run(self, size);
         done.error *= size;
@@ -270,7 +272,9 @@ impl Work {
                     .collect();
                 pairs.sort_unstable();
                 pairs.dedup();
-                pairs.into_iter().for_each(|pair| self.offer(pair));
+                for pair in pairs {
+                    self.offer(pair);
+                }
                 continue;
             };
             let [a, b] = entry.ends;
@@ -315,7 +319,9 @@ impl Work {
         for (_, t) in self.around(a) {
             faces_a += 1;
             shared += usize::from(t.contains(&b));
-            t.iter().for_each(|v| marks[*v as usize] = mark);
+            for v in t {
+                marks[v as usize] = mark;
+            }
         }
         let (mut common, mut faces_b) = (0, 0);
         for (_, t) in self.around(b) {

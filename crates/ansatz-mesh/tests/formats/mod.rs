@@ -1,4 +1,10 @@
 //! Every format of meshes that is read and written.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "shared by tests, where a failed step fails the test"
+)]
 
 use ansatz_mesh::Mesh;
 use ansatz_mesh::core::Scalar;
