@@ -1,6 +1,6 @@
 //! The bunny from points of its surface, by FlexiCubes and by the derivative of a level set.
 //!
-//! Both begin with a ball and see 6,000 points. FlexiCubes moves the values of a 24³ lattice by Adam, then weights and
+//! Both begin with a ball and see 10,000 points. FlexiCubes moves the values of a 32³ lattice by Adam, then weights and
 //! positions too.
 //! The level set moves the samples of a signed distance on a 33³ grid: marching cubes makes the mesh, the formula of
 //! DeepMesh takes the loss from its vertices to the samples, whose derivative is smoothed, and the grid is made a distance
@@ -30,7 +30,7 @@ use ansatz_mesh::{
     Compare, Grid, GridDistance, GridShape, LevelSetDerivative, MarchingCubes, Mesh, MeshError,
     Pattern, Sign, SignedDistance, SurfaceSampler, TriangleTree,
 };
-use ansatz_viz::{Axis, Chart, Scale, Series, Shading, Surface, SurfaceOptions, beside, surfaces};
+use ansatz_viz::{Axis, Chart, Scale, Series, SurfaceOptions, beside, surface};
 use fit::{Adam, Fit, Freedom, nearest, points_of, to_vertices};
 
 const STEPS: usize = 300;
@@ -171,7 +171,7 @@ fn fit_level_set(target: &Target) -> Result<(Mesh<f64>, Vec<f64>), MeshError> {
 
 fn fit_flexicubes(target: &Target) -> Result<(Mesh<f64>, Vec<f64>), MeshError> {
     let ball = |p: [f64; 3]| Vector3::from(p).norm() - 0.6;
-    let mut fit = Fit::new(24, ball, Freedom::Values)?;
+    let mut fit = Fit::new(32, ball, Freedom::Values)?;
     let mut losses = Vec::new();
     for step in 0..STEPS {
         // Positions that move before the parts are in place fold the surface.
@@ -187,7 +187,7 @@ fn fit_flexicubes(target: &Target) -> Result<(Mesh<f64>, Vec<f64>), MeshError> {
 fn main() -> Result<(), Box<dyn Error>> {
     let bunny = common::bunny();
     let sampler = SurfaceSampler {
-        count: 6_000,
+        count: 10_000,
         pattern: Pattern::PoissonDisc,
         ..SurfaceSampler::default()
     };
@@ -223,24 +223,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("chamfer distance by {name} = {:.5}", found.chamfer_l1);
     }
     let options = SurfaceOptions {
-        width: 260,
-        height: 260,
-        azimuth: 60.0,
-        elevation: 15.0,
-        up: 1,
-        shading: Shading::Smooth,
+        size: 250,
+        reach: 0.9,
+        colour: [238; 3],
+        inside: [120; 3],
+        edges: 0.5,
         ..SurfaceOptions::default()
     };
     let row: Result<Vec<_>, _> = [&bunny, &flexible.0, &level.0]
-        .map(|mesh| Surface {
-            vertices: mesh.vertices.iter().map(|p| (*p).into()).collect(),
-            triangles: mesh.triangles.clone(),
-            colour: [225, 170, 90],
+        .map(|mesh| {
+            let points: Vec<[f64; 3]> = mesh.vertices.iter().map(|p| (*p).into()).collect();
+            surface(&points, &mesh.triangles, &options)
         })
         .into_iter()
-        .map(|s| surfaces(&[s], &options))
         .collect();
-    beside(&row?, 6, [255; 3]).save("target/gallery/fit_bunny.png")?;
+    beside(&row?)?.save("target/gallery/fit_bunny.png")?;
     let series = [("FlexiCubes", &flexible.1), ("level set", &level.1)].map(|(name, y)| {
         Series::line(
             name,

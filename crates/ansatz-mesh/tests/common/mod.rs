@@ -1,6 +1,11 @@
 //! Fields of the tests, and the topology of a mesh.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test takes what it needs")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test takes what it needs"
+)]
 
 use std::f64::consts::TAU;
 
