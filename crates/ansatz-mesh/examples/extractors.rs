@@ -167,7 +167,7 @@ fn noise() -> Result<i64, Box<dyn Error>> {
     }
     let shape = GridShape::new([10; 3], [0.0; 3], [1.0; 3])?;
     let samples = shape.sample(&|p: [f64; 3]| {
-        if p.iter().any(|x| *x == 0.0 || *x == 9.0) {
+        if p.iter().any(|x| !(0.5..8.5).contains(x)) {
             return 1.0;
         }
         let [i, j, k] = p.map(|x| x as u64);

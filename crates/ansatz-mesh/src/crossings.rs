@@ -183,7 +183,7 @@ impl<T: Scalar> Crossings<T> {
         let slab = n1 * self.width;
         let run = |(b, ((part, signs), first)): (usize, Task<'_, T>)| match kind {
             Normals::None => {
-                Arch::new().dispatch(Block::<T, false>(grid, iso, b * size, signs, first, part))
+                Arch::new().dispatch(Block::<T, false>(grid, iso, b * size, signs, first, part));
             }
             Normals::CentralDifferences => {
                 Arch::new().dispatch(Block::<T, true>(grid, iso, b * size, signs, first, part));
