@@ -14,6 +14,7 @@
 //! algorithm (2015).
 
 use nalgebra::{Point3, Vector3};
+use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 use ansatz_core::Scalar;
@@ -67,6 +68,9 @@ struct Part<T: Scalar> {
     bad: Option<usize>,
 }
 
+/// What a block writes, with its signs and its first crossings.
+type Task<'a, T> = ((&'a mut Part<T>, &'a mut [u64]), &'a mut [[u32; 3]]);
+
 /// Packed signs and numbers of crossings of a grid.
 #[derive(Debug, Default)]
 pub(crate) struct Crossings<T: Scalar> {
@@ -89,7 +93,11 @@ pub(crate) fn block_size(slabs: usize) -> usize {
 
 /// Where a sample is.
 pub(crate) fn unflatten(dims: [usize; 3], at: usize) -> [usize; 3] {
-    [at / (dims[1] * dims[2]), at / dims[2] % dims[1], at % dims[2]]
+    [
+        at / (dims[1] * dims[2]),
+        at / dims[2] % dims[1],
+        at % dims[2],
+    ]
 }
 
 /// Signs of 64 samples; one where the sample is inside.
@@ -156,7 +164,10 @@ impl<T: Scalar> Crossings<T> {
         normals: &mut Vec<Vector3<T>>,
     ) -> Result<(), MeshError> {
         if !iso.is_finite() {
-            return Err(MeshError::NotFinite { what: "iso value", value: iso.f64() });
+            return Err(MeshError::NotFinite {
+                what: "iso value",
+                value: iso.f64(),
+            });
         }
         let dims = grid.shape().dims();
         let [n0, n1, n2] = dims;
@@ -170,10 +181,12 @@ impl<T: Scalar> Crossings<T> {
         }
         let parts = &mut self.parts[..blocks];
         let slab = n1 * self.width;
-        let run = |(b, ((part, signs), first)): (usize, ((&mut Part<T>, &mut [u64]), &mut [[u32; 3]]))| {
-            match kind {
-                Normals::None => block::<T, false>(grid, iso, b * size, signs, first, part),
-                Normals::CentralDifferences => block::<T, true>(grid, iso, b * size, signs, first, part),
+        let run = |(b, ((part, signs), first)): (usize, Task<'_, T>)| match kind {
+            Normals::None => {
+                Arch::new().dispatch(Block::<T, false>(grid, iso, b * size, signs, first, part));
+            }
+            Normals::CentralDifferences => {
+                Arch::new().dispatch(Block::<T, true>(grid, iso, b * size, signs, first, part));
             }
         };
         if blocks == 1 {
@@ -217,7 +230,9 @@ impl<T: Scalar> Crossings<T> {
     /// The signs of the corners of a cell.
     pub(crate) fn case(&self, [i, j, k]: [usize; 3]) -> u8 {
         let sign = |i, j, k: usize| (self.row(i, j)[k / 64] >> (k % 64) & 1) as u8;
-        (0..8).map(|c| sign(i + (c & 1), j + (c >> 1 & 1), k + (c >> 2)) << c).sum()
+        (0..8)
+            .map(|c| sign(i + (c & 1), j + (c >> 1 & 1), k + (c >> 2)) << c)
+            .sum()
     }
 
     /// Calls for each active cell of a row with its k, its case, and the numbers of the crossings on its edges. Where
@@ -232,8 +247,15 @@ impl<T: Scalar> Crossings<T> {
             self.row(i + 1, j + 1),
         ];
         let first = |i: usize, j: usize| self.first[i * n1 + j];
-        let [f00, f10, f01, f11] = [first(i, j), first(i + 1, j), first(i, j + 1), first(i + 1, j + 1)];
-        let mut count = [f00[2], f01[2], f00[1], f10[1], f00[0], f10[0], f01[0], f11[0]];
+        let [f00, f10, f01, f11] = [
+            first(i, j),
+            first(i + 1, j),
+            first(i, j + 1),
+            first(i + 1, j + 1),
+        ];
+        let mut count = [
+            f00[2], f01[2], f00[1], f10[1], f00[0], f10[0], f01[0], f11[0],
+        ];
         for w in 0..self.width {
             let low = rows.map(|r| r[w]);
             let high = rows.map(|r| shifted(r, w));
@@ -274,7 +296,11 @@ impl<T: Scalar> Crossings<T> {
                 }
                 for (axis, inside) in [(1, j + 1 < n1), (0, i + 1 < n0)] {
                     if inside {
-                        let next = if axis == 1 { self.row(i, j + 1) } else { self.row(i + 1, j) };
+                        let next = if axis == 1 {
+                            self.row(i, j + 1)
+                        } else {
+                            self.row(i + 1, j)
+                        };
                         for w in 0..self.width {
                             for_bits(row[w] ^ next[w], 64 * w, |k| visit(axis, [i, j, k]));
                         }
@@ -286,11 +312,16 @@ impl<T: Scalar> Crossings<T> {
 }
 
 /// Packs the signs of a slab.
+#[inline(always)]
 fn pack_slab<T: Scalar>(grid: &Grid<'_, T>, iso: T, i: usize, signs: &mut [u64]) -> Option<usize> {
     let [_, n1, n2] = grid.shape().dims();
     let data = &grid.data()[i * n1 * n2..][..n1 * n2];
     let width = n2.div_ceil(64);
-    for (j, (row, words)) in data.chunks_exact(n2).zip(signs.chunks_exact_mut(width)).enumerate() {
+    for (j, (row, words)) in data
+        .chunks_exact(n2)
+        .zip(signs.chunks_exact_mut(width))
+        .enumerate()
+    {
         pack_row(row, iso, words);
         if !T::all_finite(row) {
             let k = row.iter().position(|x| !x.is_finite())?;
@@ -300,7 +331,31 @@ fn pack_slab<T: Scalar>(grid: &Grid<'_, T>, iso: T, i: usize, signs: &mut [u64])
     None
 }
 
+/// A block of slabs, from the slab of that number on: its signs, its first crossings, and what it writes.
+///
+/// Compiled for the vectors of the processor that runs, which packs signs several times as fast; all that is called has
+/// to be inlined for that. The bits are the same on each.
+struct Block<'a, 'g, T: Scalar, const NORMALS: bool>(
+    &'a Grid<'g, T>,
+    T,
+    usize,
+    &'a mut [u64],
+    &'a mut [[u32; 3]],
+    &'a mut Part<T>,
+);
+
+impl<T: Scalar, const NORMALS: bool> NullaryFnOnce for Block<'_, '_, T, NORMALS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self(grid, iso, begin, signs, first, part) = self;
+        block::<T, NORMALS>(grid, iso, begin, signs, first, part);
+    }
+}
+
 /// Packs the slabs of a block and finds their crossings while the samples are in the cache.
+#[inline(always)]
 fn block<T: Scalar, const NORMALS: bool>(
     grid: &Grid<'_, T>,
     iso: T,
@@ -319,7 +374,11 @@ fn block<T: Scalar, const NORMALS: bool>(
     for s in 0..slabs {
         let i = begin + s;
         let (here, rest) = signs[s * slab..].split_at_mut(slab);
-        let next = if s + 1 < slabs { &mut rest[..slab] } else { &mut part.halo[..] };
+        let next = if s + 1 < slabs {
+            &mut rest[..slab]
+        } else {
+            &mut part.halo[..]
+        };
         if part.bad.is_none() && i + 1 < n0 {
             part.bad = pack_slab(grid, iso, i + 1, next);
         }
@@ -333,6 +392,7 @@ fn block<T: Scalar, const NORMALS: bool>(
 }
 
 /// Writes the crossings that slab i owns.
+#[inline(always)]
 fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
     grid: &Grid<'_, T>,
     iso: T,
@@ -350,9 +410,7 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
     let data = grid.data();
     let mut cross = |axis: usize, [i, j, k]: [usize; 3], a: usize, b: usize| {
         let t = fraction(data[a], data[b], iso);
-        let mut at = [i as f64, j as f64, k as f64];
-        at[axis] += t;
-        points.push(Point3::from([0, 1, 2].map(|c| T::of(o[c] + at[c] * h[c]))));
+        points.push(place(o, h, [i, j, k], axis, t));
         if NORMALS {
             let mut end = [i, j, k];
             end[axis] += 1;
@@ -376,7 +434,9 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
             let beside = &here[(j + 1) * width..][..width];
             for w in 0..width {
                 count += (row[w] ^ beside[w]).count_ones();
-                for_bits(row[w] ^ beside[w], 64 * w, |k| cross(1, [i, j, k], at + k, at + n2 + k));
+                for_bits(row[w] ^ beside[w], 64 * w, |k| {
+                    cross(1, [i, j, k], at + k, at + n2 + k);
+                });
             }
         }
         first[j][2] = count;
@@ -384,7 +444,9 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
             let beside = &next[j * width..][..width];
             for w in 0..width {
                 count += (row[w] ^ beside[w]).count_ones();
-                for_bits(row[w] ^ beside[w], 64 * w, |k| cross(0, [i, j, k], at + k, at + n1 * n2 + k));
+                for_bits(row[w] ^ beside[w], 64 * w, |k| {
+                    cross(0, [i, j, k], at + k, at + n1 * n2 + k);
+                });
             }
         }
     }
@@ -393,12 +455,26 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
     first.iter_mut().flatten().for_each(|f| *f += before);
 }
 
+/// The point on an edge at a fraction of it.
+#[inline(always)]
+pub(crate) fn place<T: Scalar>(
+    origin: [f64; 3],
+    spacing: [f64; 3],
+    [i, j, k]: [usize; 3],
+    axis: usize,
+    t: f64,
+) -> Point3<T> {
+    let mut at = [i as f64, j as f64, k as f64];
+    at[axis] += t;
+    Point3::from([0, 1, 2].map(|c| T::of(origin[c] + at[c] * spacing[c])))
+}
+
 /// Where an edge is crossed, from its lower end (0) to its upper (1).
 #[inline(always)]
 pub(crate) fn fraction<T: Scalar>(a: T, b: T, iso: f64) -> f64 {
     let t = (iso - a.f64()) / (b.f64() - a.f64());
-    // Differences of huge samples overflow; the order of the comparisons turns NaN into an end.
-    t.max(0.0).min(1.0)
+    // Differences of huge samples overflow, and their quotient may be NaN.
+    if t.is_nan() { 0.0 } else { t.clamp(0.0, 1.0) }
 }
 
 /// The gradient at a sample by central differences, one-sided at the border.

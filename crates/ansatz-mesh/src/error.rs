@@ -111,6 +111,18 @@ pub enum MeshError {
         /// Its value.
         value: f64,
     },
+    /// A field rises faster than its Lipschitz bound says, so that parts of the surface may have been left out.
+    #[error(
+        "the field rises by {found} for each unit of length near {at:?}: the Lipschitz bound of {bound} is too small"
+    )]
+    Lipschitz {
+        /// The bound given.
+        bound: f64,
+        /// A slope that was found.
+        found: f64,
+        /// Where.
+        at: [f64; 3],
+    },
     /// An option is outside its range.
     #[error("{what} is {value}: it must be {range}")]
     Option {

@@ -21,8 +21,8 @@ use rayon::prelude::*;
 use ansatz_core::Scalar;
 
 use crate::crossings::{Crossings, LIMIT, block_size, unit};
-use crate::cube::{Entry, Table, Trilinear, table};
-use crate::{Grid, Mesh, MeshError, Normals, Workspace};
+use crate::cube::{Entry, Trilinear, table};
+use crate::{Grid, GridShape, Mesh, MeshError, Normals, Workspace};
 
 /// What to do where signs alone leave a choice: on a face with two inside corners across from one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -101,9 +101,17 @@ impl MarchingCubes {
         workspace: &mut Workspace<T>,
         mesh: &mut Mesh<T>,
     ) -> Result<(), MeshError> {
-        let Workspace { crossings, normals, parts, .. } = workspace;
+        let Workspace {
+            crossings,
+            normals,
+            parts,
+            ..
+        } = workspace;
         let had = mesh.normals.is_some();
-        let mut buffer = mesh.normals.take().unwrap_or_else(|| std::mem::take(normals));
+        let mut buffer = mesh
+            .normals
+            .take()
+            .unwrap_or_else(|| std::mem::take(normals));
         let found = crossings.run(grid, iso, self.normals, &mut mesh.vertices, &mut buffer);
         if (found.is_ok() && self.normals != Normals::None) || (found.is_err() && had) {
             mesh.normals = Some(buffer);
@@ -142,7 +150,7 @@ impl MarchingCubes {
     /// Triangles of a row of cells.
     #[inline(always)]
     fn row<T: Scalar>(
-        &self,
+        self,
         grid: &Grid<'_, T>,
         iso: T,
         crossings: &Crossings<T>,
@@ -163,8 +171,13 @@ impl MarchingCubes {
                 if plain.loops == 1 && table.ambiguous[usize::from(case)] == 0 {
                     triangles(plain, edges, part);
                 } else {
+                    let cell = Cell {
+                        at: [i, j, k],
+                        case,
+                        edges,
+                    };
                     let normals = self.normals != Normals::None;
-                    exact_cell(grid, iso, table, [i, j, k], case, edges, vertices, normals, part);
+                    exact_grid_cell(grid, iso, cell, normals, vertices, part);
                 }
             }),
         }
@@ -173,46 +186,64 @@ impl MarchingCubes {
 
 /// Adds the triangles of an entry without vertices of its own.
 #[inline(always)]
-fn triangles<T: Scalar>(entry: &Entry, edges: &[u32; 16], part: &mut Part<T>) {
+pub(crate) fn triangles<T: Scalar>(entry: &Entry, edges: &[u32; 16], part: &mut Part<T>) {
     for t in entry.triangles() {
         part.triangles.push(t.map(|e| edges[usize::from(e & 15)]));
     }
 }
 
-/// Adds the triangles of a cell as the trilinear interpolant has them.
+/// Adds the triangles of a cell of a grid as the trilinear interpolant has them.
 #[inline(never)]
-#[expect(clippy::too_many_arguments, reason = "the state of one loop")]
-fn exact_cell<T: Scalar>(
+fn exact_grid_cell<T: Scalar>(
     grid: &Grid<'_, T>,
     iso: T,
-    table: &Table,
-    at: [usize; 3],
-    case: u8,
-    edges: &[u32; 16],
-    vertices: &[Point3<T>],
+    cell: Cell<'_>,
     normals: bool,
+    vertices: &[Point3<T>],
     part: &mut Part<T>,
 ) {
     let [_, n1, n2] = grid.shape().dims();
-    let flat = (at[0] * n1 + at[1]) * n2 + at[2];
+    let flat = (cell.at[0] * n1 + cell.at[1]) * n2 + cell.at[2];
     let field = Trilinear::new(std::array::from_fn(|c| {
         let offset = ((c & 1) * n1 + (c >> 1 & 1)) * n2 + (c >> 2);
         grid.data()[flat + offset].f64() - iso.f64()
     }));
+    exact_cell(grid.shape(), field, cell, normals, vertices, part);
+}
+
+/// A cell: where it is, its signs, and the numbers of the vertices on its edges.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cell<'a> {
+    pub(crate) at: [usize; 3],
+    pub(crate) case: u8,
+    pub(crate) edges: &'a [u32; 16],
+}
+
+/// Adds the triangles of a cell with these corner values.
+pub(crate) fn exact_cell<T: Scalar>(
+    shape: GridShape,
+    field: Trilinear,
+    Cell { at, case, edges }: Cell<'_>,
+    normals: bool,
+    vertices: &[Point3<T>],
+    part: &mut Part<T>,
+) {
+    let table = table();
     let entry = table.entry(case, field.way(case, table.ambiguous[usize::from(case)]));
     let tunnel = field.tunnel(entry);
     if tunnel.is_none() && entry.middles == 0 {
         return triangles(entry, edges, part);
     }
-    let shape = grid.shape();
     let (o, h) = (shape.origin(), shape.spacing());
     let position = |e: u8| vertices[edges[usize::from(e)] as usize].map(Scalar::f64);
     let add = |part: &mut Part<T>, p: Point3<f64>| {
         part.points.push(p.map(T::of));
         if normals {
-            let local = std::array::from_fn(|a| ((p[a] - o[a]) / h[a] - at[a] as f64).clamp(0.0, 1.0));
+            let local =
+                std::array::from_fn(|a| ((p[a] - o[a]) / h[a] - at[a] as f64).clamp(0.0, 1.0));
             let g = field.gradient(local);
-            part.normals.push(unit(Vector3::from([0, 1, 2].map(|a| g[a] / h[a]))));
+            part.normals
+                .push(unit(Vector3::from([0, 1, 2].map(|a| g[a] / h[a]))));
         }
         (LIMIT + part.points.len() - 1) as u32
     };
@@ -241,10 +272,10 @@ fn exact_cell<T: Scalar>(
     if let Some([a, b]) = tunnel {
         let mut patches = [entry.loop_edges(a), entry.loop_edges(b)];
         patches.sort_by_key(|p| std::cmp::Reverse(p.len()));
-        tube(patches, edges, position, |p| add(part, p)).into_iter().for_each(|t| {
+        for t in tube(patches, edges, position, |p| add(part, p)) {
             part.open.push(part.triangles.len());
             part.triangles.push(t);
-        });
+        }
     }
 }
 
@@ -262,11 +293,20 @@ fn tube(
     // Vertex i of the long loop faces vertex turn + ⌊i·m/n⌋ of the short one.
     let partner = |i: usize, turn: usize| back[(turn + i * m / n) % m];
     let cost = |turn: usize| -> f64 {
-        (0..n).map(|i| (position(long[i]) - position(partner(i, turn))).norm_squared()).sum()
+        (0..n)
+            .map(|i| (position(long[i]) - position(partner(i, turn))).norm_squared())
+            .sum()
     };
-    let turn = (0..m).min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(0);
+    let turn = (0..m)
+        .min_by(|a, b| cost(*a).total_cmp(&cost(*b)))
+        .unwrap_or(0);
     let ring: Vec<u32> = (0..n)
-        .map(|i| add(nalgebra::center(&position(long[i]), &position(partner(i, turn)))))
+        .map(|i| {
+            add(nalgebra::center(
+                &position(long[i]),
+                &position(partner(i, turn)),
+            ))
+        })
         .collect();
     let name = |e: u8| edges[usize::from(e)];
     let mut out = Vec::with_capacity(3 * n + m);
@@ -285,7 +325,7 @@ fn tube(
 }
 
 /// Puts blocks one after the other and numbers the vertices inside of cells.
-fn join<T: Scalar>(parts: &mut [Part<T>], mesh: &mut Mesh<T>) {
+pub(crate) fn join<T: Scalar>(parts: &mut [Part<T>], mesh: &mut Mesh<T>) {
     let total = parts.iter().map(|p| p.triangles.len()).sum::<usize>();
     for part in parts.iter_mut() {
         let before = mesh.vertices.len() as u32;
@@ -310,7 +350,9 @@ fn join<T: Scalar>(parts: &mut [Part<T>], mesh: &mut Mesh<T>) {
 
 /// Where differences of samples vanish, normals are those of the triangles around.
 pub(crate) fn fill_normals<T: Scalar>(mesh: &mut Mesh<T>) {
-    let Some(normals) = &mut mesh.normals else { return };
+    let Some(normals) = &mut mesh.normals else {
+        return;
+    };
     let zero = Vector3::from([T::zero(); 3]);
     if !normals.contains(&zero) {
         return;

@@ -78,7 +78,9 @@ impl PseudoNormals {
         let mut edges = vec![Vec3::zeros(); 3 * triangles.len()];
         for halves in Edges::new(triangles, vertices.len()).iter() {
             let sum: Vec3 = halves.iter().map(|h| faces[(h / 3) as usize]).sum();
-            halves.iter().for_each(|h| edges[*h as usize] = sum);
+            for h in halves {
+                edges[*h as usize] = sum;
+            }
         }
         let mut at_vertices = vec![Vec3::zeros(); vertices.len()];
         for (triangle, normal) in triangles.iter().zip(faces) {

@@ -52,7 +52,9 @@ pub fn slice<T: Scalar>(mesh: &Mesh<T>, planes: &[Plane]) -> Result<CrossSection
     let mut edge_of = vec![u32::MAX; 3 * mesh.triangles.len()];
     let edges = Edges::new(&mesh.triangles, points.len());
     for (e, halves) in (0..).zip(edges.iter()) {
-        halves.iter().for_each(|h| edge_of[*h as usize] = e);
+        for h in halves {
+            edge_of[*h as usize] = e;
+        }
     }
     let cut = |plane: &Plane| {
         let normal = Vec3::from(plane.normal);

@@ -19,7 +19,9 @@ impl CellHash {
             .iter()
             .map(|p| bucket(cell(p, width), buckets))
             .collect();
-        home.iter().for_each(|b| start[b + 1] += 1);
+        for b in &home {
+            start[b + 1] += 1;
+        }
         for b in 0..buckets {
             start[b + 1] += start[b];
         }
@@ -41,12 +43,16 @@ impl CellHash {
         let centre = cell(p, self.width);
         let buckets = self.start.len() - 1;
         let mut here = [0; 27];
-        for (n, slot) in here.iter_mut().enumerate() {
-            let step = [n / 9, n / 3 % 3, n % 3].map(|o| o as i64 - 1);
-            *slot = bucket(
-                std::array::from_fn(|a| centre[a].wrapping_add(step[a])),
-                buckets,
-            );
+        let mut n = 0;
+        for x in -1..=1 {
+            for y in -1..=1 {
+                for z in -1..=1 {
+                    let step = [x, y, z];
+                    let cell = std::array::from_fn(|a| centre[a].wrapping_add(step[a]));
+                    here[n] = bucket(cell, buckets);
+                    n += 1;
+                }
+            }
         }
         // Two cells may share a bucket.
         here.sort_unstable();

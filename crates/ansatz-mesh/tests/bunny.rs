@@ -1,4 +1,5 @@
 //! Numbers of a real mesh, computed by independent programs.
+#![allow(clippy::float_cmp, reason = "both ways give the same bits")]
 
 mod common;
 
@@ -78,9 +79,9 @@ fn inside_samples() {
     for (e, s) in exact.iter().zip(&swept) {
         let error = (e - s).abs();
         if e.abs() <= 3.0 * h {
-            near = near.max(error)
+            near = near.max(error);
         } else {
-            far = far.max(error)
+            far = far.max(error);
         }
     }
     println!("error near {near} far {far} of spacing {h}");

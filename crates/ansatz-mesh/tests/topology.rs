@@ -157,7 +157,7 @@ fn unsound_meshes_are_refused() {
 fn areas_and_volumes() {
     let axis = |i: usize| {
         let mut p = [1000.0; 3];
-        p[i / 2] += if i % 2 == 0 { 1.0 } else { -1.0 };
+        p[i / 2] += if i.is_multiple_of(2) { 1.0 } else { -1.0 };
         Point3::from(p)
     };
     let mut triangles = Vec::new();

@@ -1,13 +1,12 @@
 //! Fewer triangles: edges collapse in the order of the error that this makes.
 
 mod quadric;
-
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+mod queue;
 
 use ansatz_core::Scalar;
 
 use self::quadric::Quadric;
+use self::queue::{Entry, Queue};
 use super::weld::compact;
 use crate::edges::{Edges, degenerate, ends};
 use crate::geometry::{Vec3, bounds, checked, corners, cross, narrow, unit_or_zero};
@@ -38,9 +37,10 @@ pub enum Target {
 /// - make a needle (4√3·area/Σ edge² below `least_quality`, and worse than before).
 ///
 /// Vertices of non-manifold edges, or with several fans of triangles, stay where they are. Normals are
-/// dropped. The result does not depend on anything but the mesh: ties go to the lower vertices.
+/// dropped. Costs within a hundredth of one another count as equal, and of equals the edge goes
+/// that has waited longest.
 ///
-/// Cost: about 1 µs per triangle that goes.
+/// Cost: about 1.2 µs per triangle that goes.
 ///
 /// ```
 /// use ansatz_mesh::{Mesh, clean::{Decimate, Target}, nalgebra::Point3};
@@ -112,7 +112,9 @@ impl Decimate {
         if size <= 0.0 {
             return Ok(Decimated::default());
         }
-        points.iter_mut().for_each(|p| *p = (*p - centre) / size);
+        for p in &mut points {
+            *p = (*p - centre) / size;
+        }
         let mut work = Work::new(&mesh.triangles, points, self);
         let mut done = work.run(self, size);
         done.error *= size;
@@ -135,30 +137,6 @@ impl Decimate {
 /// First corner of a triangle that is gone.
 const GONE: u32 = u32::MAX;
 
-/// An edge in the heap; it counts while the sum of its ends' versions is what it was.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Entry {
-    cost: f64,
-    ends: [u32; 2],
-    version: u32,
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    /// The cheapest is the greatest; of equals the one with the lowest vertices.
-    fn cmp(&self, other: &Self) -> Ordering {
-        let key = |e: &Self| e.ends;
-        (other.cost.total_cmp(&self.cost)).then_with(|| key(other).cmp(&key(self)))
-    }
-}
-
 struct Work {
     points: Vec<Vec3>,
     moved: Vec<bool>,
@@ -170,7 +148,7 @@ struct Work {
     border: Vec<bool>,
     locked: Vec<bool>,
     version: Vec<u32>,
-    heap: BinaryHeap<Entry>,
+    queue: Queue,
     /// Marks of vertices; what is below `mark` is old.
     marks: Vec<u32>,
     mark: u32,
@@ -239,31 +217,27 @@ impl Work {
             border,
             locked,
             version: vec![0; vertices],
-            heap: BinaryHeap::new(),
+            queue: Queue::with_capacity(edges.len()),
             marks: vec![0; vertices],
             mark: 0,
             alive,
         };
-        work.heap = work.entries(edges.iter().map(|halves| ends(triangles, halves[0])));
+        for halves in edges.iter() {
+            work.offer(ends(triangles, halves[0]));
+        }
         work
     }
 
-    /// Entries of edges, as a heap.
-    fn entries(&self, edges: impl Iterator<Item = [u32; 2]>) -> BinaryHeap<Entry> {
-        let free = |[a, b]: &[u32; 2]| !(self.locked[*a as usize] || self.locked[*b as usize]);
-        let all: Vec<Entry> = edges.filter(free).map(|[a, b]| self.entry(a, b)).collect();
-        BinaryHeap::from(all)
-    }
-
+    /// Puts an edge into the queue.
     #[inline]
-    fn entry(&self, a: u32, b: u32) -> Entry {
+    fn offer(&mut self, [a, b]: [u32; 2]) {
+        if self.locked[a as usize] || self.locked[b as usize] {
+            return;
+        }
         let ends = [a.min(b), a.max(b)];
         let (_, cost, _) = self.place(ends);
-        Entry {
-            cost,
-            ends,
-            version: self.version[a as usize] + self.version[b as usize],
-        }
+        let version = self.version[a as usize] + self.version[b as usize];
+        self.queue.push(cost, Entry { ends, version });
     }
 
     /// Where an edge goes, what that costs, and the area that the cost sums over.
@@ -283,7 +257,7 @@ impl Work {
         };
         let mut before = 0;
         while self.alive > least {
-            let Some(entry) = self.heap.pop() else {
+            let Some(entry) = self.queue.pop() else {
                 // Edges that were refused may be free now.
                 if done.collapses == before {
                     break;
@@ -298,7 +272,9 @@ impl Work {
                     .collect();
                 pairs.sort_unstable();
                 pairs.dedup();
-                self.heap = self.entries(pairs.into_iter());
+                for pair in pairs {
+                    self.offer(pair);
+                }
                 continue;
             };
             let [a, b] = entry.ends;
@@ -343,7 +319,9 @@ impl Work {
         for (_, t) in self.around(a) {
             faces_a += 1;
             shared += usize::from(t.contains(&b));
-            t.iter().for_each(|v| marks[*v as usize] = mark);
+            for v in t {
+                marks[v as usize] = mark;
+            }
         }
         let (mut common, mut faces_b) = (0, 0);
         for (_, t) in self.around(b) {
@@ -430,10 +408,7 @@ impl Work {
             for n in self.triangles[self.lists[i as usize] as usize] {
                 if self.marks[n as usize] != self.mark {
                     self.marks[n as usize] = self.mark;
-                    if !self.locked[n as usize] {
-                        let entry = self.entry(a, n);
-                        self.heap.push(entry);
-                    }
+                    self.offer([a, n]);
                 }
             }
         }

@@ -129,10 +129,8 @@ pub(super) fn compact<T: Scalar>(mesh: &mut Mesh<T>) {
         .iter()
         .flatten()
         .for_each(|v| place[*v as usize] = 0);
-    let mut next = 0;
-    for p in place.iter_mut().filter(|p| **p == 0) {
+    for (next, p) in (0..).zip(place.iter_mut().filter(|p| **p == 0)) {
         *p = next;
-        next += 1;
     }
     let kept = |i: &mut usize| {
         *i += 1;

@@ -80,14 +80,15 @@ pub fn write<T: Scalar>(mesh: &Mesh<T>, out: &mut impl Write) -> Result<(), File
         let indices = views.len();
         views.push(view(split, 4 * f, ELEMENT_ARRAY_BUFFER));
         accessors.push(accessor(indices, UNSIGNED_INT, f, "SCALAR", ""));
-        json.push_str(&format!(
+        let rest = format!(
             ",\"scenes\":[{{\"nodes\":[0]}}],\"scene\":0,\"nodes\":[{{\"mesh\":0}}],\
              \"meshes\":[{{\"primitives\":[{{\"attributes\":{{{attributes}}},\"indices\":{indices}}}]}}],\
              \"buffers\":[{{\"byteLength\":{}}}],\"bufferViews\":[{}],\"accessors\":[{}]}}",
             data.len(),
             views.join(","),
             accessors.join(",")
-        ));
+        );
+        json.push_str(&rest);
     }
     while !json.len().is_multiple_of(4) {
         json.push(' ');

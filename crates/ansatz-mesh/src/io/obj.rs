@@ -34,7 +34,8 @@ const SKIPPED: [&str; 17] = [
 /// groups, materials, lines and texture coordinates are skipped.
 ///
 /// Normals are kept when each corner of each face has the normal with the same number as its vertex,
-/// as [`write`] makes them.
+/// as [`write`] makes them. The format has no counts and no end mark: a file that was cut between two
+/// lines reads as a shorter one.
 ///
 /// # Errors
 /// [`FileError::Line`] for an unknown statement, a number that is missing or not finite, an index of
@@ -113,7 +114,7 @@ pub fn read<T: Scalar>(bytes: &[u8]) -> Result<Mesh<T>, FileError> {
 fn resolve(text: &str, count: usize) -> Option<u32> {
     let index: i64 = text.parse().ok()?;
     let from_zero = if index < 0 {
-        count as i64 + index
+        i64::try_from(count).ok()? + index
     } else {
         index - 1
     };

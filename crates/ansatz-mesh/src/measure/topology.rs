@@ -77,6 +77,7 @@ impl Component {
     }
 }
 
+#[expect(clippy::cast_possible_wrap, reason = "counts fit into 33 bits")]
 fn euler(vertices: usize, edges: usize, faces: usize) -> i64 {
     vertices as i64 - edges as i64 + faces as i64
 }

@@ -102,7 +102,7 @@ impl GridDistance {
             for i in first[0]..end[0] {
                 for j in first[1]..end[1] {
                     if first[2] < end[2] {
-                        exact[at(i, j, first[2])..at(i, j, end[2] - 1) + 1].fill(true);
+                        exact[at(i, j, first[2])..=at(i, j, end[2] - 1)].fill(true);
                     }
                 }
             }

@@ -73,11 +73,11 @@ impl Quadric {
         if norm2(&self.a) * norm2(&adj) >= CONDITION * CONDITION * det * det {
             return None;
         }
-        let [p, q, r] = self.b;
+        let [p, q, r] = self.b.map(|b| -b / det);
         Some(Vec3::new(
-            -(adj[0] * p + adj[1] * q + adj[2] * r) / det,
-            -(adj[1] * p + adj[3] * q + adj[4] * r) / det,
-            -(adj[2] * p + adj[4] * q + adj[5] * r) / det,
+            adj[0] * p + adj[1] * q + adj[2] * r,
+            adj[1] * p + adj[3] * q + adj[4] * r,
+            adj[2] * p + adj[4] * q + adj[5] * r,
         ))
     }
 
