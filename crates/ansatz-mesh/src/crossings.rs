@@ -89,7 +89,11 @@ pub(crate) fn block_size(slabs: usize) -> usize {
 
 /// Where a sample is.
 pub(crate) fn unflatten(dims: [usize; 3], at: usize) -> [usize; 3] {
-    [at / (dims[1] * dims[2]), at / dims[2] % dims[1], at % dims[2]]
+    [
+        at / (dims[1] * dims[2]),
+        at / dims[2] % dims[1],
+        at % dims[2],
+    ]
 }
 
 /// Signs of 64 samples; one where the sample is inside.
@@ -156,7 +160,10 @@ impl<T: Scalar> Crossings<T> {
         normals: &mut Vec<Vector3<T>>,
     ) -> Result<(), MeshError> {
         if !iso.is_finite() {
-            return Err(MeshError::NotFinite { what: "iso value", value: iso.f64() });
+            return Err(MeshError::NotFinite {
+                what: "iso value",
+                value: iso.f64(),
+            });
         }
         let dims = grid.shape().dims();
         let [n0, n1, n2] = dims;
@@ -170,10 +177,15 @@ impl<T: Scalar> Crossings<T> {
         }
         let parts = &mut self.parts[..blocks];
         let slab = n1 * self.width;
-        let run = |(b, ((part, signs), first)): (usize, ((&mut Part<T>, &mut [u64]), &mut [[u32; 3]]))| {
+        let run = |(b, ((part, signs), first)): (
+            usize,
+            ((&mut Part<T>, &mut [u64]), &mut [[u32; 3]]),
+        )| {
             match kind {
                 Normals::None => block::<T, false>(grid, iso, b * size, signs, first, part),
-                Normals::CentralDifferences => block::<T, true>(grid, iso, b * size, signs, first, part),
+                Normals::CentralDifferences => {
+                    block::<T, true>(grid, iso, b * size, signs, first, part)
+                }
             }
         };
         if blocks == 1 {
@@ -217,7 +229,9 @@ impl<T: Scalar> Crossings<T> {
     /// The signs of the corners of a cell.
     pub(crate) fn case(&self, [i, j, k]: [usize; 3]) -> u8 {
         let sign = |i, j, k: usize| (self.row(i, j)[k / 64] >> (k % 64) & 1) as u8;
-        (0..8).map(|c| sign(i + (c & 1), j + (c >> 1 & 1), k + (c >> 2)) << c).sum()
+        (0..8)
+            .map(|c| sign(i + (c & 1), j + (c >> 1 & 1), k + (c >> 2)) << c)
+            .sum()
     }
 
     /// Calls for each active cell of a row with its k, its case, and the numbers of the crossings on its edges. Where
@@ -232,8 +246,15 @@ impl<T: Scalar> Crossings<T> {
             self.row(i + 1, j + 1),
         ];
         let first = |i: usize, j: usize| self.first[i * n1 + j];
-        let [f00, f10, f01, f11] = [first(i, j), first(i + 1, j), first(i, j + 1), first(i + 1, j + 1)];
-        let mut count = [f00[2], f01[2], f00[1], f10[1], f00[0], f10[0], f01[0], f11[0]];
+        let [f00, f10, f01, f11] = [
+            first(i, j),
+            first(i + 1, j),
+            first(i, j + 1),
+            first(i + 1, j + 1),
+        ];
+        let mut count = [
+            f00[2], f01[2], f00[1], f10[1], f00[0], f10[0], f01[0], f11[0],
+        ];
         for w in 0..self.width {
             let low = rows.map(|r| r[w]);
             let high = rows.map(|r| shifted(r, w));
@@ -274,7 +295,11 @@ impl<T: Scalar> Crossings<T> {
                 }
                 for (axis, inside) in [(1, j + 1 < n1), (0, i + 1 < n0)] {
                     if inside {
-                        let next = if axis == 1 { self.row(i, j + 1) } else { self.row(i + 1, j) };
+                        let next = if axis == 1 {
+                            self.row(i, j + 1)
+                        } else {
+                            self.row(i + 1, j)
+                        };
                         for w in 0..self.width {
                             for_bits(row[w] ^ next[w], 64 * w, |k| visit(axis, [i, j, k]));
                         }
@@ -290,7 +315,11 @@ fn pack_slab<T: Scalar>(grid: &Grid<'_, T>, iso: T, i: usize, signs: &mut [u64])
     let [_, n1, n2] = grid.shape().dims();
     let data = &grid.data()[i * n1 * n2..][..n1 * n2];
     let width = n2.div_ceil(64);
-    for (j, (row, words)) in data.chunks_exact(n2).zip(signs.chunks_exact_mut(width)).enumerate() {
+    for (j, (row, words)) in data
+        .chunks_exact(n2)
+        .zip(signs.chunks_exact_mut(width))
+        .enumerate()
+    {
         pack_row(row, iso, words);
         if !T::all_finite(row) {
             let k = row.iter().position(|x| !x.is_finite())?;
@@ -319,7 +348,11 @@ fn block<T: Scalar, const NORMALS: bool>(
     for s in 0..slabs {
         let i = begin + s;
         let (here, rest) = signs[s * slab..].split_at_mut(slab);
-        let next = if s + 1 < slabs { &mut rest[..slab] } else { &mut part.halo[..] };
+        let next = if s + 1 < slabs {
+            &mut rest[..slab]
+        } else {
+            &mut part.halo[..]
+        };
         if part.bad.is_none() && i + 1 < n0 {
             part.bad = pack_slab(grid, iso, i + 1, next);
         }
@@ -374,7 +407,9 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
             let beside = &here[(j + 1) * width..][..width];
             for w in 0..width {
                 count += (row[w] ^ beside[w]).count_ones();
-                for_bits(row[w] ^ beside[w], 64 * w, |k| cross(1, [i, j, k], at + k, at + n2 + k));
+                for_bits(row[w] ^ beside[w], 64 * w, |k| {
+                    cross(1, [i, j, k], at + k, at + n2 + k)
+                });
             }
         }
         first[j][2] = count;
@@ -382,7 +417,9 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
             let beside = &next[j * width..][..width];
             for w in 0..width {
                 count += (row[w] ^ beside[w]).count_ones();
-                for_bits(row[w] ^ beside[w], 64 * w, |k| cross(0, [i, j, k], at + k, at + n1 * n2 + k));
+                for_bits(row[w] ^ beside[w], 64 * w, |k| {
+                    cross(0, [i, j, k], at + k, at + n1 * n2 + k)
+                });
             }
         }
     }

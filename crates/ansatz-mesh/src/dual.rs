@@ -102,7 +102,8 @@ impl<T: Scalar, R: Fn([usize; 3], &[u32]) -> Point3<T> + Sync> Engine<'_, T, R> 
         for part in parts {
             let before = mesh.vertices.len() as u32;
             mesh.vertices.extend_from_slice(&part.points);
-            mesh.quads.extend(part.quads.iter().map(|q| q.map(|v| v.wrapping_add(before))));
+            mesh.quads
+                .extend(part.quads.iter().map(|q| q.map(|v| v.wrapping_add(before))));
             memory.cells.extend_from_slice(&part.cells);
             if let Some(normals) = &mut mesh.normals {
                 normals.extend_from_slice(&part.normals);
@@ -177,7 +178,11 @@ impl<T: Scalar, R: Fn([usize; 3], &[u32]) -> Point3<T> + Sync> Engine<'_, T, R> 
                 part.first[i % 2][j * n2 + k] = *count;
                 part.entries[i % 2][j * n2 + k] = table.number(case, way);
                 let entry = table.entry(case, way);
-                let loops = if self.vertices == DualVertices::PerCell { 1 } else { entry.loops };
+                let loops = if self.vertices == DualVertices::PerCell {
+                    1
+                } else {
+                    entry.loops
+                };
                 *count += u32::from(loops);
                 visit(part, [i, j, k], entry, edges);
             });
@@ -207,7 +212,12 @@ impl<T: Scalar, R: Fn([usize; 3], &[u32]) -> Point3<T> + Sync> Engine<'_, T, R> 
     fn quads(&self, i: usize, part: &mut Part<T>) {
         let table = table();
         let n2 = self.dims[2];
-        let Part { quads, first, entries, .. } = part;
+        let Part {
+            quads,
+            first,
+            entries,
+            ..
+        } = part;
         for j in 0..self.dims[1] - 1 {
             self.crossings.cells(i, j, |k, case, _| {
                 let inside = case & 1;

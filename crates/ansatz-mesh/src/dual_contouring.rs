@@ -31,7 +31,10 @@ pub struct Roots {
 
 impl Default for Roots {
     fn default() -> Self {
-        Self { steps: 8, tolerance: 1e-4 }
+        Self {
+            steps: 8,
+            tolerance: 1e-4,
+        }
     }
 }
 
@@ -111,7 +114,12 @@ impl DualContouring {
         workspace: &mut Workspace<T>,
         mesh: &mut QuadMesh<T>,
     ) -> Result<(), MeshError> {
-        let Workspace { crossings, points, normals, .. } = workspace;
+        let Workspace {
+            crossings,
+            points,
+            normals,
+            ..
+        } = workspace;
         crossings.run(grid, iso, Normals::CentralDifferences, points, normals)?;
         self.place(grid.shape(), workspace, mesh)
     }
@@ -127,7 +135,8 @@ impl DualContouring {
         iso: T,
     ) -> Result<Mesh<T>, MeshError> {
         let mut mesh = Mesh::default();
-        self.quads_field(field, shape, iso)?.triangulate_into(self.split, &mut mesh);
+        self.quads_field(field, shape, iso)?
+            .triangulate_into(self.split, &mut mesh);
         Ok(mesh)
     }
 
@@ -144,7 +153,12 @@ impl DualContouring {
         let samples = shape.sample(field);
         let grid = Grid::new(shape, &samples)?;
         let mut workspace = Workspace::default();
-        let Workspace { crossings, points, normals, .. } = &mut workspace;
+        let Workspace {
+            crossings,
+            points,
+            normals,
+            ..
+        } = &mut workspace;
         crossings.run(&grid, iso, Normals::None, points, normals)?;
         hermite(field, &grid, iso, self.roots, crossings, points, normals)?;
         let mut mesh = QuadMesh::default();
@@ -159,7 +173,13 @@ impl DualContouring {
         workspace: &mut Workspace<T>,
         mesh: &mut QuadMesh<T>,
     ) -> Result<(), MeshError> {
-        let Workspace { crossings, points, normals, dual, .. } = workspace;
+        let Workspace {
+            crossings,
+            points,
+            normals,
+            dual,
+            ..
+        } = workspace;
         let (points, normals): (&[_], &[_]) = (points, normals);
         let (o, h) = (shape.origin(), shape.spacing());
         let engine = Engine {
@@ -211,7 +231,14 @@ pub(crate) fn hermite<T: Scalar>(
         let next = flat + [n1 * n2, n2, 1][axis];
         let values = [flat, next].map(|s| grid.data()[s].f64() - iso);
         let t = crate::crossings::fraction(grid.data()[flat], grid.data()[next], iso);
-        edges.push(Edge { axis, low: shape.point(at), ends: [0.0, 1.0], values, t, stayed: 2 });
+        edges.push(Edge {
+            axis,
+            low: shape.point(at),
+            ends: [0.0, 1.0],
+            values,
+            t,
+            stayed: 2,
+        });
     });
     let place = |e: &Edge| {
         let mut p = e.low;
@@ -257,12 +284,19 @@ pub(crate) fn hermite<T: Scalar>(
     let mut gradients = vec![[T::zero(); 3]; at.len()];
     field.eval_gradient(&at, &mut values, &mut gradients);
     if let Some(g) = gradients.iter().flatten().find(|g| !g.is_finite()) {
-        return Err(MeshError::NotFinite { what: "gradient", value: g.f64() });
+        return Err(MeshError::NotFinite {
+            what: "gradient",
+            value: g.f64(),
+        });
     }
     for (point, p) in points.iter_mut().zip(&at) {
         *point = Point3::from(*p);
     }
     normals.clear();
-    normals.extend(gradients.iter().map(|g| unit(Vector3::from(g.map(Scalar::f64)))));
+    normals.extend(
+        gradients
+            .iter()
+            .map(|g| unit(Vector3::from(g.map(Scalar::f64)))),
+    );
     Ok(())
 }

@@ -8,7 +8,9 @@
 
 use ansatz_core::Scalar;
 
-use crate::{DualVertices, Grid, Mesh, MeshError, Normals, QuadMesh, QuadSplit, SurfaceNets, Workspace};
+use crate::{
+    DualVertices, Grid, Mesh, MeshError, Normals, QuadMesh, QuadSplit, SurfaceNets, Workspace,
+};
 
 /// Dual marching cubes and its options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

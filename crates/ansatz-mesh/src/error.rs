@@ -112,7 +112,9 @@ pub enum MeshError {
         value: f64,
     },
     /// A field rises faster than its Lipschitz bound says, so that parts of the surface may have been left out.
-    #[error("the field rises by {found} for each unit of length near {at:?}: the Lipschitz bound of {bound} is too small")]
+    #[error(
+        "the field rises by {found} for each unit of length near {at:?}: the Lipschitz bound of {bound} is too small"
+    )]
     Lipschitz {
         /// The bound given.
         bound: f64,

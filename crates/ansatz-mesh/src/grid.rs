@@ -25,8 +25,14 @@ impl GridShape {
         if dims.iter().any(|&n| n < 2) {
             return Err(MeshError::TooSmall { dims });
         }
-        if dims.iter().try_fold(1, |a: usize, n| a.checked_mul(*n)).is_none() {
-            return Err(MeshError::TooLarge { vertices: usize::MAX });
+        if dims
+            .iter()
+            .try_fold(1, |a: usize, n| a.checked_mul(*n))
+            .is_none()
+        {
+            return Err(MeshError::TooLarge {
+                vertices: usize::MAX,
+            });
         }
         if spacing.iter().any(|h| !(h.is_finite() && *h > 0.0)) {
             return Err(MeshError::Spacing { spacing });
@@ -80,11 +86,14 @@ impl GridShape {
     pub fn sample<T: Scalar>(&self, field: &(impl ScalarField<T> + ?Sized)) -> Vec<T> {
         let [_, n1, n2] = self.dims;
         let mut samples = vec![T::zero(); self.samples()];
-        samples.par_chunks_mut(n2).enumerate().for_each_init(Vec::new, |points, (row, values)| {
-            points.clear();
-            points.extend((0..n2).map(|k| self.point([row / n1, row % n1, k]).map(T::of)));
-            field.eval(points, values);
-        });
+        samples
+            .par_chunks_mut(n2)
+            .enumerate()
+            .for_each_init(Vec::new, |points, (row, values)| {
+                points.clear();
+                points.extend((0..n2).map(|k| self.point([row / n1, row % n1, k]).map(T::of)));
+                field.eval(points, values);
+            });
         samples
     }
 

@@ -71,7 +71,10 @@ pub struct LevelSetDerivative {
 
 impl Default for LevelSetDerivative {
     fn default() -> Self {
-        Self { motion: Motion::Implicit, guard: 1e-6 }
+        Self {
+            motion: Motion::Implicit,
+            guard: 1e-6,
+        }
     }
 }
 
@@ -100,10 +103,17 @@ impl LevelSetDerivative {
     ) -> Result<FieldCotangent<T>, MeshError> {
         let (expected, found) = (vertices.len(), cotangent.len());
         if expected != found {
-            return Err(MeshError::Count { what: "cotangent", expected, found });
+            return Err(MeshError::Count {
+                what: "cotangent",
+                expected,
+                found,
+            });
         }
         if let Some(x) = cotangent.iter().flatten().find(|x| !x.is_finite()) {
-            return Err(MeshError::NotFinite { what: "cotangent", value: x.f64() });
+            return Err(MeshError::NotFinite {
+                what: "cotangent",
+                value: x.f64(),
+            });
         }
         let (motion, skipped) = self.motions(field, vertices)?;
         let values = motion
@@ -126,10 +136,18 @@ impl LevelSetDerivative {
     ) -> Result<Vec<Vector3<T>>, MeshError> {
         let (expected, found) = (vertices.len(), change.len());
         if expected != found {
-            return Err(MeshError::Count { what: "change of values", expected, found });
+            return Err(MeshError::Count {
+                what: "change of values",
+                expected,
+                found,
+            });
         }
         let (motion, _) = self.motions(field, vertices)?;
-        Ok(motion.iter().zip(change).map(|(m, c)| (m * c.f64()).map(T::of)).collect())
+        Ok(motion
+            .iter()
+            .zip(change)
+            .map(|(m, c)| (m * c.f64()).map(T::of))
+            .collect())
     }
 
     /// dv/df at each vertex, zero where the gradient vanishes, and how often it does.
@@ -143,10 +161,15 @@ impl LevelSetDerivative {
         let mut gradients = vec![[T::zero(); 3]; points.len()];
         field.eval_gradient(&points, &mut values, &mut gradients);
         if let Some(g) = gradients.iter().flatten().find(|g| !g.is_finite()) {
-            return Err(MeshError::NotFinite { what: "gradient", value: g.f64() });
+            return Err(MeshError::NotFinite {
+                what: "gradient",
+                value: g.f64(),
+            });
         }
-        let gradients: Vec<Vector3<f64>> =
-            gradients.iter().map(|g| Vector3::from(g.map(Scalar::f64))).collect();
+        let gradients: Vec<Vector3<f64>> = gradients
+            .iter()
+            .map(|g| Vector3::from(g.map(Scalar::f64)))
+            .collect();
         let mut sizes: Vec<f64> = gradients.iter().map(Vector3::norm).collect();
         let middle = sizes.len() / 2;
         let least = match sizes.is_empty() {
@@ -202,7 +225,11 @@ impl GridEdges {
             let square = (a - b) * (a - b);
             edges.push((ends, axis, [-b / square, a / square]));
         });
-        Ok(Self { samples: grid.data().len(), spacing: grid.shape().spacing(), edges })
+        Ok(Self {
+            samples: grid.data().len(),
+            spacing: grid.shape().spacing(),
+            edges,
+        })
     }
 
     /// How many vertices there are.
@@ -222,7 +249,11 @@ impl GridEdges {
     pub fn vjp<T: Scalar>(&self, cotangent: &[Vector3<T>]) -> Result<Vec<T>, MeshError> {
         let (expected, found) = (self.len(), cotangent.len());
         if expected != found {
-            return Err(MeshError::Count { what: "cotangent", expected, found });
+            return Err(MeshError::Count {
+                what: "cotangent",
+                expected,
+                found,
+            });
         }
         let mut samples = vec![0.0; self.samples];
         for ((ends, axis, slopes), c) in self.edges.iter().zip(cotangent) {
@@ -240,7 +271,11 @@ impl GridEdges {
     pub fn jvp<T: Scalar>(&self, change: &[T]) -> Result<Vec<Vector3<T>>, MeshError> {
         let (expected, found) = (self.samples, change.len());
         if expected != found {
-            return Err(MeshError::Count { what: "change of samples", expected, found });
+            return Err(MeshError::Count {
+                what: "change of samples",
+                expected,
+                found,
+            });
         }
         Ok(self
             .edges

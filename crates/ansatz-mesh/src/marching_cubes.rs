@@ -101,9 +101,17 @@ impl MarchingCubes {
         workspace: &mut Workspace<T>,
         mesh: &mut Mesh<T>,
     ) -> Result<(), MeshError> {
-        let Workspace { crossings, normals, parts, .. } = workspace;
+        let Workspace {
+            crossings,
+            normals,
+            parts,
+            ..
+        } = workspace;
         let had = mesh.normals.is_some();
-        let mut buffer = mesh.normals.take().unwrap_or_else(|| std::mem::take(normals));
+        let mut buffer = mesh
+            .normals
+            .take()
+            .unwrap_or_else(|| std::mem::take(normals));
         let found = crossings.run(grid, iso, self.normals, &mut mesh.vertices, &mut buffer);
         if (found.is_ok() && self.normals != Normals::None) || (found.is_err() && had) {
             mesh.normals = Some(buffer);
@@ -163,7 +171,11 @@ impl MarchingCubes {
                 if plain.loops == 1 && table.ambiguous[usize::from(case)] == 0 {
                     triangles(plain, edges, part);
                 } else {
-                    let cell = Cell { at: [i, j, k], case, edges };
+                    let cell = Cell {
+                        at: [i, j, k],
+                        case,
+                        edges,
+                    };
                     let normals = self.normals != Normals::None;
                     exact_grid_cell(grid, iso, cell, normals, vertices, part);
                 }
@@ -227,9 +239,11 @@ pub(crate) fn exact_cell<T: Scalar>(
     let add = |part: &mut Part<T>, p: Point3<f64>| {
         part.points.push(p.map(T::of));
         if normals {
-            let local = std::array::from_fn(|a| ((p[a] - o[a]) / h[a] - at[a] as f64).clamp(0.0, 1.0));
+            let local =
+                std::array::from_fn(|a| ((p[a] - o[a]) / h[a] - at[a] as f64).clamp(0.0, 1.0));
             let g = field.gradient(local);
-            part.normals.push(unit(Vector3::from([0, 1, 2].map(|a| g[a] / h[a]))));
+            part.normals
+                .push(unit(Vector3::from([0, 1, 2].map(|a| g[a] / h[a]))));
         }
         (LIMIT + part.points.len() - 1) as u32
     };
@@ -258,10 +272,12 @@ pub(crate) fn exact_cell<T: Scalar>(
     if let Some([a, b]) = tunnel {
         let mut patches = [entry.loop_edges(a), entry.loop_edges(b)];
         patches.sort_by_key(|p| std::cmp::Reverse(p.len()));
-        tube(patches, edges, position, |p| add(part, p)).into_iter().for_each(|t| {
-            part.open.push(part.triangles.len());
-            part.triangles.push(t);
-        });
+        tube(patches, edges, position, |p| add(part, p))
+            .into_iter()
+            .for_each(|t| {
+                part.open.push(part.triangles.len());
+                part.triangles.push(t);
+            });
     }
 }
 
@@ -279,11 +295,20 @@ fn tube(
     // Vertex i of the long loop faces vertex turn + ⌊i·m/n⌋ of the short one.
     let partner = |i: usize, turn: usize| back[(turn + i * m / n) % m];
     let cost = |turn: usize| -> f64 {
-        (0..n).map(|i| (position(long[i]) - position(partner(i, turn))).norm_squared()).sum()
+        (0..n)
+            .map(|i| (position(long[i]) - position(partner(i, turn))).norm_squared())
+            .sum()
     };
-    let turn = (0..m).min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(0);
+    let turn = (0..m)
+        .min_by(|a, b| cost(*a).total_cmp(&cost(*b)))
+        .unwrap_or(0);
     let ring: Vec<u32> = (0..n)
-        .map(|i| add(nalgebra::center(&position(long[i]), &position(partner(i, turn)))))
+        .map(|i| {
+            add(nalgebra::center(
+                &position(long[i]),
+                &position(partner(i, turn)),
+            ))
+        })
         .collect();
     let name = |e: u8| edges[usize::from(e)];
     let mut out = Vec::with_capacity(3 * n + m);
@@ -327,7 +352,9 @@ pub(crate) fn join<T: Scalar>(parts: &mut [Part<T>], mesh: &mut Mesh<T>) {
 
 /// Where differences of samples vanish, normals are those of the triangles around.
 pub(crate) fn fill_normals<T: Scalar>(mesh: &mut Mesh<T>) {
-    let Some(normals) = &mut mesh.normals else { return };
+    let Some(normals) = &mut mesh.normals else {
+        return;
+    };
     let zero = Vector3::from([T::zero(); 3]);
     if !normals.contains(&zero) {
         return;

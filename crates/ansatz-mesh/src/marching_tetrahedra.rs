@@ -20,7 +20,14 @@ use crate::{Grid, Mesh, MeshError, Normals, Workspace};
 
 /// Corners of the six tetrahedra of a cell, by paths along the axes in all orders. Those of even orders are right-handed.
 const PATHS: [[u8; 4]; 6] = {
-    const ORDERS: [[u8; 3]; 6] = [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1], [1, 0, 2], [2, 1, 0]];
+    const ORDERS: [[u8; 3]; 6] = [
+        [0, 1, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [0, 2, 1],
+        [1, 0, 2],
+        [2, 1, 0],
+    ];
     let mut paths = [[0; 4]; 6];
     let mut p = 0;
     while p < 6 {
@@ -108,7 +115,13 @@ impl MarchingTetrahedra {
         workspace: &mut Workspace<T>,
         mesh: &mut Mesh<T>,
     ) -> Result<(), MeshError> {
-        let Workspace { crossings, points, normals, tetrahedra, .. } = workspace;
+        let Workspace {
+            crossings,
+            points,
+            normals,
+            tetrahedra,
+            ..
+        } = workspace;
         crossings.run(grid, iso, Normals::None, points, normals)?;
         let dims = grid.shape().dims();
         let [_, n1, n2] = dims;
@@ -142,7 +155,15 @@ impl MarchingTetrahedra {
                                 if *name == NONE {
                                     *name = mesh.vertices.len() as u32;
                                     let step = offset(low ^ high);
-                                    self.vertex(grid, iso, strides, at, step, &mut mesh.vertices, &mut found);
+                                    self.vertex(
+                                        grid,
+                                        iso,
+                                        strides,
+                                        at,
+                                        step,
+                                        &mut mesh.vertices,
+                                        &mut found,
+                                    );
                                 }
                                 *name
                             });
@@ -205,26 +226,48 @@ impl MarchingTetrahedra {
     ) -> Result<Mesh<T>, MeshError> {
         let (expected, found) = (points.len(), values.len());
         if expected != found {
-            return Err(MeshError::Count { what: "values", expected, found });
+            return Err(MeshError::Count {
+                what: "values",
+                expected,
+                found,
+            });
         }
         if !iso.is_finite() {
-            return Err(MeshError::NotFinite { what: "iso value", value: iso.f64() });
+            return Err(MeshError::NotFinite {
+                what: "iso value",
+                value: iso.f64(),
+            });
         }
         if let Some(index) = values.iter().position(|v| !v.is_finite()) {
-            return Err(MeshError::Value { what: "values", index, value: values[index].f64() });
+            return Err(MeshError::Value {
+                what: "values",
+                index,
+                value: values[index].f64(),
+            });
         }
         if let Some(index) = points.iter().position(|p| p.iter().any(|x| !x.is_finite())) {
-            return Err(MeshError::Vertex { index, position: points[index].map(Scalar::f64).into() });
+            return Err(MeshError::Vertex {
+                index,
+                position: points[index].map(Scalar::f64).into(),
+            });
         }
         let mut mesh = Mesh::default();
         let mut names = std::collections::HashMap::new();
         for (face, corners) in tetrahedra.iter().enumerate() {
             if let Some(&vertex) = corners.iter().find(|&&v| v as usize >= points.len()) {
-                return Err(MeshError::Index { face, vertex, vertices: points.len() });
+                return Err(MeshError::Index {
+                    face,
+                    vertex,
+                    vertices: points.len(),
+                });
             }
             let at = corners.map(|v| points[v as usize].map(Scalar::f64));
             let mut corners = *corners;
-            if (at[1] - at[0]).cross(&(at[2] - at[0])).dot(&(at[3] - at[0])) < 0.0 {
+            if (at[1] - at[0])
+                .cross(&(at[2] - at[0]))
+                .dot(&(at[3] - at[0]))
+                < 0.0
+            {
                 corners.swap(2, 3);
             }
             let inside = |m: usize| u8::from(values[corners[m] as usize] < iso);
@@ -235,7 +278,8 @@ impl MarchingTetrahedra {
                     *names.entry([a, b]).or_insert_with(|| {
                         let t = fraction(values[a as usize], values[b as usize], iso.f64());
                         let [p, q] = [a, b].map(|v| points[v as usize].coords.map(Scalar::f64));
-                        mesh.vertices.push(Point3::from((p * (1.0 - t) + q * t).map(T::of)));
+                        mesh.vertices
+                            .push(Point3::from((p * (1.0 - t) + q * t).map(T::of)));
                         mesh.vertices.len() as u32 - 1
                     })
                 });
@@ -253,15 +297,20 @@ mod tests {
     #[test]
     fn paths_are_right_handed() {
         for path in PATHS {
-            let [a, b, c, d] = path.map(|c| Vector3::from([c & 1, c >> 1 & 1, c >> 2].map(f64::from)));
-            assert!(((b - a).cross(&(c - a)).dot(&(d - a)) - 1.0).abs() < 1e-15, "{path:?}");
+            let [a, b, c, d] =
+                path.map(|c| Vector3::from([c & 1, c >> 1 & 1, c >> 2].map(f64::from)));
+            assert!(
+                ((b - a).cross(&(c - a)).dot(&(d - a)) - 1.0).abs() < 1e-15,
+                "{path:?}"
+            );
         }
     }
 
     /// Normals of all 14 cases point from inside corners to outside corners.
     #[test]
     fn triangles_face_outward() {
-        let corners = [[0.0; 3], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(Vector3::from);
+        let corners =
+            [[0.0; 3], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(Vector3::from);
         for inside in 1..15u8 {
             triangles(inside, |sides| {
                 let [p, q, r] = sides.map(|[a, b]| (corners[a] + corners[b]) / 2.0);
@@ -269,7 +318,10 @@ mod tests {
                 for [a, b] in sides {
                     assert_ne!(inside >> a & 1, inside >> b & 1);
                     let (low, high) = if inside >> a & 1 == 1 { (a, b) } else { (b, a) };
-                    assert!(normal.dot(&(corners[high] - corners[low])) > 0.0, "{inside:04b}");
+                    assert!(
+                        normal.dot(&(corners[high] - corners[low])) > 0.0,
+                        "{inside:04b}"
+                    );
                 }
             });
         }

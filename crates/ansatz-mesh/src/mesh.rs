@@ -130,7 +130,8 @@ impl<T: Scalar> QuadMesh<T> {
         for quad in &self.quads {
             let centre = mesh.vertices.len() as u32;
             let sum = quad.iter().map(|&v| self.vertices[v as usize].coords);
-            mesh.vertices.push(Point3::from(sum.fold(zero(), |a, b| a + b) * quarter));
+            mesh.vertices
+                .push(Point3::from(sum.fold(zero(), |a, b| a + b) * quarter));
             if let (Some(out), Some(normals)) = (&mut mesh.normals, &self.normals) {
                 let sum = quad.iter().map(|&v| normals[v as usize]);
                 let sum = sum.fold(zero(), |a, b| a + b);

@@ -34,7 +34,11 @@ pub struct Qef {
 
 impl Default for Qef {
     fn default() -> Self {
-        Self { truncation: 0.1, regularisation: 0.0, policy: CellPolicy::Free }
+        Self {
+            truncation: 0.1,
+            regularisation: 0.0,
+            policy: CellPolicy::Free,
+        }
     }
 }
 
@@ -179,7 +183,9 @@ mod tests {
     use super::*;
 
     fn planes(of: &[([f64; 3], [f64; 3])]) -> Vec<(Point3<f64>, Vector3<f64>)> {
-        of.iter().map(|(p, n)| (Point3::from(*p), Vector3::from(*n).normalize())).collect()
+        of.iter()
+            .map(|(p, n)| (Point3::from(*p), Vector3::from(*n).normalize()))
+            .collect()
     }
 
     #[test]
@@ -195,7 +201,10 @@ mod tests {
 
     #[test]
     fn loose_directions_stay_at_the_mean() {
-        let flat = planes(&[([0.0, 0.0, 0.5], [0.0, 0.0, 1.0]), ([1.0, 1.0, 0.5], [0.0, 0.0, 1.0])]);
+        let flat = planes(&[
+            ([0.0, 0.0, 0.5], [0.0, 0.0, 1.0]),
+            ([1.0, 1.0, 0.5], [0.0, 0.0, 1.0]),
+        ]);
         let x = Qef::default().vertex(flat.iter().copied(), [0.0; 3], [1.0; 3]);
         assert!((x - Point3::new(0.5, 0.5, 0.5)).norm() < 1e-14);
     }
@@ -209,8 +218,16 @@ mod tests {
             ([0.7, 0.5, 0.9], [0.8, -0.3, 0.7]),
             ([1.0, 0.1, 0.6], [0.4, 0.9, 0.2]),
         ]);
-        let error = |x: Point3<f64>| skew.iter().map(|(p, n)| n.dot(&(x - p)).powi(2)).sum::<f64>();
-        let solver = |policy| Qef { policy, truncation: 1e-12, ..Qef::default() };
+        let error = |x: Point3<f64>| {
+            skew.iter()
+                .map(|(p, n)| n.dot(&(x - p)).powi(2))
+                .sum::<f64>()
+        };
+        let solver = |policy| Qef {
+            policy,
+            truncation: 1e-12,
+            ..Qef::default()
+        };
         let (low, high) = ([0.0; 3], [1.0, 1.0, 0.2]);
         let free = solver(CellPolicy::Free).vertex(skew.iter().copied(), low, high);
         assert!(free.iter().zip(high).any(|(x, h)| *x < 0.0 || *x > h));

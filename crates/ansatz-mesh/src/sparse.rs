@@ -126,7 +126,10 @@ impl SparseMarchingCubes {
         iso: T,
     ) -> Result<(Mesh<T>, SparseReport), MeshError> {
         if !iso.is_finite() {
-            return Err(MeshError::NotFinite { what: "iso value", value: iso.f64() });
+            return Err(MeshError::NotFinite {
+                what: "iso value",
+                value: iso.f64(),
+            });
         }
         let source = Source { field, shape, iso };
         let mut report = SparseReport::default();
@@ -141,7 +144,10 @@ impl SparseMarchingCubes {
             }
             Search::Octree { lipschitz } => {
                 check_bound(lipschitz)?;
-                let root = Block { low: [0; 3], side: longest.next_power_of_two() };
+                let root = Block {
+                    low: [0; 3],
+                    side: longest.next_power_of_two(),
+                };
                 let mut kept = source.near(self.audit, &[root], lipschitz, &mut report)?;
                 while kept.first().is_some_and(|b| b.side > 1) {
                     let children: Vec<Block> =
@@ -154,7 +160,11 @@ impl SparseMarchingCubes {
             Search::Refine { stride } => {
                 if !stride.is_power_of_two() {
                     let (what, value) = ("stride", stride as f64);
-                    return Err(MeshError::Option { what, value, range: "a power of two" });
+                    return Err(MeshError::Option {
+                        what,
+                        value,
+                        range: "a power of two",
+                    });
                 }
                 let start = tile(cells, stride.min(longest.next_power_of_two()));
                 source.refine(start, &mut report)?
@@ -196,13 +206,19 @@ impl SparseMarchingCubes {
                 }
                 Ambiguity::Trilinear => {
                     let field = Trilinear::new(leaf.values.map(|v| v.f64() - source.iso.f64()));
-                    let cell = Cell { at: leaf.at, case, edges: &edges };
+                    let cell = Cell {
+                        at: leaf.at,
+                        case,
+                        edges: &edges,
+                    };
                     exact_cell(source.shape, field, cell, false, &mesh.vertices, &mut part);
                 }
             }
         }
         if mesh.vertices.len() >= crate::crossings::LIMIT {
-            return Err(MeshError::TooLarge { vertices: mesh.vertices.len() });
+            return Err(MeshError::TooLarge {
+                vertices: mesh.vertices.len(),
+            });
         }
         join(std::slice::from_mut(&mut part), &mut mesh);
         Ok(mesh)
@@ -214,14 +230,21 @@ fn check_bound(lipschitz: f64) -> Result<(), MeshError> {
         return Ok(());
     }
     let (what, value) = ("Lipschitz bound", lipschitz);
-    Err(MeshError::Option { what, value, range: "a positive number" })
+    Err(MeshError::Option {
+        what,
+        value,
+        range: "a positive number",
+    })
 }
 
 /// Blocks that cover the cells.
 fn tile(cells: [usize; 3], side: usize) -> Vec<Block> {
     let [a, b, c] = cells.map(|n| n.div_ceil(side));
     (0..a * b * c)
-        .map(|m| Block { low: unflatten([a, b, c], m).map(|x| x * side), side })
+        .map(|m| Block {
+            low: unflatten([a, b, c], m).map(|x| x * side),
+            side,
+        })
         .collect()
 }
 
@@ -233,7 +256,10 @@ fn corner(at: [usize; 3], c: usize) -> [usize; 3] {
 impl Block {
     /// Lowest and highest sample within a grid of so many cells.
     fn ends(&self, cells: [usize; 3]) -> [[usize; 3]; 2] {
-        [self.low, std::array::from_fn(|a| (self.low[a] + self.side).min(cells[a]))]
+        [
+            self.low,
+            std::array::from_fn(|a| (self.low[a] + self.side).min(cells[a])),
+        ]
     }
 
     fn children(&self, cells: [usize; 3]) -> impl Iterator<Item = Block> {
@@ -241,7 +267,10 @@ impl Block {
         let low = self.low;
         (0..8)
             .map(move |c| corner([0; 3], c).map(|o| o * half))
-            .map(move |o| Block { low: [low[0] + o[0], low[1] + o[1], low[2] + o[2]], side: half })
+            .map(move |o| Block {
+                low: [low[0] + o[0], low[1] + o[1], low[2] + o[2]],
+                side: half,
+            })
             .filter(move |b| (0..3).all(|a| b.low[a] < cells[a]))
     }
 }
@@ -262,7 +291,10 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
         let points: Vec<[T; 3]> = at.iter().map(|&s| self.shape.point(s).map(T::of)).collect();
         let values = self.ask(&points);
         match values.iter().position(|v| !v.is_finite()) {
-            Some(bad) => Err(MeshError::Sample { index: at[bad], value: values[bad].f64() }),
+            Some(bad) => Err(MeshError::Sample {
+                index: at[bad],
+                value: values[bad].f64(),
+            }),
             None => Ok(values),
         }
     }
@@ -290,7 +322,10 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
         let values = self.ask(&centres);
         report.centres += values.len();
         if let Some(v) = values.iter().find(|v| !v.is_finite()) {
-            return Err(MeshError::NotFinite { what: "field at the centre of a box", value: v.f64() });
+            return Err(MeshError::NotFinite {
+                what: "field at the centre of a box",
+                value: v.f64(),
+            });
         }
         let far = |m: usize| {
             let reach = spans[m].1.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -330,20 +365,31 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
         for (p, (at, value)) in points.iter().zip(&found).enumerate() {
             let m = out[p / count];
             let centre = spans[m].0;
-            let distance = (0..3).map(|a| (at[a].f64() - centre[a]).powi(2)).sum::<f64>().sqrt();
+            let distance = (0..3)
+                .map(|a| (at[a].f64() - centre[a]).powi(2))
+                .sum::<f64>()
+                .sqrt();
             let rise = (value.f64() - values[m].f64()).abs();
             // Both values are rounded.
             let slack = 8.0 * T::EPS.f64() * (value.f64().abs() + values[m].f64().abs());
             if rise > lipschitz * distance * (1.0 + 1e-6) + slack {
                 let (bound, at) = (lipschitz, at.map(Scalar::f64));
-                return Err(MeshError::Lipschitz { bound, found: rise / distance, at });
+                return Err(MeshError::Lipschitz {
+                    bound,
+                    found: rise / distance,
+                    at,
+                });
             }
         }
         Ok(())
     }
 
     /// The active cells of blocks, each of which asks for its own samples.
-    fn blocks(&self, blocks: &[Block], report: &mut SparseReport) -> Result<Vec<Leaf<T>>, MeshError> {
+    fn blocks(
+        &self,
+        blocks: &[Block],
+        report: &mut SparseReport,
+    ) -> Result<Vec<Leaf<T>>, MeshError> {
         let cells = self.shape.dims().map(|n| n - 1);
         let found: Vec<(usize, Result<Vec<Leaf<T>>, MeshError>)> = blocks
             .par_iter()
@@ -399,11 +445,17 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
         known: &mut HashMap<[usize; 3], T>,
         report: &mut SparseReport,
     ) -> Result<Vec<Leaf<T>>, MeshError> {
-        let wanted = cells.iter().flat_map(|&at| (0..8).map(move |c| corner(at, c))).collect();
+        let wanted = cells
+            .iter()
+            .flat_map(|&at| (0..8).map(move |c| corner(at, c)))
+            .collect();
         self.learn(wanted, known, report)?;
         Ok(cells
             .iter()
-            .map(|&at| Leaf { at, values: std::array::from_fn(|c| known[&corner(at, c)]) })
+            .map(|&at| Leaf {
+                at,
+                values: std::array::from_fn(|c| known[&corner(at, c)]),
+            })
             .filter(|leaf| self.is_active(&leaf.values))
             .collect())
     }
@@ -421,7 +473,11 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
                 let ends = b.ends(cells);
                 (0..8usize).map(move |c| [0, 1, 2].map(|a| ends[c >> a & 1][a]))
             };
-            self.learn(blocks.iter().flat_map(corners).collect(), &mut known, report)?;
+            self.learn(
+                blocks.iter().flat_map(corners).collect(),
+                &mut known,
+                report,
+            )?;
             blocks.retain(|b| {
                 let inside = corners(b).filter(|c| known[c] < self.iso).count();
                 inside > 0 && inside < 8
@@ -438,9 +494,15 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
             front.clear();
             for leaf in &met {
                 for (f, face) in crate::cube::FACES.iter().enumerate() {
-                    let inside = face.iter().filter(|&&c| leaf.values[usize::from(c)] < self.iso);
+                    let inside = face
+                        .iter()
+                        .filter(|&&c| leaf.values[usize::from(c)] < self.iso);
                     let (axis, up) = (f / 2, f % 2 == 1);
-                    let edge = if up { leaf.at[axis] + 1 >= cells[axis] } else { leaf.at[axis] == 0 };
+                    let edge = if up {
+                        leaf.at[axis] + 1 >= cells[axis]
+                    } else {
+                        leaf.at[axis] == 0
+                    };
                     if edge || matches!(inside.count(), 0 | 4) {
                         continue;
                     }
@@ -460,7 +522,11 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
 
 impl<T: Scalar, F> Source<'_, T, F> {
     fn case(&self, values: &[T; 8]) -> u8 {
-        values.iter().enumerate().map(|(c, v)| u8::from(*v < self.iso) << c).sum()
+        values
+            .iter()
+            .enumerate()
+            .map(|(c, v)| u8::from(*v < self.iso) << c)
+            .sum()
     }
 
     fn is_active(&self, values: &[T; 8]) -> bool {

@@ -101,7 +101,13 @@ impl SurfaceNets {
         workspace: &mut Workspace<T>,
         mesh: &mut QuadMesh<T>,
     ) -> Result<(), MeshError> {
-        let Workspace { crossings, points, normals, dual, .. } = workspace;
+        let Workspace {
+            crossings,
+            points,
+            normals,
+            dual,
+            ..
+        } = workspace;
         crossings.run(grid, iso, self.normals, points, normals)?;
         let points: &[Point3<T>] = points;
         let engine = Engine {
@@ -156,7 +162,9 @@ fn relax<T: Scalar>(grid: &Grid<'_, T>, cells: &[[u32; 3]], rounds: usize, mesh:
             sums[a as usize] += q;
             sums[b as usize] += p;
         }
-        for (((vertex, sum), cell), &n) in mesh.vertices.iter_mut().zip(&sums).zip(cells).zip(&degree) {
+        for (((vertex, sum), cell), &n) in
+            mesh.vertices.iter_mut().zip(&sums).zip(cells).zip(&degree)
+        {
             if n > 0 {
                 *vertex = Point3::from(std::array::from_fn::<T, 3, _>(|a| {
                     let low = o[a] + f64::from(cell[a]) * h[a];

@@ -4,31 +4,45 @@ mod common;
 
 use ansatz_mesh::core::{DifferentiableField, ScalarField};
 use ansatz_mesh::{
-    CellPolicy, DualContouring, DualMarchingCubes, DualVertices, Grid, GridShape, MeshError, Normals, Qef, QuadSplit,
-    Roots, SurfaceNets, nalgebra,
+    CellPolicy, DualContouring, DualMarchingCubes, DualVertices, Grid, GridShape, MeshError,
+    Normals, Qef, QuadSplit, Roots, SurfaceNets, nalgebra,
 };
 use common::*;
 
 fn nets(vertices: DualVertices) -> SurfaceNets {
-    SurfaceNets { vertices, ..SurfaceNets::default() }
+    SurfaceNets {
+        vertices,
+        ..SurfaceNets::default()
+    }
 }
 
-const KINDS: [DualVertices; 3] =
-    [DualVertices::PerCell, DualVertices::PerLoop, DualVertices::Manifold];
+const KINDS: [DualVertices; 3] = [
+    DualVertices::PerCell,
+    DualVertices::PerLoop,
+    DualVertices::Manifold,
+];
 
 #[test]
 fn smooth_surfaces_have_the_known_counts() {
     for kind in KINDS {
         for (n, v, t) in [(128, 42_748, 85_492), (256, 172_358, 344_712)] {
             let data = samples::<f32>(n, sphere_at);
-            let mesh = nets(kind).extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0).unwrap();
+            let mesh = nets(kind)
+                .extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0)
+                .unwrap();
             let s = shape_of(&mesh);
-            assert_eq!((s.vertices, s.triangles, s.euler, s.components), (v, t, 2, 1));
+            assert_eq!(
+                (s.vertices, s.triangles, s.euler, s.components),
+                (v, t, 2, 1)
+            );
             s.assert_closed_manifold();
         }
     }
     // A quad for each crossing that is not on the border of the grid, where marching cubes has its rim.
-    for (n, v, inner) in [(128, 156_246, 158_630 - 4_616), (256, 630_151, 634_870 - 9_280)] {
+    for (n, v, inner) in [
+        (128, 156_246, 158_630 - 4_616),
+        (256, 630_151, 634_870 - 9_280),
+    ] {
         let data = samples::<f32>(n, gyroid_at);
         let grid = Grid::new(unit_box(n), &data).unwrap();
         let s = shape_of(&nets(DualVertices::PerCell).extract(&grid, 0.0).unwrap());
@@ -49,7 +63,14 @@ fn noise_is_manifold_with_the_known_topology() {
     ] {
         let (shape, data) = hash_field::<f32>(seed, n);
         let grid = Grid::new(shape, &data).unwrap();
-        let of = |kind| shape_of(&nets(kind).quads(&grid, 0.0).unwrap().triangulate(QuadSplit::Centre));
+        let of = |kind| {
+            shape_of(
+                &nets(kind)
+                    .quads(&grid, 0.0)
+                    .unwrap()
+                    .triangulate(QuadSplit::Centre),
+            )
+        };
         let s = of(DualVertices::Manifold);
         s.assert_closed_manifold();
         assert_eq!((s.vertices, s.triangles, s.euler), (v, t, euler));
@@ -62,7 +83,9 @@ fn noise_is_manifold_with_the_known_topology() {
 fn random_corners_give_manifolds() {
     for seed in 0..10_000 {
         let (shape, data) = hash_field::<f32>(1000 + seed, 2);
-        let quads = nets(DualVertices::Manifold).quads(&Grid::new(shape, &data).unwrap(), 0.0).unwrap();
+        let quads = nets(DualVertices::Manifold)
+            .quads(&Grid::new(shape, &data).unwrap(), 0.0)
+            .unwrap();
         shape_of(&quads.triangulate(QuadSplit::Centre)).assert_closed_manifold();
     }
 }
@@ -80,7 +103,10 @@ fn threads_do_not_change_bits() {
                 ..nets(kind)
             };
             let on = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .unwrap();
                 pool.install(|| method.extract(&grid, 0.0).unwrap())
             };
             let one = on(1);
@@ -93,7 +119,9 @@ fn threads_do_not_change_bits() {
 #[test]
 fn triangles_are_well_shaped() {
     let data = samples::<f64>(128, sphere_at);
-    let mesh = SurfaceNets::default().extract(&Grid::new(unit_box(128), &data).unwrap(), 0.0).unwrap();
+    let mesh = SurfaceNets::default()
+        .extract(&Grid::new(unit_box(128), &data).unwrap(), 0.0)
+        .unwrap();
     let mut sum = 0.0;
     let mut farthest = 0.0_f64;
     for t in 0..mesh.triangles.len() {
@@ -107,7 +135,10 @@ fn triangles_are_well_shaped() {
         sum += least;
         let centre = (p[0].coords + p[1].coords + p[2].coords) / 3.0;
         farthest = farthest.max(sphere_at(centre.into()).abs());
-        farthest = p.iter().map(|p| sphere_at((*p).into()).abs()).fold(farthest, f64::max);
+        farthest = p
+            .iter()
+            .map(|p| sphere_at((*p).into()).abs())
+            .fold(farthest, f64::max);
     }
     let mean = sum / mesh.triangles.len() as f64;
     assert!((mean - 41.9).abs() < 0.1, "{mean}");
@@ -121,52 +152,56 @@ fn relaxation_smooths_within_cells() {
     let data = shape.sample(&|p: [f64; 3]| sphere_at(p).signum());
     let grid = Grid::new(shape, &data).unwrap();
     let roughness = |relaxation| {
-        let mesh = SurfaceNets { relaxation, ..SurfaceNets::default() }.extract(&grid, 0.0).unwrap();
+        let mesh = SurfaceNets {
+            relaxation,
+            ..SurfaceNets::default()
+        }
+        .extract(&grid, 0.0)
+        .unwrap();
         shape_of(&mesh).assert_closed_manifold();
-        let off: Vec<f64> = mesh.vertices.iter().map(|p| sphere_at((*p).into())).collect();
+        let off: Vec<f64> = mesh
+            .vertices
+            .iter()
+            .map(|p| sphere_at((*p).into()))
+            .collect();
         let mean = off.iter().sum::<f64>() / off.len() as f64;
         (off.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / off.len() as f64).sqrt()
     };
     let rough = [0, 2, 5].map(roughness);
-    assert!(rough[1] < 0.7 * rough[0] && rough[2] < 0.5 * rough[0], "{rough:?}");
+    assert!(
+        rough[1] < 0.7 * rough[0] && rough[2] < 0.5 * rough[0],
+        "{rough:?}"
+    );
 }
 
 #[test]
 fn bad_input_is_named() {
     let shape = GridShape::new([4; 3], [0.0; 3], [1.0; 3]).unwrap();
     let mut data = vec![1.0_f32; 64];
-    assert!(SurfaceNets::default().extract(&Grid::new(shape, &data).unwrap(), 0.0).unwrap().is_empty());
+    assert!(
+        SurfaceNets::default()
+            .extract(&Grid::new(shape, &data).unwrap(), 0.0)
+            .unwrap()
+            .is_empty()
+    );
     data[63] = f32::NAN;
     assert!(matches!(
         SurfaceNets::default().extract(&Grid::new(shape, &data).unwrap(), 0.0),
-        Err(MeshError::Sample { index: [3, 3, 3], .. })
+        Err(MeshError::Sample {
+            index: [3, 3, 3],
+            ..
+        })
     ));
-}
-
-/// Half sizes (0.5, 0.4, 0.3) about the usual centre, turned about z by the angle of (0.8, 0.6); value and gradient.
-fn box_at(p: [f64; 3]) -> (f64, [f64; 3]) {
-    let d = [0, 1, 2].map(|a| p[a] - CENTRE[a]);
-    let local = [0.8 * d[0] + 0.6 * d[1], -0.6 * d[0] + 0.8 * d[1], d[2]];
-    let over = [0, 1, 2].map(|a| f64::abs(local[a]) - [0.5, 0.4, 0.3][a]);
-    let (mut g, value);
-    if over.iter().all(|x| *x <= 0.0) {
-        let a = (0..3).max_by(|a, b| over[*a].total_cmp(&over[*b])).unwrap();
-        g = [0.0; 3];
-        g[a] = local[a].signum();
-        value = over[a];
-    } else {
-        let out = over.map(|x| x.max(0.0));
-        value = out.iter().map(|x| x * x).sum::<f64>().sqrt();
-        g = [0, 1, 2].map(|a| out[a] / value * local[a].signum());
-    }
-    (value, [0.8 * g[0] - 0.6 * g[1], 0.6 * g[0] + 0.8 * g[1], g[2]])
 }
 
 struct TurnedBox;
 
 impl ScalarField<f64> for TurnedBox {
     fn eval(&self, points: &[[f64; 3]], values: &mut [f64]) {
-        values.iter_mut().zip(points).for_each(|(v, p)| *v = box_at(*p).0);
+        values
+            .iter_mut()
+            .zip(points)
+            .for_each(|(v, p)| *v = box_at(*p).0);
     }
 }
 
@@ -184,19 +219,31 @@ fn sharp_features_are_exact() {
     for (cells, active, quads, outside) in [(16, 306, 304, 0), (32, 1134, 1132, 10)] {
         for truncation in [0.1, 0.01, 0.001] {
             let method = DualContouring {
-                qef: Qef { truncation, ..Qef::default() },
-                roots: Roots { steps: 100, tolerance: 0.0 },
+                qef: Qef {
+                    truncation,
+                    ..Qef::default()
+                },
+                roots: Roots {
+                    steps: 100,
+                    tolerance: 0.0,
+                },
                 ..DualContouring::default()
             };
             let shape = unit_box(cells + 1);
             let mesh = method.quads_field(&TurnedBox, shape, 0.0).unwrap();
             assert_eq!((mesh.vertices.len(), mesh.quads.len()), (active, quads));
-            let farthest = mesh.vertices.iter().map(|p| box_at((*p).into()).0.abs()).fold(0.0, f64::max);
+            let farthest = mesh
+                .vertices
+                .iter()
+                .map(|p| box_at((*p).into()).0.abs())
+                .fold(0.0, f64::max);
             assert!(farthest < 1e-12, "{farthest}");
             shape_of(&mesh.triangulate(method.split)).assert_closed_manifold();
             // Cells of the vertices are those of surface nets, in the same order.
             let data = shape.sample(&TurnedBox);
-            let nets = SurfaceNets::default().quads(&Grid::new(shape, &data).unwrap(), 0.0).unwrap();
+            let nets = SurfaceNets::default()
+                .quads(&Grid::new(shape, &data).unwrap(), 0.0)
+                .unwrap();
             let cell = |x: f64| ((x + 1.0) * cells as f64 / 2.0).floor();
             let left = mesh.vertices.iter().zip(&nets.vertices).filter(|(p, q)| {
                 let h = 2.0 / cells as f64;
@@ -214,10 +261,18 @@ fn sharp_features_are_exact() {
 fn policies_keep_vertices_in_their_cells() {
     let shape = unit_box(33);
     for policy in [CellPolicy::Clamp, CellPolicy::Constrained] {
-        let method = DualContouring { qef: Qef { policy, ..Qef::default() }, ..DualContouring::default() };
+        let method = DualContouring {
+            qef: Qef {
+                policy,
+                ..Qef::default()
+            },
+            ..DualContouring::default()
+        };
         let mesh = method.quads_field(&TurnedBox, shape, 0.0).unwrap();
         let data = shape.sample(&TurnedBox);
-        let nets = SurfaceNets::default().quads(&Grid::new(shape, &data).unwrap(), 0.0).unwrap();
+        let nets = SurfaceNets::default()
+            .quads(&Grid::new(shape, &data).unwrap(), 0.0)
+            .unwrap();
         let h = 2.0 / 32.0;
         for (p, q) in mesh.vertices.iter().zip(&nets.vertices) {
             for a in 0..3 {
@@ -231,9 +286,15 @@ fn policies_keep_vertices_in_their_cells() {
 #[test]
 fn a_sphere_by_dual_contouring_is_near() {
     let data = samples::<f64>(33, sphere_at);
-    let mesh = DualContouring::default().extract(&Grid::new(unit_box(33), &data).unwrap(), 0.0).unwrap();
+    let mesh = DualContouring::default()
+        .extract(&Grid::new(unit_box(33), &data).unwrap(), 0.0)
+        .unwrap();
     shape_of(&mesh).assert_closed_manifold();
-    let mean: f64 = mesh.vertices.iter().map(|p| sphere_at((*p).into()).powi(2)).sum::<f64>()
+    let mean: f64 = mesh
+        .vertices
+        .iter()
+        .map(|p| sphere_at((*p).into()).powi(2))
+        .sum::<f64>()
         / mesh.vertices.len() as f64;
     assert!(mean.sqrt() < 1e-3, "{}", mean.sqrt());
     for (p, n) in mesh.vertices.iter().zip(mesh.normals.as_ref().unwrap()) {

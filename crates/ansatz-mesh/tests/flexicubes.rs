@@ -27,7 +27,10 @@ impl Case {
     fn new(field: fn([f64; 3]) -> f64, cells: usize, weights: bool) -> Self {
         let grid = HexGrid::lattice([cells; 3]).unwrap();
         let points = grid.lattice_points([-1.0; 3], [1.0; 3]);
-        let values = points.iter().map(|p: &Point3<f64>| field((*p).into())).collect();
+        let values = points
+            .iter()
+            .map(|p: &Point3<f64>| field((*p).into()))
+            .collect();
         let raw = |each: u64, offset: u64| -> Vec<f64> {
             let count = grid.cells().len() as u64;
             let at = |q: u64, c: u64| 2.0 * uniform(99, 64 * q + offset + c) - 1.0;
@@ -37,7 +40,14 @@ impl Case {
                 .collect()
         };
         let (alpha, beta, gamma) = (raw(8, 0), raw(12, 8), raw(1, 32));
-        Self { grid, points, values, alpha, beta, gamma }
+        Self {
+            grid,
+            points,
+            values,
+            alpha,
+            beta,
+            gamma,
+        }
     }
 
     fn parameters(&self) -> FlexiParameters<'_, f64> {
@@ -51,20 +61,32 @@ impl Case {
     }
 
     fn surface(&self, split: FlexiSplit) -> FlexiSurface<f64> {
-        FlexiCubes { split }.extract(&self.grid, &self.parameters()).unwrap()
+        FlexiCubes { split }
+            .extract(&self.grid, &self.parameters())
+            .unwrap()
     }
 
     fn gradient(&self, split: FlexiSplit) -> FlexiVariation<f64> {
         let s = self.surface(split);
         let ones = Vector3::new(1.0, 1.0, 1.0);
-        let by_vertex: Vec<_> = s.mesh.vertices.iter().map(|v| v.coords * 2.0 + ones).collect();
+        let by_vertex: Vec<_> = s
+            .mesh
+            .vertices
+            .iter()
+            .map(|v| v.coords * 2.0 + ones)
+            .collect();
         let by_entry = vec![1.0 / s.developability.len() as f64; s.developability.len()];
         s.vjp(&by_vertex, &by_entry).unwrap()
     }
 }
 
 fn parts(s: &FlexiSurface<f64>) -> [f64; 3] {
-    let squares = s.mesh.vertices.iter().map(|v| v.coords.norm_squared()).sum();
+    let squares = s
+        .mesh
+        .vertices
+        .iter()
+        .map(|v| v.coords.norm_squared())
+        .sum();
     let sum = s.mesh.vertices.iter().map(|v| v.coords.sum()).sum();
     let spread = s.developability.iter().sum::<f64>() / s.developability.len() as f64;
     [squares, sum, spread]
@@ -76,13 +98,23 @@ fn norm(x: &[f64]) -> f64 {
 
 #[track_caller]
 fn close(found: f64, expected: f64, digits: f64) {
-    assert!((found - expected).abs() <= 1e-6 * expected.abs() + 0.51 * digits, "{found} {expected}");
+    assert!(
+        (found - expected).abs() <= 1e-6 * expected.abs() + 0.51 * digits,
+        "{found} {expected}"
+    );
 }
 
 #[test]
 fn values_and_derivatives_are_those_of_the_official_program() {
     type Row = (
-        fn([f64; 3]) -> f64, usize, bool, FlexiSplit, [usize; 2], [f64; 3], Option<[f64; 2]>, [f64; 5],
+        fn([f64; 3]) -> f64,
+        usize,
+        bool,
+        FlexiSplit,
+        [usize; 2],
+        [f64; 3],
+        Option<[f64; 2]>,
+        [f64; 5],
     );
     let sphere: fn([f64; 3]) -> f64 = sphere_at;
     let gyroid: fn([f64; 3]) -> f64 = gyroid_at;
@@ -123,12 +155,24 @@ fn values_and_derivatives_are_those_of_the_official_program() {
         }
         let g = case.gradient(split);
         let points: Vec<f64> = g.points.iter().flat_map(|p| [p.x, p.y, p.z]).collect();
-        let found = [norm(&points), norm(&g.values), norm(&g.beta), norm(&g.alpha), norm(&g.gamma)];
+        let found = [
+            norm(&points),
+            norm(&g.values),
+            norm(&g.beta),
+            norm(&g.alpha),
+            norm(&g.gamma),
+        ];
         for (found, expected) in found.into_iter().zip(norms) {
             close(found, expected, 1e-5);
         }
     }
-    assert_eq!(Case::new(sphere_at, 8, false).surface(Evaluation).developability.len(), 648);
+    assert_eq!(
+        Case::new(sphere_at, 8, false)
+            .surface(Evaluation)
+            .developability
+            .len(),
+        648
+    );
 }
 
 /// Σ a·(b × c)/6, for open surfaces too.
@@ -151,17 +195,33 @@ fn derivatives_agree_with_finite_differences() {
         }
         let s = case.surface(split);
         let random = |stream: u64, n: usize| -> Vec<f64> {
-            (0..n as u64).map(|m| 2.0 * uniform(stream, m) - 1.0).collect()
+            (0..n as u64)
+                .map(|m| 2.0 * uniform(stream, m) - 1.0)
+                .collect()
         };
         let vectors = |stream: u64, n: usize| -> Vec<Vector3<f64>> {
-            random(stream, 3 * n).chunks(3).map(|x| Vector3::new(x[0], x[1], x[2])).collect()
+            random(stream, 3 * n)
+                .chunks(3)
+                .map(|x| Vector3::new(x[0], x[1], x[2]))
+                .collect()
         };
         let by_vertex = vectors(11, s.mesh.vertices.len());
         let by_entry = random(12, s.developability.len());
         let g = s.vjp(&by_vertex, &by_entry).unwrap();
         let loss = |s: &FlexiSurface<f64>| -> f64 {
-            let v: f64 = s.mesh.vertices.iter().zip(&by_vertex).map(|(v, c)| v.coords.dot(c)).sum();
-            let e: f64 = s.developability.iter().zip(&by_entry).map(|(e, c)| e * c).sum();
+            let v: f64 = s
+                .mesh
+                .vertices
+                .iter()
+                .zip(&by_vertex)
+                .map(|(v, c)| v.coords.dot(c))
+                .sum();
+            let e: f64 = s
+                .developability
+                .iter()
+                .zip(&by_entry)
+                .map(|(e, c)| e * c)
+                .sum();
             v + e
         };
         for kind in 0..5 {
@@ -182,7 +242,11 @@ fn derivatives_agree_with_finite_differences() {
                     beta: case.beta.clone(),
                     gamma: case.gamma.clone(),
                 };
-                moved.points.iter_mut().zip(&d.points).for_each(|(x, d)| *x += d * step);
+                moved
+                    .points
+                    .iter_mut()
+                    .zip(&d.points)
+                    .for_each(|(x, d)| *x += d * step);
                 for (x, d) in [
                     (&mut moved.values, &d.values),
                     (&mut moved.alpha, &d.alpha),
@@ -197,16 +261,31 @@ fn derivatives_agree_with_finite_differences() {
             };
             let difference = (at(1e-6) - at(-1e-6)) / 2e-6;
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-            let by_gradient = g.points.iter().zip(&d.points).map(|(g, d)| g.dot(d)).sum::<f64>()
+            let by_gradient = g
+                .points
+                .iter()
+                .zip(&d.points)
+                .map(|(g, d)| g.dot(d))
+                .sum::<f64>()
                 + dot(&g.values, &d.values)
                 + dot(&g.alpha, &d.alpha)
                 + dot(&g.beta, &d.beta)
                 + dot(&g.gamma, &d.gamma);
-            assert!((difference - by_gradient).abs() <= 1e-6 * difference.abs().max(1.0), "{kind} {split:?}");
+            assert!(
+                (difference - by_gradient).abs() <= 1e-6 * difference.abs().max(1.0),
+                "{kind} {split:?}"
+            );
             let (moved, entries) = s.jvp(&d).unwrap();
-            let forward = moved.iter().zip(&by_vertex).map(|(a, b)| a.dot(b)).sum::<f64>()
+            let forward = moved
+                .iter()
+                .zip(&by_vertex)
+                .map(|(a, b)| a.dot(b))
+                .sum::<f64>()
                 + dot(&entries, &by_entry);
-            assert!((forward - by_gradient).abs() <= 1e-11 * forward.abs().max(1.0), "{kind} {split:?}");
+            assert!(
+                (forward - by_gradient).abs() <= 1e-11 * forward.abs().max(1.0),
+                "{kind} {split:?}"
+            );
         }
     }
 }
@@ -222,7 +301,10 @@ fn tetrahedra_fill_the_surface() {
         let case = Case::new(sphere_at, cells, false);
         let s = case.surface(split);
         let tets = s.tetrahedra(&case.grid, &case.parameters());
-        assert_eq!((tets.vertices.len(), tets.tetrahedra.len()), (vertices, count));
+        assert_eq!(
+            (tets.vertices.len(), tets.tetrahedra.len()),
+            (vertices, count)
+        );
         let volumes: Vec<f64> = tets
             .tetrahedra
             .iter()
@@ -234,7 +316,14 @@ fn tetrahedra_fill_the_surface() {
         assert!((volumes.iter().sum::<f64>() - volume(&s.mesh).unwrap()).abs() < 1e-10);
         // Equal weights leave the diagonal of an evaluation to the corner at which a quad begins, which moves a few.
         let slack = if split == Training { 0 } else { 3 };
-        assert!(volumes.iter().filter(|v| **v < 0.0).count().abs_diff(inverted) <= slack);
+        assert!(
+            volumes
+                .iter()
+                .filter(|v| **v < 0.0)
+                .count()
+                .abs_diff(inverted)
+                <= slack
+        );
         // A face belongs to two tetrahedra or to the surface.
         let mut faces = std::collections::BTreeMap::new();
         for t in &tets.tetrahedra {
@@ -245,8 +334,11 @@ fn tetrahedra_fill_the_surface() {
             }
         }
         assert!(faces.values().all(|n| *n == 1 || *n == 2));
-        let rim: std::collections::BTreeSet<Vec<u32>> =
-            faces.into_iter().filter(|(_, n)| *n == 1).map(|(f, _)| f).collect();
+        let rim: std::collections::BTreeSet<Vec<u32>> = faces
+            .into_iter()
+            .filter(|(_, n)| *n == 1)
+            .map(|(f, _)| f)
+            .collect();
         let surface = s.mesh.triangles.iter().map(|t| {
             let mut t = t.to_vec();
             t.sort_unstable();
@@ -261,7 +353,10 @@ struct Ball;
 
 impl ScalarField<f64> for Ball {
     fn eval(&self, points: &[[f64; 3]], values: &mut [f64]) {
-        values.iter_mut().zip(points).for_each(|(v, p)| *v = sphere_at(*p));
+        values
+            .iter_mut()
+            .zip(points)
+            .for_each(|(v, p)| *v = sphere_at(*p));
     }
 }
 
@@ -278,9 +373,15 @@ impl DifferentiableField<f64> for Ball {
 #[test]
 fn quadratic_error_vertices_are_nearer_to_the_sphere() {
     let case = Case::new(sphere_at, 16, false);
-    let mesh = FlexiCubes::default().extract_field(&case.grid, &case.points, &case.values, &Ball).unwrap();
+    let mesh = FlexiCubes::default()
+        .extract_field(&case.grid, &case.points, &case.values, &Ball)
+        .unwrap();
     let off = |mesh: &Mesh<f64>| {
-        let off: Vec<f64> = mesh.vertices.iter().map(|p| sphere_at((*p).into()).abs()).collect();
+        let off: Vec<f64> = mesh
+            .vertices
+            .iter()
+            .map(|p| sphere_at((*p).into()).abs())
+            .collect();
         let rms = (off.iter().map(|x| x * x).sum::<f64>() / off.len() as f64).sqrt();
         (off.into_iter().fold(0.0, f64::max), rms)
     };
@@ -295,16 +396,24 @@ fn quadratic_error_vertices_are_nearer_to_the_sphere() {
 
 #[test]
 fn noise_is_manifold() {
-    for (seed, n, v, t, euler) in
-        [(1, 8, 1734, 3480, -6), (2, 8, 1754, 3472, 18), (4, 8, 1730, 3464, -2), (5, 12, 5602, 11_272, -34)]
-    {
+    for (seed, n, v, t, euler) in [
+        (1, 8, 1734, 3480, -6),
+        (2, 8, 1754, 3472, 18),
+        (4, 8, 1730, 3464, -2),
+        (5, 12, 5602, 11_272, -34),
+    ] {
         let (_, values) = hash_field::<f64>(seed, n);
         let grid = HexGrid::lattice([n + 1; 3]).unwrap();
         let points = grid.lattice_points([-1.0; 3], [1.0; 3]);
-        let s = FlexiCubes::default().extract(&grid, &FlexiParameters::new(&points, &values)).unwrap();
+        let s = FlexiCubes::default()
+            .extract(&grid, &FlexiParameters::new(&points, &values))
+            .unwrap();
         let shape = shape_of(&s.mesh);
         shape.assert_closed_manifold();
-        assert_eq!((shape.vertices, shape.triangles, shape.euler), (v, t, euler));
+        assert_eq!(
+            (shape.vertices, shape.triangles, shape.euler),
+            (v, t, euler)
+        );
         assert!(volume(&s.mesh).unwrap() > 0.0);
     }
 }
@@ -314,7 +423,9 @@ fn noise_is_manifold() {
 fn cells_by_number_are_cells() {
     let case = Case::new(sphere_at, 8, true);
     let grid = HexGrid::new(case.grid.vertices(), case.grid.cells().to_vec()).unwrap();
-    let s = FlexiCubes::default().extract(&grid, &case.parameters()).unwrap();
+    let s = FlexiCubes::default()
+        .extract(&grid, &case.parameters())
+        .unwrap();
     assert_eq!(s.mesh, case.surface(Training).mesh);
     assert!(Topology::of(&s.mesh).unwrap().is_watertight());
 }
@@ -358,13 +469,21 @@ fn deformation_stays_below_half_a_spacing() {
 
 #[test]
 fn bad_input_is_named() {
-    assert!(matches!(HexGrid::lattice([3, 0, 3]), Err(MeshError::TooSmall { .. })));
+    assert!(matches!(
+        HexGrid::lattice([3, 0, 3]),
+        Err(MeshError::TooSmall { .. })
+    ));
     assert!(matches!(
         HexGrid::new(7, vec![[0, 1, 2, 3, 4, 5, 6, 7]]),
-        Err(MeshError::Index { face: 0, vertex: 7, vertices: 7 })
+        Err(MeshError::Index {
+            face: 0,
+            vertex: 7,
+            vertices: 7
+        })
     ));
     let case = Case::new(sphere_at, 4, true);
-    let with = |p: FlexiParameters<'_, f64>| FlexiCubes::default().extract(&case.grid, &p).map(|_| ());
+    let with =
+        |p: FlexiParameters<'_, f64>| FlexiCubes::default().extract(&case.grid, &p).map(|_| ());
     let good = case.parameters();
     let expect = |p, what: &str| match with(p) {
         Err(MeshError::Count { what: found, .. } | MeshError::Value { what: found, .. }) => {
@@ -372,16 +491,55 @@ fn bad_input_is_named() {
         }
         other => panic!("{other:?}"),
     };
-    expect(FlexiParameters { alpha: Some(&case.alpha[1..]), ..good }, "alpha");
-    expect(FlexiParameters { beta: Some(&case.alpha), ..good }, "beta");
-    expect(FlexiParameters { gamma: Some(&[]), ..good }, "gamma");
-    expect(FlexiParameters { values: &case.values[..5], ..good }, "values");
-    expect(FlexiParameters { points: &case.points[..5], ..good }, "points");
+    expect(
+        FlexiParameters {
+            alpha: Some(&case.alpha[1..]),
+            ..good
+        },
+        "alpha",
+    );
+    expect(
+        FlexiParameters {
+            beta: Some(&case.alpha),
+            ..good
+        },
+        "beta",
+    );
+    expect(
+        FlexiParameters {
+            gamma: Some(&[]),
+            ..good
+        },
+        "gamma",
+    );
+    expect(
+        FlexiParameters {
+            values: &case.values[..5],
+            ..good
+        },
+        "values",
+    );
+    expect(
+        FlexiParameters {
+            points: &case.points[..5],
+            ..good
+        },
+        "points",
+    );
     let mut values = case.values.clone();
     values[17] = f64::NAN;
-    expect(FlexiParameters { values: &values, ..good }, "values");
+    expect(
+        FlexiParameters {
+            values: &values,
+            ..good
+        },
+        "values",
+    );
     let s = case.surface(Training);
-    assert!(matches!(s.vjp(&[Vector3::zeros()], &[]), Err(MeshError::Count { .. })));
+    assert!(matches!(
+        s.vjp(&[Vector3::zeros()], &[]),
+        Err(MeshError::Count { .. })
+    ));
 }
 
 #[test]

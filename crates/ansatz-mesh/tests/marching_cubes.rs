@@ -9,16 +9,26 @@ use ansatz_mesh::measure::volume;
 use ansatz_mesh::{Ambiguity, Grid, GridShape, MarchingCubes, Mesh, MeshError, Normals, Workspace};
 use common::*;
 
-const MODES: [Ambiguity; 3] =
-    [Ambiguity::Trilinear, Ambiguity::SeparateInside, Ambiguity::SeparateOutside];
+const MODES: [Ambiguity; 3] = [
+    Ambiguity::Trilinear,
+    Ambiguity::SeparateInside,
+    Ambiguity::SeparateOutside,
+];
 
 fn with(ambiguity: Ambiguity) -> MarchingCubes {
-    MarchingCubes { ambiguity, ..MarchingCubes::default() }
+    MarchingCubes {
+        ambiguity,
+        ..MarchingCubes::default()
+    }
 }
 
 fn hash(seed: u64, n: usize, ambiguity: Ambiguity) -> Shape {
     let (shape, data) = hash_field::<f32>(seed, n);
-    shape_of(&with(ambiguity).extract(&Grid::new(shape, &data).unwrap(), 0.0).unwrap())
+    shape_of(
+        &with(ambiguity)
+            .extract(&Grid::new(shape, &data).unwrap(), 0.0)
+            .unwrap(),
+    )
 }
 
 #[test]
@@ -33,16 +43,29 @@ fn smooth_surfaces_have_the_known_counts() {
     for mode in MODES {
         for (n, v, t) in [(128, 42_746, 85_488), (256, 172_356, 344_708)] {
             let data = samples::<f32>(n, sphere_at);
-            let mesh = with(mode).extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0).unwrap();
+            let mesh = with(mode)
+                .extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0)
+                .unwrap();
             let s = shape_of(&mesh);
-            assert_eq!((s.vertices, s.triangles, s.euler, s.components), (v, t, 2, 1));
+            assert_eq!(
+                (s.vertices, s.triangles, s.euler, s.components),
+                (v, t, 2, 1)
+            );
             s.assert_closed_manifold();
         }
-        for (n, v, t, rim) in [(128, 158_630, 312_748, 4_616), (256, 634_870, 1_260_564, 9_280)] {
+        for (n, v, t, rim) in [
+            (128, 158_630, 312_748, 4_616),
+            (256, 634_870, 1_260_564, 9_280),
+        ] {
             let data = samples::<f32>(n, gyroid_at);
-            let mesh = with(mode).extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0).unwrap();
+            let mesh = with(mode)
+                .extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0)
+                .unwrap();
             let s = shape_of(&mesh);
-            assert_eq!((s.vertices, s.triangles, s.euler, s.components), (v, t, -52, 2));
+            assert_eq!(
+                (s.vertices, s.triangles, s.euler, s.components),
+                (v, t, -52, 2)
+            );
             assert_eq!((s.boundary, s.bad_edges, s.bad_vertices), (rim, 0, 0));
             assert!(s.oriented);
         }
@@ -78,7 +101,11 @@ fn noise_has_the_exact_topology_of_the_interpolant() {
     ] {
         let s = hash(seed, n, Ambiguity::Trilinear);
         s.assert_closed_manifold();
-        assert_eq!((s.euler, s.components), (euler, components), "hash_{seed}_{n}");
+        assert_eq!(
+            (s.euler, s.components),
+            (euler, components),
+            "hash_{seed}_{n}"
+        );
         assert_eq!(hash(seed, n, Ambiguity::SeparateInside).vertices, crossings);
     }
 }
@@ -89,14 +116,29 @@ fn a_sphere_is_as_far_away_as_it_must_be() {
     let mut last: Option<f64> = None;
     for n in [33, 65, 129] {
         let data = samples::<f64>(n, sphere_at);
-        let mc = MarchingCubes { normals: Normals::CentralDifferences, ..MarchingCubes::default() };
-        let mesh = mc.extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0).unwrap();
+        let mc = MarchingCubes {
+            normals: Normals::CentralDifferences,
+            ..MarchingCubes::default()
+        };
+        let mesh = mc
+            .extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0)
+            .unwrap();
         let h = 2.0 / (n as f64 - 1.0);
         let off = |p: [f64; 3]| sphere_at(p).abs();
-        let vertex = mesh.vertices.iter().map(|p| off((*p).into())).fold(0.0, f64::max);
+        let vertex = mesh
+            .vertices
+            .iter()
+            .map(|p| off((*p).into()))
+            .fold(0.0, f64::max);
         assert!(vertex <= 1.001 * h * h / (8.0 * 0.75) && vertex > 0.9 * h * h / (8.0 * 0.75));
         let centre = (0..mesh.triangles.len())
-            .map(|t| mesh.corners(t).map(|p| p.coords).iter().sum::<ansatz_mesh::nalgebra::Vector3<f64>>() / 3.0)
+            .map(|t| {
+                mesh.corners(t)
+                    .map(|p| p.coords)
+                    .iter()
+                    .sum::<ansatz_mesh::nalgebra::Vector3<f64>>()
+                    / 3.0
+            })
             .map(|c| off(c.into()))
             .fold(0.0, f64::max);
         assert!(centre <= 3.0 * h * h / (8.0 * 0.75) * 1.001);
@@ -109,21 +151,34 @@ fn a_sphere_is_as_far_away_as_it_must_be() {
         last = Some(exact - v);
         for (p, n) in mesh.vertices.iter().zip(mesh.normals.as_ref().unwrap()) {
             let exact = (p.coords - ansatz_mesh::nalgebra::Vector3::from(CENTRE)).normalize();
-            assert!(exact.dot(n) > 1.0 - 2.0 * h * h * h, "{}", 1.0 - exact.dot(n));
+            assert!(
+                exact.dot(n) > 1.0 - 2.0 * h * h * h,
+                "{}",
+                1.0 - exact.dot(n)
+            );
         }
     }
 }
 
 #[test]
 fn threads_do_not_change_bits() {
-    let grids: Vec<(GridShape, Vec<f32>)> =
-        vec![(unit_box(65), samples(65, gyroid_at)), hash_field(5, 30), hash_field(7, 61)];
+    let grids: Vec<(GridShape, Vec<f32>)> = vec![
+        (unit_box(65), samples(65, gyroid_at)),
+        hash_field(5, 30),
+        hash_field(7, 61),
+    ];
     for (shape, data) in &grids {
         for ambiguity in MODES {
-            let mc = MarchingCubes { ambiguity, normals: Normals::CentralDifferences };
+            let mc = MarchingCubes {
+                ambiguity,
+                normals: Normals::CentralDifferences,
+            };
             let grid = Grid::new(*shape, data).unwrap();
             let on = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .unwrap();
                 pool.install(|| mc.extract(&grid, 0.0).unwrap())
             };
             let one = on(1);
@@ -137,12 +192,17 @@ fn rows_that_fill_words_are_rows_like_others() {
     // 63, 64, 65 and 129 samples along z; a slanted plane crosses every edge of some rows.
     for n2 in [2, 3, 63, 64, 65, 128, 129] {
         let shape = GridShape::new([5, 4, n2], [0.0; 3], [1.0; 3]).unwrap();
-        let data = shape.sample(&|[x, y, z]: [f64; 3]| {
-            z - 0.45 * n2 as f64 + 0.3 * x - 0.2 * y + 0.01
-        });
-        let mesh = MarchingCubes::default().extract(&Grid::new(shape, &data).unwrap(), 0.0).unwrap();
+        let data =
+            shape.sample(&|[x, y, z]: [f64; 3]| z - 0.45 * n2 as f64 + 0.3 * x - 0.2 * y + 0.01);
+        let mesh = MarchingCubes::default()
+            .extract(&Grid::new(shape, &data).unwrap(), 0.0)
+            .unwrap();
         let s = shape_of(&mesh);
-        assert_eq!((s.euler, s.components, s.bad_edges), (1, 1, 0), "{n2}: {s:?}");
+        assert_eq!(
+            (s.euler, s.components, s.bad_edges),
+            (1, 1, 0),
+            "{n2}: {s:?}"
+        );
         for p in &mesh.vertices {
             assert!((p.z - 0.45 * n2 as f64 + 0.3 * p.x - 0.2 * p.y + 0.01).abs() < 1e-12);
         }
@@ -154,12 +214,22 @@ fn samples_at_the_iso_value_are_outside() {
     let shape = GridShape::new([9; 3], [-4.0; 3], [1.0; 3]).unwrap();
     let data = shape.sample(&|[x, y, z]: [f32; 3]| x.abs() + y.abs() + z.abs() - 3.0);
     for mode in MODES {
-        let mesh = with(mode).extract(&Grid::new(shape, &data).unwrap(), 0.0).unwrap();
+        let mesh = with(mode)
+            .extract(&Grid::new(shape, &data).unwrap(), 0.0)
+            .unwrap();
         let s = shape_of(&mesh);
         s.assert_closed_manifold();
         assert_eq!(s.euler, 2);
-        let less: Vec<f32> = data.iter().map(|x| if *x == 0.0 { -0.0 } else { *x }).collect();
-        assert_eq!(with(mode).extract(&Grid::new(shape, &less).unwrap(), 0.0).unwrap(), mesh);
+        let less: Vec<f32> = data
+            .iter()
+            .map(|x| if *x == 0.0 { -0.0 } else { *x })
+            .collect();
+        assert_eq!(
+            with(mode)
+                .extract(&Grid::new(shape, &less).unwrap(), 0.0)
+                .unwrap(),
+            mesh
+        );
     }
 }
 
@@ -168,9 +238,19 @@ fn flat_gradients_get_normals_from_triangles() {
     // Central differences vanish on both ends of the edges that cross this sheet.
     let shape = GridShape::new([4, 4, 4], [0.0; 3], [1.0; 3]).unwrap();
     let data = shape.sample(&|[_, _, z]: [f64; 3]| if z == 1.0 || z == 2.0 { -1.0 } else { 1.0 });
-    let wavy: Vec<f64> =
-        (0..64).map(|s| if s % 4 == 1 { -1.0 } else { data[s].abs() * (1.0 + 0.0 * data[s]) }).collect();
-    let mc = MarchingCubes { normals: Normals::CentralDifferences, ..MarchingCubes::default() };
+    let wavy: Vec<f64> = (0..64)
+        .map(|s| {
+            if s % 4 == 1 {
+                -1.0
+            } else {
+                data[s].abs() * (1.0 + 0.0 * data[s])
+            }
+        })
+        .collect();
+    let mc = MarchingCubes {
+        normals: Normals::CentralDifferences,
+        ..MarchingCubes::default()
+    };
     let mesh = mc.extract(&Grid::new(shape, &wavy).unwrap(), 0.0).unwrap();
     for n in mesh.normals.unwrap() {
         assert!((n.norm() - 1.0).abs() < 1e-12 && n.z.abs() > 0.99);
@@ -182,41 +262,75 @@ fn values_out_of_range_give_an_empty_mesh() {
     let data = samples::<f32>(9, sphere_at);
     let grid = Grid::new(unit_box(9), &data).unwrap();
     for iso in [-10.0, 10.0] {
-        assert!(MarchingCubes::default().extract(&grid, iso).unwrap().is_empty());
+        assert!(
+            MarchingCubes::default()
+                .extract(&grid, iso)
+                .unwrap()
+                .is_empty()
+        );
     }
 }
 
 #[test]
 fn bad_input_is_named() {
     let new = |dims, spacing| GridShape::new(dims, [0.0; 3], spacing);
-    assert!(matches!(new([0, 4, 4], [1.0; 3]), Err(MeshError::TooSmall { dims: [0, 4, 4] })));
-    assert!(matches!(new([4, 4, 1], [1.0; 3]), Err(MeshError::TooSmall { .. })));
-    assert!(matches!(new([4; 3], [1.0, -1.0, 1.0]), Err(MeshError::Spacing { .. })));
-    assert!(matches!(new([4; 3], [1.0, f64::NAN, 1.0]), Err(MeshError::Spacing { .. })));
-    assert!(matches!(new([usize::MAX, 2, 2], [1.0; 3]), Err(MeshError::TooLarge { .. })));
+    assert!(matches!(
+        new([0, 4, 4], [1.0; 3]),
+        Err(MeshError::TooSmall { dims: [0, 4, 4] })
+    ));
+    assert!(matches!(
+        new([4, 4, 1], [1.0; 3]),
+        Err(MeshError::TooSmall { .. })
+    ));
+    assert!(matches!(
+        new([4; 3], [1.0, -1.0, 1.0]),
+        Err(MeshError::Spacing { .. })
+    ));
+    assert!(matches!(
+        new([4; 3], [1.0, f64::NAN, 1.0]),
+        Err(MeshError::Spacing { .. })
+    ));
+    assert!(matches!(
+        new([usize::MAX, 2, 2], [1.0; 3]),
+        Err(MeshError::TooLarge { .. })
+    ));
     let shape = new([4; 3], [1.0; 3]).unwrap();
     let short = vec![0.0_f32; 63];
     assert!(matches!(
         Grid::new(shape, &short),
-        Err(MeshError::Length { expected: 64, found: 63, .. })
+        Err(MeshError::Length {
+            expected: 64,
+            found: 63,
+            ..
+        })
     ));
     let mut data = samples::<f64>(40, sphere_at);
-    let before = MarchingCubes::default().extract(&Grid::new(unit_box(40), &data).unwrap(), 0.0).unwrap();
+    let before = MarchingCubes::default()
+        .extract(&Grid::new(unit_box(40), &data).unwrap(), 0.0)
+        .unwrap();
     data[(37 * 40 + 20) * 40 + 3] = f64::INFINITY;
     data[(21 * 40 + 20) * 40 + 39] = f64::NAN;
     let grid = Grid::new(unit_box(40), &data).unwrap();
     for threads in 1..4 {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         let mut mesh: Mesh<f64> = before.clone();
         let got = pool.install(|| {
             MarchingCubes::default().extract_into(&grid, 0.0, &mut Workspace::default(), &mut mesh)
         });
-        assert!(matches!(got, Err(MeshError::Sample { index: [21, 20, 39], value }) if value.is_nan()));
+        assert!(
+            matches!(got, Err(MeshError::Sample { index: [21, 20, 39], value }) if value.is_nan())
+        );
         assert_eq!(mesh, before);
     }
     assert!(matches!(
         MarchingCubes::default().extract(&grid, f64::NAN),
-        Err(MeshError::NotFinite { what: "iso value", .. })
+        Err(MeshError::NotFinite {
+            what: "iso value",
+            ..
+        })
     ));
 }
 

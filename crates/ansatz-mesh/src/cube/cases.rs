@@ -36,11 +36,13 @@ impl Entry {
     /// The edges of each loop.
     pub(crate) fn loops(&self) -> impl Iterator<Item = &[u8]> {
         let mut at = 0;
-        self.lengths[..usize::from(self.loops)].iter().map(move |&n| {
-            let begin = at;
-            at += usize::from(n);
-            &self.edges[begin..at]
-        })
+        self.lengths[..usize::from(self.loops)]
+            .iter()
+            .map(move |&n| {
+                let begin = at;
+                at += usize::from(n);
+                &self.edges[begin..at]
+            })
     }
 
     /// The edges of one loop.
@@ -110,9 +112,14 @@ impl Table {
         for case in 0..=255u8 {
             let at = usize::from(case);
             table.start[at] = table.entries.len() as u16;
-            table.ambiguous[at] = (0..6).filter(|&f| is_ambiguous(case, f)).map(|f| 1 << f).sum();
+            table.ambiguous[at] = (0..6)
+                .filter(|&f| is_ambiguous(case, f))
+                .map(|f| 1 << f)
+                .sum();
             for way in 0..=table.outside(case) {
-                table.entries.push(entry(case, spread(way, table.ambiguous[at])));
+                table
+                    .entries
+                    .push(entry(case, spread(way, table.ambiguous[at])));
             }
             let plain = table.entry(case, 0);
             table.joint[at] = (0..6u8).find(|&f| {
@@ -209,9 +216,7 @@ fn entry(case: u8, cut_outside: u8) -> Entry {
 fn triangulate(patch: &[u8], entry: &mut Entry) {
     let n = patch.len();
     let allowed = |a: usize, b: usize| {
-        b - a == 1
-            || b - a == n - 1
-            || faces_of_edge(patch[a]) & faces_of_edge(patch[b]) == 0
+        b - a == 1 || b - a == n - 1 || faces_of_edge(patch[a]) & faces_of_edge(patch[b]) == 0
     };
     // apex[a][b] closes the triangle over chord (a, b) of the polygon a, a + 1, …, b.
     let mut apex = [[None; 12]; 12];
@@ -343,7 +348,9 @@ mod tests {
     /// 12 cases with two and 24 with three outside corners have a face of which both arcs are one loop's.
     #[test]
     fn joint_cases_are_two_classes() {
-        let joint: Vec<u8> = (0..=255).filter(|&c| table().joint[usize::from(c)].is_some()).collect();
+        let joint: Vec<u8> = (0..=255)
+            .filter(|&c| table().joint[usize::from(c)].is_some())
+            .collect();
         assert_eq!(joint.len(), 36);
         assert_eq!(joint.iter().filter(|c| c.count_ones() == 5).count(), 24);
         assert_eq!(joint.iter().filter(|c| c.count_ones() == 6).count(), 12);

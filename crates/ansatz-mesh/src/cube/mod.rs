@@ -6,7 +6,7 @@
 mod cases;
 mod trilinear;
 
-pub(crate) use cases::{Entry, Table, table};
+pub(crate) use cases::{Entry, table};
 pub(crate) use trilinear::Trilinear;
 
 /// The two axes beside each axis, ascending.
@@ -75,7 +75,9 @@ mod tests {
             let [a, b] = EDGES[usize::from(e)];
             assert_eq!(edge_between(a, b), e);
             let holding: u8 = (0..6u8)
-                .filter(|&f| FACES[usize::from(f)].contains(&a) && FACES[usize::from(f)].contains(&b))
+                .filter(|&f| {
+                    FACES[usize::from(f)].contains(&a) && FACES[usize::from(f)].contains(&b)
+                })
                 .map(|f| 1 << f)
                 .sum();
             assert_eq!(faces_of_edge(e), holding);

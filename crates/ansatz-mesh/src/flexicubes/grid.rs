@@ -54,11 +54,17 @@ impl HexGrid {
         for i in 0..r0 {
             for j in 0..r1 {
                 for k in 0..r2 {
-                    list.push(std::array::from_fn(|c| at(i + (c & 1), j + (c >> 1 & 1), k + (c >> 2))));
+                    list.push(std::array::from_fn(|c| {
+                        at(i + (c & 1), j + (c >> 1 & 1), k + (c >> 2))
+                    }));
                 }
             }
         }
-        Ok(Self { vertices, cells: list, lattice: Some(cells) })
+        Ok(Self {
+            vertices,
+            cells: list,
+            lattice: Some(cells),
+        })
     }
 
     /// Any cells over `vertices` vertices. All must have the same handedness. Neighbours are not known by their
@@ -69,10 +75,18 @@ impl HexGrid {
     pub fn new(vertices: usize, cells: Vec<[u32; 8]>) -> Result<Self, MeshError> {
         for (face, cell) in cells.iter().enumerate() {
             if let Some(&vertex) = cell.iter().find(|&&v| v as usize >= vertices) {
-                return Err(MeshError::Index { face, vertex, vertices });
+                return Err(MeshError::Index {
+                    face,
+                    vertex,
+                    vertices,
+                });
             }
         }
-        Ok(Self { vertices, cells, lattice: None })
+        Ok(Self {
+            vertices,
+            cells,
+            lattice: None,
+        })
     }
 
     /// How many vertices there are.
@@ -87,7 +101,9 @@ impl HexGrid {
 
     /// Positions that spread a lattice over a box; none for other grids.
     pub fn lattice_points<T: Scalar>(&self, low: [f64; 3], high: [f64; 3]) -> Vec<Point3<T>> {
-        let Some(cells) = self.lattice else { return Vec::new() };
+        let Some(cells) = self.lattice else {
+            return Vec::new();
+        };
         let n = cells.map(|n| n + 1);
         (0..self.vertices)
             .map(|v| {
@@ -120,7 +136,11 @@ impl HexGrid {
                 })
             });
             let entry = table.entry(case, u8::from(joint));
-            list.push(Active { cell: cell as u32, entry, first });
+            list.push(Active {
+                cell: cell as u32,
+                entry,
+                first,
+            });
             first += u32::from(entry.loops);
         }
         list
@@ -162,8 +182,13 @@ impl HexGrid {
             .filter(|group| group.len() == 4)
             .filter_map(|group| {
                 let [low, high] = group[0].0;
-                let ends = if inside(high) && !inside(low) { [high, low] } else { [low, high] };
-                self.in_turn(ends, group).map(|cells| Around { ends, cells })
+                let ends = if inside(high) && !inside(low) {
+                    [high, low]
+                } else {
+                    [low, high]
+                };
+                self.in_turn(ends, group)
+                    .map(|cells| Around { ends, cells })
             })
             .collect()
     }

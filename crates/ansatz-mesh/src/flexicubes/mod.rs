@@ -69,7 +69,13 @@ pub struct FlexiParameters<'a, T: Scalar> {
 impl<'a, T: Scalar> FlexiParameters<'a, T> {
     /// Positions and values with all weights one.
     pub fn new(points: &'a [Point3<T>], values: &'a [T]) -> Self {
-        Self { points, values, alpha: None, beta: None, gamma: None }
+        Self {
+            points,
+            values,
+            alpha: None,
+            beta: None,
+            gamma: None,
+        }
     }
 
     fn check(&self, grid: &HexGrid) -> Result<(), MeshError> {
@@ -83,17 +89,29 @@ impl<'a, T: Scalar> FlexiParameters<'a, T> {
         ];
         for (what, found, expected) in counts {
             if let Some(found) = found.filter(|f| *f != expected) {
-                return Err(MeshError::Count { what, expected, found });
+                return Err(MeshError::Count {
+                    what,
+                    expected,
+                    found,
+                });
             }
         }
-        let weights = [("alpha", self.alpha), ("beta", self.beta), ("gamma", self.gamma)];
+        let weights = [
+            ("alpha", self.alpha),
+            ("beta", self.beta),
+            ("gamma", self.gamma),
+        ];
         let arrays = weights.into_iter().chain([("values", Some(self.values))]);
         for (what, array) in arrays {
             if let Some((index, value)) = array.and_then(first_bad) {
                 return Err(MeshError::Value { what, index, value });
             }
         }
-        if let Some(index) = self.points.iter().position(|p| p.iter().any(|x| !x.is_finite())) {
+        if let Some(index) = self
+            .points
+            .iter()
+            .position(|p| p.iter().any(|x| !x.is_finite()))
+        {
             let position = self.points[index].map(Scalar::f64).into();
             return Err(MeshError::Vertex { index, position });
         }
@@ -102,7 +120,10 @@ impl<'a, T: Scalar> FlexiParameters<'a, T> {
 }
 
 fn first_bad<T: Scalar>(array: &[T]) -> Option<(usize, f64)> {
-    array.iter().position(|x| !x.is_finite()).map(|i| (i, array[i].f64()))
+    array
+        .iter()
+        .position(|x| !x.is_finite())
+        .map(|i| (i, array[i].f64()))
 }
 
 impl FlexiCubes {

@@ -13,10 +13,17 @@ use crate::cube::EDGES;
 ///
 /// # Errors
 /// [`MeshError::Count`] unless there is one value for each vertex of the grid.
-pub fn sign_regulariser<T: Scalar>(grid: &HexGrid, values: &[T]) -> Result<(f64, Vec<T>), MeshError> {
+pub fn sign_regulariser<T: Scalar>(
+    grid: &HexGrid,
+    values: &[T],
+) -> Result<(f64, Vec<T>), MeshError> {
     let (expected, found) = (grid.vertices(), values.len());
     if found != expected {
-        return Err(MeshError::Count { what: "values", expected, found });
+        return Err(MeshError::Count {
+            what: "values",
+            expected,
+            found,
+        });
     }
     let mut edges: Vec<[u32; 2]> = Vec::new();
     for cell in grid.cells() {
@@ -47,10 +54,16 @@ pub fn sign_regulariser<T: Scalar>(grid: &HexGrid, values: &[T]) -> Result<(f64,
 
 /// Positions that move less than half a spacing h: x = x₀ + (h/2)(1 − 10⁻⁸)·tanh δ, so that no cell folds over the centre
 /// of its neighbour.
-pub fn deform<T: Scalar>(points: &[Point3<T>], spacing: [f64; 3], raw: &[Vector3<T>]) -> Vec<Point3<T>> {
+pub fn deform<T: Scalar>(
+    points: &[Point3<T>],
+    spacing: [f64; 3],
+    raw: &[Vector3<T>],
+) -> Vec<Point3<T>> {
     let half = spacing.map(|h| h / 2.0 * (1.0 - 1e-8));
     let moved = |(p, d): (&Point3<T>, &Vector3<T>)| {
-        Point3::from(std::array::from_fn(|a| T::of(p[a].f64() + half[a] * d[a].f64().tanh())))
+        Point3::from(std::array::from_fn(|a| {
+            T::of(p[a].f64() + half[a] * d[a].f64().tanh())
+        }))
     };
     points.iter().zip(raw).map(moved).collect()
 }

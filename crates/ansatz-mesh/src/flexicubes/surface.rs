@@ -94,7 +94,11 @@ fn centre(points: &[Vector3<f64>], gamma: &[f64], corners: [u32; 4]) -> Centre {
     let products = [g0 * g2, g1 * g3];
     let total = products[0] + products[1] + 1e-8;
     let point = ((v0 + v2) * (products[0] / 2.0) + (v1 + v3) * (products[1] / 2.0)) / total;
-    Centre { products, total, point }
+    Centre {
+        products,
+        total,
+        point,
+    }
 }
 
 fn vector<T: Scalar>(p: &Point3<T>) -> Vector3<f64> {
@@ -102,7 +106,11 @@ fn vector<T: Scalar>(p: &Point3<T>) -> Vector3<f64> {
 }
 
 impl<T: Scalar> FlexiSurface<T> {
-    pub(super) fn new(grid: &HexGrid, parameters: &FlexiParameters<'_, T>, split: FlexiSplit) -> Self {
+    pub(super) fn new(
+        grid: &HexGrid,
+        parameters: &FlexiParameters<'_, T>,
+        split: FlexiSplit,
+    ) -> Self {
         let active = grid.active(parameters.values);
         let (duals, crossings) = crossings(grid, parameters, &active);
         let mut surface = Self {
@@ -124,10 +132,14 @@ impl<T: Scalar> FlexiSurface<T> {
             let point = sum / total;
             let distances = own.iter().map(|c| (point - c.plain).norm());
             let mean = distances.clone().sum::<f64>() / own.len() as f64;
-            surface.developability.extend(distances.map(|d| T::of((d - mean).abs())));
+            surface
+                .developability
+                .extend(distances.map(|d| T::of((d - mean).abs())));
             surface.points.push(point);
             let raw = parameters.gamma.map(|g| g[dual.cell as usize].f64());
-            surface.gamma.push(raw.map_or(1.0, |g| WEIGHT * sigmoid(g) + (1.0 - WEIGHT) / 2.0));
+            surface
+                .gamma
+                .push(raw.map_or(1.0, |g| WEIGHT * sigmoid(g) + (1.0 - WEIGHT) / 2.0));
         }
         surface.triangulate();
         surface
@@ -138,26 +150,45 @@ impl<T: Scalar> FlexiSurface<T> {
         self.mesh.vertices = self.points.iter().map(place).collect();
         for quad in &self.quads {
             let [a, b, c, d] = quad.corners;
-            let Centre { products, point, .. } = centre(&self.points, &self.gamma, quad.corners);
+            let Centre {
+                products, point, ..
+            } = centre(&self.points, &self.gamma, quad.corners);
             match self.split {
                 FlexiSplit::Training => {
                     let middle = self.mesh.vertices.len() as u32;
                     self.mesh.vertices.push(place(&point));
-                    let around = [[a, b, middle], [b, c, middle], [c, d, middle], [d, a, middle]];
+                    let around = [
+                        [a, b, middle],
+                        [b, c, middle],
+                        [c, d, middle],
+                        [d, a, middle],
+                    ];
                     self.mesh.triangles.extend_from_slice(&around);
                 }
                 FlexiSplit::Evaluation if products[0] > products[1] => {
-                    self.mesh.triangles.extend_from_slice(&[[a, b, c], [a, c, d]]);
+                    self.mesh
+                        .triangles
+                        .extend_from_slice(&[[a, b, c], [a, c, d]]);
                 }
                 FlexiSplit::Evaluation => {
-                    self.mesh.triangles.extend_from_slice(&[[a, b, d], [b, c, d]]);
+                    self.mesh
+                        .triangles
+                        .extend_from_slice(&[[a, b, d], [b, c, d]]);
                 }
             }
         }
     }
 
     fn check(&self, what: &'static str, found: usize, expected: usize) -> Result<(), MeshError> {
-        if found == expected { Ok(()) } else { Err(MeshError::Count { what, expected, found }) }
+        if found == expected {
+            Ok(())
+        } else {
+            Err(MeshError::Count {
+                what,
+                expected,
+                found,
+            })
+        }
     }
 
     /// Jᵀ of vertices and developability entries: what the derivative of a loss with respect to both is with respect to
@@ -174,19 +205,33 @@ impl<T: Scalar> FlexiSurface<T> {
         let mut at_vertex = vec![Vector3::zeros(); duals];
         let mut at_gamma = vec![0.0; duals];
         if !vertices.is_empty() {
-            self.check("cotangent of vertices", vertices.len(), self.mesh.vertices.len())?;
+            self.check(
+                "cotangent of vertices",
+                vertices.len(),
+                self.mesh.vertices.len(),
+            )?;
             for (sum, c) in at_vertex.iter_mut().zip(vertices) {
                 *sum = c.map(Scalar::f64);
             }
             for (quad, c) in self.quads.iter().zip(&vertices[duals..]) {
                 let c = c.map(Scalar::f64);
-                let Centre { products, total, point } = centre(&self.points, &self.gamma, quad.corners);
+                let Centre {
+                    products,
+                    total,
+                    point,
+                } = centre(&self.points, &self.gamma, quad.corners);
                 let [g0, g1, g2, g3] = quad.corners.map(|v| self.gamma[v as usize]);
                 let product = |m: usize| {
-                    let ends = [quad.corners[m], quad.corners[m + 2]].map(|v| self.points[v as usize]);
+                    let ends =
+                        [quad.corners[m], quad.corners[m + 2]].map(|v| self.points[v as usize]);
                     c.dot(&((ends[0] + ends[1]) / 2.0 - point)) / total
                 };
-                let by_gamma = [product(0) * g2, product(1) * g3, product(0) * g0, product(1) * g1];
+                let by_gamma = [
+                    product(0) * g2,
+                    product(1) * g3,
+                    product(0) * g0,
+                    product(1) * g1,
+                ];
                 for m in 0..4 {
                     let v = quad.corners[m] as usize;
                     at_vertex[v] += c * (products[m % 2] / 2.0 / total);
@@ -195,7 +240,11 @@ impl<T: Scalar> FlexiSurface<T> {
             }
         }
         if !developability.is_empty() {
-            self.check("cotangent of developability", developability.len(), self.crossings.len())?;
+            self.check(
+                "cotangent of developability",
+                developability.len(),
+                self.crossings.len(),
+            )?;
         }
         let [n, m] = self.sizes;
         let mut points = vec![Vector3::zeros(); n];
@@ -271,9 +320,21 @@ impl<T: Scalar> FlexiSurface<T> {
         let parts = [
             ("change of points", change.points.len(), n),
             ("change of values", change.values.len(), n),
-            ("change of alpha", change.alpha.len(), if self.has[0] { 8 * m } else { 0 }),
-            ("change of beta", change.beta.len(), if self.has[1] { 12 * m } else { 0 }),
-            ("change of gamma", change.gamma.len(), if self.has[2] { m } else { 0 }),
+            (
+                "change of alpha",
+                change.alpha.len(),
+                if self.has[0] { 8 * m } else { 0 },
+            ),
+            (
+                "change of beta",
+                change.beta.len(),
+                if self.has[1] { 12 * m } else { 0 },
+            ),
+            (
+                "change of gamma",
+                change.gamma.len(),
+                if self.has[2] { m } else { 0 },
+            ),
         ];
         for (what, found, expected) in parts {
             if found > 0 {
@@ -282,7 +343,10 @@ impl<T: Scalar> FlexiSurface<T> {
         }
         let number = |array: &[T], at: u32| array.get(at as usize).map_or(0.0, |x| x.f64());
         let vector = |at: u32| {
-            change.points.get(at as usize).map_or(Vector3::zeros(), |x| x.map(Scalar::f64))
+            change
+                .points
+                .get(at as usize)
+                .map_or(Vector3::zeros(), |x| x.map(Scalar::f64))
         };
         let crossing = |c: &Crossing, product: [f64; 2], change: [f64; 2]| {
             let [a, b] = product;
@@ -318,14 +382,20 @@ impl<T: Scalar> FlexiSurface<T> {
             let mean = |m: usize| distances.iter().map(|d| d[m]).sum::<f64>() / own.len() as f64;
             let means = [mean(0), mean(1)];
             entries.extend(
-                distances.iter().map(|d| T::of(sign(d[0] - means[0]) * (d[1] - means[1]))),
+                distances
+                    .iter()
+                    .map(|d| T::of(sign(d[0] - means[0]) * (d[1] - means[1]))),
             );
             vertices.push(moved);
             by_gamma.push(number(&change.gamma, dual.cell));
         }
         if self.split == FlexiSplit::Training {
             for quad in &self.quads {
-                let Centre { products, total, point } = centre(&self.points, &self.gamma, quad.corners);
+                let Centre {
+                    products,
+                    total,
+                    point,
+                } = centre(&self.points, &self.gamma, quad.corners);
                 let mut moved = Vector3::zeros();
                 for m in 0..4 {
                     let [v, other] = [m, (m + 2) % 4].map(|m| quad.corners[m] as usize);
@@ -337,7 +407,10 @@ impl<T: Scalar> FlexiSurface<T> {
                 vertices.push(moved);
             }
         }
-        Ok((vertices.into_iter().map(|v| v.map(T::of)).collect(), entries))
+        Ok((
+            vertices.into_iter().map(|v| v.map(T::of)).collect(),
+            entries,
+        ))
     }
 }
 
@@ -377,7 +450,11 @@ fn crossings<T: Scalar>(
                     plain: at(s),
                 });
             }
-            duals.push(Dual { cell: *cell, from, to: crossings.len() as u32 });
+            duals.push(Dual {
+                cell: *cell,
+                from,
+                to: crossings.len() as u32,
+            });
         }
     }
     (duals, crossings)
@@ -394,7 +471,10 @@ fn quad(active: &[Active], edge: &Around) -> Quad {
         let at = active.partition_point(|a| a.cell < cell);
         active[at].first + u32::from(active[at].entry.of_edge[usize::from(e)])
     });
-    Quad { corners, inside: edge.ends[0] }
+    Quad {
+        corners,
+        inside: edge.ends[0],
+    }
 }
 
 fn sigmoid(x: f64) -> f64 {

@@ -26,7 +26,10 @@ impl<T: Scalar> FlexiSurface<T> {
     /// of cells inside. Thin tetrahedra near the surface may be inverted; the volumes add up to that of the surface.
     pub fn tetrahedra(&self, grid: &HexGrid, parameters: &FlexiParameters<'_, T>) -> TetMesh<T> {
         let values = parameters.values;
-        let mut out = TetMesh { vertices: self.mesh.vertices.clone(), tetrahedra: Vec::new() };
+        let mut out = TetMesh {
+            vertices: self.mesh.vertices.clone(),
+            tetrahedra: Vec::new(),
+        };
         let mut inside = vec![u32::MAX; grid.vertices()];
         for (v, value) in values.iter().enumerate() {
             if *value < T::zero() {

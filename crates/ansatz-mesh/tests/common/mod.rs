@@ -27,7 +27,11 @@ pub fn gyroid_at([x, y, z]: [f64; 3]) -> f64 {
 
 /// Samples computed in f64 and rounded.
 pub fn samples<T: Scalar>(n: usize, field: impl Fn([f64; 3]) -> f64 + Sync) -> Vec<T> {
-    unit_box(n).sample::<f64>(&field).into_iter().map(T::of).collect()
+    unit_box(n)
+        .sample::<f64>(&field)
+        .into_iter()
+        .map(T::of)
+        .collect()
 }
 
 fn splitmix(x: u64) -> u64 {
@@ -47,7 +51,11 @@ pub fn hash_field<T: Scalar>(seed: u64, n: usize) -> (GridShape, Vec<T>) {
     let shape = GridShape::new([n + 2; 3], [0.0; 3], [1.0; 3]).unwrap();
     let mut data = vec![T::one(); shape.samples()];
     for (at, value) in data.iter_mut().enumerate() {
-        let [i, j, k] = [at / ((n + 2) * (n + 2)), at / (n + 2) % (n + 2), at % (n + 2)];
+        let [i, j, k] = [
+            at / ((n + 2) * (n + 2)),
+            at / (n + 2) % (n + 2),
+            at % (n + 2),
+        ];
         if [i, j, k].iter().all(|&x| x >= 1 && x <= n) {
             let index = (i << 20) + (j << 10) + k;
             *value = T::of(2.0 * uniform(seed, index as u64) - 1.0);
@@ -87,9 +95,38 @@ impl Shape {
     /// Closed, manifold and oriented.
     #[track_caller]
     pub fn assert_closed_manifold(&self) {
-        assert_eq!((self.boundary, self.bad_edges, self.bad_vertices), (0, 0, 0), "{self:?}");
+        assert_eq!(
+            (self.boundary, self.bad_edges, self.bad_vertices),
+            (0, 0, 0),
+            "{self:?}"
+        );
         assert!(self.oriented, "{self:?}");
     }
+}
+
+/// Half sizes of the box.
+pub const BOX: [f64; 3] = [0.5, 0.4, 0.3];
+
+/// Distance from a box the usual centre, turned about z by the angle of (0.8, 0.6), and its gradient.
+pub fn box_at(p: [f64; 3]) -> (f64, [f64; 3]) {
+    let d = [0, 1, 2].map(|a| p[a] - CENTRE[a]);
+    let local = [0.8 * d[0] + 0.6 * d[1], -0.6 * d[0] + 0.8 * d[1], d[2]];
+    let over = [0, 1, 2].map(|a| f64::abs(local[a]) - BOX[a]);
+    let (mut g, value);
+    if over.iter().all(|x| *x <= 0.0) {
+        let a = (0..3).max_by(|a, b| over[*a].total_cmp(&over[*b])).unwrap();
+        g = [0.0; 3];
+        g[a] = local[a].signum();
+        value = over[a];
+    } else {
+        let out = over.map(|x| x.max(0.0));
+        value = out.iter().map(|x| x * x).sum::<f64>().sqrt();
+        g = [0, 1, 2].map(|a| out[a] / value * local[a].signum());
+    }
+    (
+        value,
+        [0.8 * g[0] - 0.6 * g[1], 0.6 * g[0] + 0.8 * g[1], g[2]],
+    )
 }
 
 /// The bunny as the package has it.
