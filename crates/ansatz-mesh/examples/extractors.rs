@@ -22,7 +22,7 @@ use ansatz_mesh::{
     DualContouring, DualMarchingCubes, Grid, GridShape, MarchingCubes, Mesh, Pattern, SurfaceNets,
     SurfaceSampler,
 };
-use ansatz_viz::{Shading, Surface, SurfaceOptions, beside, surfaces};
+use ansatz_viz::{SurfaceOptions, beside, surface};
 
 /// A box, turned, less a ball at one of its corners.
 struct Solid {
@@ -136,27 +136,23 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     println!("Euler characteristic of noise = {}", noise()?);
 
-    let pictures = [0, 1, 3].map(|m| {
-        let mesh = &meshes[m].1;
-        Surface {
-            vertices: mesh.vertices.iter().map(|p| (*p).into()).collect(),
-            triangles: mesh.triangles.clone(),
-            colour: [225, 170, 90],
-        }
-    });
     let options = SurfaceOptions {
-        width: 300,
-        height: 300,
-        azimuth: 55.0,
-        elevation: 30.0,
-        shading: Shading::Wire,
+        size: 224,
+        colour: [238; 3],
+        inside: [120; 3],
+        eye: [1.0, 1.4, 1.0],
+        reach: 0.85,
+        edges: 0.6,
         ..SurfaceOptions::default()
     };
-    let row: Result<Vec<_>, _> = pictures
+    let row: Result<Vec<_>, _> = [0, 1, 3]
+        .map(|m: usize| {
+            let points: Vec<[f64; 3]> = meshes[m].1.vertices.iter().map(|p| (*p).into()).collect();
+            surface(&points, &meshes[m].1.triangles, &options)
+        })
         .into_iter()
-        .map(|s| surfaces(&[s], &options))
         .collect();
-    beside(&row?, 6, [255; 3]).save("target/gallery/extractors.png")?;
+    beside(&row?)?.save("target/gallery/extractors.png")?;
     println!("wrote target/gallery/extractors.png");
     Ok(())
 }
@@ -171,7 +167,7 @@ fn noise() -> Result<i64, Box<dyn Error>> {
     }
     let shape = GridShape::new([10; 3], [0.0; 3], [1.0; 3])?;
     let samples = shape.sample(&|p: [f64; 3]| {
-        if p.iter().any(|x| *x == 0.0 || *x == 9.0) {
+        if p.iter().any(|x| !(0.5..8.5).contains(x)) {
             return 1.0;
         }
         let [i, j, k] = p.map(|x| x as u64);

@@ -14,6 +14,7 @@
 //! algorithm (2015).
 
 use nalgebra::{Point3, Vector3};
+use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 use ansatz_core::Scalar;
@@ -66,6 +67,9 @@ struct Part<T: Scalar> {
     /// The first sample that is not finite.
     bad: Option<usize>,
 }
+
+/// What a block writes, with its signs and its first crossings.
+type Task<'a, T> = ((&'a mut Part<T>, &'a mut [u64]), &'a mut [[u32; 3]]);
 
 /// Packed signs and numbers of crossings of a grid.
 #[derive(Debug, Default)]
@@ -177,15 +181,12 @@ impl<T: Scalar> Crossings<T> {
         }
         let parts = &mut self.parts[..blocks];
         let slab = n1 * self.width;
-        let run = |(b, ((part, signs), first)): (
-            usize,
-            ((&mut Part<T>, &mut [u64]), &mut [[u32; 3]]),
-        )| {
-            match kind {
-                Normals::None => block::<T, false>(grid, iso, b * size, signs, first, part),
-                Normals::CentralDifferences => {
-                    block::<T, true>(grid, iso, b * size, signs, first, part)
-                }
+        let run = |(b, ((part, signs), first)): (usize, Task<'_, T>)| match kind {
+            Normals::None => {
+                Arch::new().dispatch(Block::<T, false>(grid, iso, b * size, signs, first, part));
+            }
+            Normals::CentralDifferences => {
+                Arch::new().dispatch(Block::<T, true>(grid, iso, b * size, signs, first, part));
             }
         };
         if blocks == 1 {
@@ -311,6 +312,7 @@ impl<T: Scalar> Crossings<T> {
 }
 
 /// Packs the signs of a slab.
+#[inline(always)]
 fn pack_slab<T: Scalar>(grid: &Grid<'_, T>, iso: T, i: usize, signs: &mut [u64]) -> Option<usize> {
     let [_, n1, n2] = grid.shape().dims();
     let data = &grid.data()[i * n1 * n2..][..n1 * n2];
@@ -329,7 +331,31 @@ fn pack_slab<T: Scalar>(grid: &Grid<'_, T>, iso: T, i: usize, signs: &mut [u64])
     None
 }
 
+/// A block of slabs, from the slab of that number on: its signs, its first crossings, and what it writes.
+///
+/// Compiled for the vectors of the processor that runs, which packs signs several times as fast; all that is called has
+/// to be inlined for that. The bits are the same on each.
+struct Block<'a, 'g, T: Scalar, const NORMALS: bool>(
+    &'a Grid<'g, T>,
+    T,
+    usize,
+    &'a mut [u64],
+    &'a mut [[u32; 3]],
+    &'a mut Part<T>,
+);
+
+impl<T: Scalar, const NORMALS: bool> NullaryFnOnce for Block<'_, '_, T, NORMALS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self(grid, iso, begin, signs, first, part) = self;
+        block::<T, NORMALS>(grid, iso, begin, signs, first, part);
+    }
+}
+
 /// Packs the slabs of a block and finds their crossings while the samples are in the cache.
+#[inline(always)]
 fn block<T: Scalar, const NORMALS: bool>(
     grid: &Grid<'_, T>,
     iso: T,
@@ -366,6 +392,7 @@ fn block<T: Scalar, const NORMALS: bool>(
 }
 
 /// Writes the crossings that slab i owns.
+#[inline(always)]
 fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
     grid: &Grid<'_, T>,
     iso: T,
@@ -408,7 +435,7 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
             for w in 0..width {
                 count += (row[w] ^ beside[w]).count_ones();
                 for_bits(row[w] ^ beside[w], 64 * w, |k| {
-                    cross(1, [i, j, k], at + k, at + n2 + k)
+                    cross(1, [i, j, k], at + k, at + n2 + k);
                 });
             }
         }
@@ -418,7 +445,7 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
             for w in 0..width {
                 count += (row[w] ^ beside[w]).count_ones();
                 for_bits(row[w] ^ beside[w], 64 * w, |k| {
-                    cross(0, [i, j, k], at + k, at + n1 * n2 + k)
+                    cross(0, [i, j, k], at + k, at + n1 * n2 + k);
                 });
             }
         }
@@ -446,8 +473,8 @@ pub(crate) fn place<T: Scalar>(
 #[inline(always)]
 pub(crate) fn fraction<T: Scalar>(a: T, b: T, iso: f64) -> f64 {
     let t = (iso - a.f64()) / (b.f64() - a.f64());
-    // Differences of huge samples overflow; the order of the comparisons turns NaN into an end.
-    t.max(0.0).min(1.0)
+    // Differences of huge samples overflow, and their quotient may be NaN.
+    if t.is_nan() { 0.0 } else { t.clamp(0.0, 1.0) }
 }
 
 /// The gradient at a sample by central differences, one-sided at the border.

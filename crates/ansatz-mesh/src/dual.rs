@@ -194,7 +194,7 @@ impl<T: Scalar, R: Fn([usize; 3], &[u32]) -> Point3<T> + Sync> Engine<'_, T, R> 
     fn joint_neighbour(&self, cell: [usize; 3], face: u8) -> bool {
         let axis = usize::from(face / 2);
         let mut other = cell;
-        if face % 2 == 0 {
+        if face & 1 == 0 {
             if cell[axis] == 0 {
                 return false;
             }

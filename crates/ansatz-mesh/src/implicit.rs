@@ -172,9 +172,10 @@ impl LevelSetDerivative {
             .collect();
         let mut sizes: Vec<f64> = gradients.iter().map(Vector3::norm).collect();
         let middle = sizes.len() / 2;
-        let least = match sizes.is_empty() {
-            true => 0.0,
-            false => self.guard * *sizes.select_nth_unstable_by(middle, f64::total_cmp).1,
+        let least = if sizes.is_empty() {
+            0.0
+        } else {
+            self.guard * *sizes.select_nth_unstable_by(middle, f64::total_cmp).1
         };
         let mut skipped = 0;
         let motion = gradients

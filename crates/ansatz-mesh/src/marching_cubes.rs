@@ -150,7 +150,7 @@ impl MarchingCubes {
     /// Triangles of a row of cells.
     #[inline(always)]
     fn row<T: Scalar>(
-        &self,
+        self,
         grid: &Grid<'_, T>,
         iso: T,
         crossings: &Crossings<T>,
@@ -272,12 +272,10 @@ pub(crate) fn exact_cell<T: Scalar>(
     if let Some([a, b]) = tunnel {
         let mut patches = [entry.loop_edges(a), entry.loop_edges(b)];
         patches.sort_by_key(|p| std::cmp::Reverse(p.len()));
-        tube(patches, edges, position, |p| add(part, p))
-            .into_iter()
-            .for_each(|t| {
-                part.open.push(part.triangles.len());
-                part.triangles.push(t);
-            });
+        for t in tube(patches, edges, position, |p| add(part, p)) {
+            part.open.push(part.triangles.len());
+            part.triangles.push(t);
+        }
     }
 }
 

@@ -72,11 +72,10 @@ pub struct MarchingTetrahedra {
 fn triangles(inside: u8, mut visit: impl FnMut([[usize; 2]; 3])) {
     // Even permutations bring the odd corner out, or the inside pair, to the front.
     let corners: [usize; 4] = match inside {
-        0b0001 | 0b1110 => [0, 1, 2, 3],
+        0b0001 | 0b1110 | 0b0011 | 0b1100 => [0, 1, 2, 3],
         0b0010 | 0b1101 => [1, 0, 3, 2],
         0b0100 | 0b1011 => [2, 3, 0, 1],
         0b1000 | 0b0111 => [3, 2, 1, 0],
-        0b0011 | 0b1100 => [0, 1, 2, 3],
         0b0101 | 0b1010 => [0, 2, 3, 1],
         0b1001 | 0b0110 => [0, 3, 1, 2],
         _ => return,
@@ -188,7 +187,7 @@ impl MarchingTetrahedra {
     /// Adds the vertex on the edge from a sample by a step.
     #[expect(clippy::too_many_arguments, reason = "the state of one loop")]
     fn vertex<T: Scalar>(
-        &self,
+        self,
         grid: &Grid<'_, T>,
         iso: T,
         strides: [usize; 3],

@@ -315,7 +315,7 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
                 let [low, high] = b.ends(cells);
                 let (p, q) = (self.shape.point(low), self.shape.point(high));
                 let half = std::array::from_fn(|a| (high[a] - low[a]) as f64 * h[a] / 2.0);
-                (std::array::from_fn(|a| (p[a] + q[a]) / 2.0), half)
+                (std::array::from_fn(|a| f64::midpoint(p[a], q[a])), half)
             })
             .collect();
         let centres: Vec<[T; 3]> = spans.iter().map(|s| s.0.map(T::of)).collect();
@@ -391,7 +391,7 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
         report: &mut SparseReport,
     ) -> Result<Vec<Leaf<T>>, MeshError> {
         let cells = self.shape.dims().map(|n| n - 1);
-        let found: Vec<(usize, Result<Vec<Leaf<T>>, MeshError>)> = blocks
+        let found: Vec<(usize, Result<_, MeshError>)> = blocks
             .par_iter()
             .map(|block| {
                 let [low, high] = block.ends(cells);
@@ -417,7 +417,8 @@ impl<T: Scalar, F: ScalarField<T>> Source<'_, T, F> {
         let mut all = Vec::new();
         for (count, leaves) in found {
             report.samples += count;
-            all.extend(leaves?);
+            let leaves: Vec<Leaf<T>> = leaves?;
+            all.extend(leaves);
         }
         Ok(all)
     }

@@ -28,8 +28,8 @@ fn smooth_surfaces_have_the_known_counts() {
         for (n, v, t) in [(128, 42_748, 85_492), (256, 172_358, 344_712)] {
             let data = samples::<f32>(n, sphere_at);
             let mesh = nets(kind)
-                .extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0)
-                .unwrap();
+                .extract(&Grid::new(unit_box(n), &data).expect("sound"), 0.0)
+                .expect("sound");
             let s = shape_of(&mesh);
             assert_eq!(
                 (s.vertices, s.triangles, s.euler, s.components),
@@ -44,10 +44,18 @@ fn smooth_surfaces_have_the_known_counts() {
         (256, 630_151, 634_870 - 9_280),
     ] {
         let data = samples::<f32>(n, gyroid_at);
-        let grid = Grid::new(unit_box(n), &data).unwrap();
-        let s = shape_of(&nets(DualVertices::PerCell).extract(&grid, 0.0).unwrap());
+        let grid = Grid::new(unit_box(n), &data).expect("sound");
+        let s = shape_of(
+            &nets(DualVertices::PerCell)
+                .extract(&grid, 0.0)
+                .expect("sound"),
+        );
         assert_eq!((s.vertices, s.triangles), (v, 2 * inner));
-        let s = shape_of(&DualMarchingCubes::default().extract(&grid, 0.0).unwrap());
+        let s = shape_of(
+            &DualMarchingCubes::default()
+                .extract(&grid, 0.0)
+                .expect("sound"),
+        );
         assert_eq!((s.euler, s.bad_edges, s.bad_vertices), (-52, 0, 0), "{s:?}");
     }
 }
@@ -62,12 +70,12 @@ fn noise_is_manifold_with_the_known_topology() {
         (5, 12, 5602, 11_272, -34, 19),
     ] {
         let (shape, data) = hash_field::<f32>(seed, n);
-        let grid = Grid::new(shape, &data).unwrap();
+        let grid = Grid::new(shape, &data).expect("sound");
         let of = |kind| {
             shape_of(
                 &nets(kind)
                     .quads(&grid, 0.0)
-                    .unwrap()
+                    .expect("sound")
                     .triangulate(QuadSplit::Centre),
             )
         };
@@ -84,8 +92,8 @@ fn random_corners_give_manifolds() {
     for seed in 0..10_000 {
         let (shape, data) = hash_field::<f32>(1000 + seed, 2);
         let quads = nets(DualVertices::Manifold)
-            .quads(&Grid::new(shape, &data).unwrap(), 0.0)
-            .unwrap();
+            .quads(&Grid::new(shape, &data).expect("sound"), 0.0)
+            .expect("sound");
         shape_of(&quads.triangulate(QuadSplit::Centre)).assert_closed_manifold();
     }
 }
@@ -95,7 +103,7 @@ fn threads_do_not_change_bits() {
     let noise = hash_field::<f32>(5, 40);
     let smooth = (unit_box(65), samples::<f32>(65, gyroid_at));
     for (shape, data) in [noise, smooth] {
-        let grid = Grid::new(shape, &data).unwrap();
+        let grid = Grid::new(shape, &data).expect("sound");
         for kind in KINDS {
             let method = SurfaceNets {
                 relaxation: 2,
@@ -106,8 +114,8 @@ fn threads_do_not_change_bits() {
                 let pool = rayon::ThreadPoolBuilder::new()
                     .num_threads(threads)
                     .build()
-                    .unwrap();
-                pool.install(|| method.extract(&grid, 0.0).unwrap())
+                    .expect("sound");
+                pool.install(|| method.extract(&grid, 0.0).expect("sound"))
             };
             let one = on(1);
             assert!(!one.is_empty() && on(2) == one && on(3) == one);
@@ -120,8 +128,8 @@ fn threads_do_not_change_bits() {
 fn triangles_are_well_shaped() {
     let data = samples::<f64>(128, sphere_at);
     let mesh = SurfaceNets::default()
-        .extract(&Grid::new(unit_box(128), &data).unwrap(), 0.0)
-        .unwrap();
+        .extract(&Grid::new(unit_box(128), &data).expect("sound"), 0.0)
+        .expect("sound");
     let mut sum = 0.0;
     let mut farthest = 0.0_f64;
     for t in 0..mesh.triangles.len() {
@@ -150,14 +158,14 @@ fn relaxation_smooths_within_cells() {
     // A ball of ones and minus ones: stairs.
     let shape = unit_box(32);
     let data = shape.sample(&|p: [f64; 3]| sphere_at(p).signum());
-    let grid = Grid::new(shape, &data).unwrap();
+    let grid = Grid::new(shape, &data).expect("sound");
     let roughness = |relaxation| {
         let mesh = SurfaceNets {
             relaxation,
             ..SurfaceNets::default()
         }
         .extract(&grid, 0.0)
-        .unwrap();
+        .expect("sound");
         shape_of(&mesh).assert_closed_manifold();
         let off: Vec<f64> = mesh
             .vertices
@@ -176,17 +184,17 @@ fn relaxation_smooths_within_cells() {
 
 #[test]
 fn bad_input_is_named() {
-    let shape = GridShape::new([4; 3], [0.0; 3], [1.0; 3]).unwrap();
+    let shape = GridShape::new([4; 3], [0.0; 3], [1.0; 3]).expect("sound");
     let mut data = vec![1.0_f32; 64];
     assert!(
         SurfaceNets::default()
-            .extract(&Grid::new(shape, &data).unwrap(), 0.0)
-            .unwrap()
+            .extract(&Grid::new(shape, &data).expect("sound"), 0.0)
+            .expect("sound")
             .is_empty()
     );
     data[63] = f32::NAN;
     assert!(matches!(
-        SurfaceNets::default().extract(&Grid::new(shape, &data).unwrap(), 0.0),
+        SurfaceNets::default().extract(&Grid::new(shape, &data).expect("sound"), 0.0),
         Err(MeshError::Sample {
             index: [3, 3, 3],
             ..
@@ -230,7 +238,7 @@ fn sharp_features_are_exact() {
                 ..DualContouring::default()
             };
             let shape = unit_box(cells + 1);
-            let mesh = method.quads_field(&TurnedBox, shape, 0.0).unwrap();
+            let mesh = method.quads_field(&TurnedBox, shape, 0.0).expect("sound");
             assert_eq!((mesh.vertices.len(), mesh.quads.len()), (active, quads));
             let farthest = mesh
                 .vertices
@@ -242,8 +250,8 @@ fn sharp_features_are_exact() {
             // Cells of the vertices are those of surface nets, in the same order.
             let data = shape.sample(&TurnedBox);
             let nets = SurfaceNets::default()
-                .quads(&Grid::new(shape, &data).unwrap(), 0.0)
-                .unwrap();
+                .quads(&Grid::new(shape, &data).expect("sound"), 0.0)
+                .expect("sound");
             let cell = |x: f64| ((x + 1.0) * cells as f64 / 2.0).floor();
             let left = mesh.vertices.iter().zip(&nets.vertices).filter(|(p, q)| {
                 let h = 2.0 / cells as f64;
@@ -268,11 +276,11 @@ fn policies_keep_vertices_in_their_cells() {
             },
             ..DualContouring::default()
         };
-        let mesh = method.quads_field(&TurnedBox, shape, 0.0).unwrap();
+        let mesh = method.quads_field(&TurnedBox, shape, 0.0).expect("sound");
         let data = shape.sample(&TurnedBox);
         let nets = SurfaceNets::default()
-            .quads(&Grid::new(shape, &data).unwrap(), 0.0)
-            .unwrap();
+            .quads(&Grid::new(shape, &data).expect("sound"), 0.0)
+            .expect("sound");
         let h = 2.0 / 32.0;
         for (p, q) in mesh.vertices.iter().zip(&nets.vertices) {
             for a in 0..3 {
@@ -287,8 +295,8 @@ fn policies_keep_vertices_in_their_cells() {
 fn a_sphere_by_dual_contouring_is_near() {
     let data = samples::<f64>(33, sphere_at);
     let mesh = DualContouring::default()
-        .extract(&Grid::new(unit_box(33), &data).unwrap(), 0.0)
-        .unwrap();
+        .extract(&Grid::new(unit_box(33), &data).expect("sound"), 0.0)
+        .expect("sound");
     shape_of(&mesh).assert_closed_manifold();
     let mean: f64 = mesh
         .vertices
@@ -297,7 +305,11 @@ fn a_sphere_by_dual_contouring_is_near() {
         .sum::<f64>()
         / mesh.vertices.len() as f64;
     assert!(mean.sqrt() < 1e-3, "{}", mean.sqrt());
-    for (p, n) in mesh.vertices.iter().zip(mesh.normals.as_ref().unwrap()) {
+    for (p, n) in mesh
+        .vertices
+        .iter()
+        .zip(mesh.normals.as_ref().expect("sound"))
+    {
         assert!((p - nalgebra::Point3::from(CENTRE)).normalize().dot(n) > 0.99);
     }
 }

@@ -53,12 +53,12 @@ fn a_box_is_fitted_with_its_edges() {
     let target = lattice();
     let run = |freedom| {
         let ball = |p: [f64; 3]| (Point3::from(p) - Point3::from(CENTRE)).norm() - 0.55;
-        let mut fit = Fit::new(12, ball, freedom).unwrap();
+        let mut fit = Fit::new(12, ball, freedom).expect("sound");
         for _ in 0..300 {
             fit.step(0.01, [1e-3, 0.0], |mesh| loss(mesh, &target))
-                .unwrap();
+                .expect("sound");
         }
-        let mesh = fit.surface(FlexiSplit::Training).unwrap().mesh;
+        let mesh = fit.surface(FlexiSplit::Training).expect("sound").mesh;
         let centres = &points_of(&mesh)[mesh.vertices.len()..];
         let mean = centres
             .iter()
@@ -77,5 +77,5 @@ fn a_box_is_fitted_with_its_edges() {
     let shape = shape_of(&mesh);
     shape.assert_closed_manifold();
     assert_eq!(shape.euler, 2);
-    assert!((volume(&mesh).unwrap() - 0.48).abs() < 0.005);
+    assert!((volume(&mesh).expect("sound") - 0.48).abs() < 0.005);
 }

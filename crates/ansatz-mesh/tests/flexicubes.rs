@@ -25,7 +25,7 @@ struct Case {
 
 impl Case {
     fn new(field: fn([f64; 3]) -> f64, cells: usize, weights: bool) -> Self {
-        let grid = HexGrid::lattice([cells; 3]).unwrap();
+        let grid = HexGrid::lattice([cells; 3]).expect("sound");
         let points = grid.lattice_points([-1.0; 3], [1.0; 3]);
         let values = points
             .iter()
@@ -63,7 +63,7 @@ impl Case {
     fn surface(&self, split: FlexiSplit) -> FlexiSurface<f64> {
         FlexiCubes { split }
             .extract(&self.grid, &self.parameters())
-            .unwrap()
+            .expect("sound")
     }
 
     fn gradient(&self, split: FlexiSplit) -> FlexiVariation<f64> {
@@ -76,7 +76,7 @@ impl Case {
             .map(|v| v.coords * 2.0 + ones)
             .collect();
         let by_entry = vec![1.0 / s.developability.len() as f64; s.developability.len()];
-        s.vjp(&by_vertex, &by_entry).unwrap()
+        s.vjp(&by_vertex, &by_entry).expect("sound")
     }
 }
 
@@ -150,7 +150,7 @@ fn values_and_derivatives_are_those_of_the_official_program() {
         close(sum, sums[1], 1e-6);
         close(spread, sums[2], 1e-8);
         if let Some([a, v]) = sizes {
-            close(area(&s.mesh).unwrap(), a, 1e-5);
+            close(area(&s.mesh).expect("sound"), a, 1e-5);
             close(open_volume(&s.mesh), v, 1e-5);
         }
         let g = case.gradient(split);
@@ -207,7 +207,7 @@ fn derivatives_agree_with_finite_differences() {
         };
         let by_vertex = vectors(11, s.mesh.vertices.len());
         let by_entry = random(12, s.developability.len());
-        let g = s.vjp(&by_vertex, &by_entry).unwrap();
+        let g = s.vjp(&by_vertex, &by_entry).expect("sound");
         let loss = |s: &FlexiSurface<f64>| -> f64 {
             let v: f64 = s
                 .mesh
@@ -275,7 +275,7 @@ fn derivatives_agree_with_finite_differences() {
                 (difference - by_gradient).abs() <= 1e-6 * difference.abs().max(1.0),
                 "{kind} {split:?}"
             );
-            let (moved, entries) = s.jvp(&d).unwrap();
+            let (moved, entries) = s.jvp(&d).expect("sound");
             let forward = moved
                 .iter()
                 .zip(&by_vertex)
@@ -313,7 +313,7 @@ fn tetrahedra_fill_the_surface() {
                 (b - a).cross(&(c - a)).dot(&(d - a)) / 6.0
             })
             .collect();
-        assert!((volumes.iter().sum::<f64>() - volume(&s.mesh).unwrap()).abs() < 1e-10);
+        assert!((volumes.iter().sum::<f64>() - volume(&s.mesh).expect("sound")).abs() < 1e-10);
         // Equal weights leave the diagonal of an evaluation to the corner at which a quad begins, which moves a few.
         let slack = if split == Training { 0 } else { 3 };
         assert!(
@@ -375,7 +375,7 @@ fn quadratic_error_vertices_are_nearer_to_the_sphere() {
     let case = Case::new(sphere_at, 16, false);
     let mesh = FlexiCubes::default()
         .extract_field(&case.grid, &case.points, &case.values, &Ball)
-        .unwrap();
+        .expect("sound");
     let off = |mesh: &Mesh<f64>| {
         let off: Vec<f64> = mesh
             .vertices
@@ -403,18 +403,18 @@ fn noise_is_manifold() {
         (5, 12, 5602, 11_272, -34),
     ] {
         let (_, values) = hash_field::<f64>(seed, n);
-        let grid = HexGrid::lattice([n + 1; 3]).unwrap();
+        let grid = HexGrid::lattice([n + 1; 3]).expect("sound");
         let points = grid.lattice_points([-1.0; 3], [1.0; 3]);
         let s = FlexiCubes::default()
             .extract(&grid, &FlexiParameters::new(&points, &values))
-            .unwrap();
+            .expect("sound");
         let shape = shape_of(&s.mesh);
         shape.assert_closed_manifold();
         assert_eq!(
             (shape.vertices, shape.triangles, shape.euler),
             (v, t, euler)
         );
-        assert!(volume(&s.mesh).unwrap() > 0.0);
+        assert!(volume(&s.mesh).expect("sound") > 0.0);
     }
 }
 
@@ -422,29 +422,30 @@ fn noise_is_manifold() {
 #[test]
 fn cells_by_number_are_cells() {
     let case = Case::new(sphere_at, 8, true);
-    let grid = HexGrid::new(case.grid.vertices(), case.grid.cells().to_vec()).unwrap();
+    let grid = HexGrid::new(case.grid.vertices(), case.grid.cells().to_vec()).expect("sound");
     let s = FlexiCubes::default()
         .extract(&grid, &case.parameters())
-        .unwrap();
+        .expect("sound");
     assert_eq!(s.mesh, case.surface(Training).mesh);
-    assert!(Topology::of(&s.mesh).unwrap().is_watertight());
+    assert!(Topology::of(&s.mesh).expect("sound").is_watertight());
 }
 
 #[test]
 fn the_sign_term_has_the_derivative_it_says() {
     let case = Case::new(gyroid_at, 5, false);
-    let (_, gradient) = sign_regulariser(&case.grid, &case.values).unwrap();
+    let (_, gradient) = sign_regulariser(&case.grid, &case.values).expect("sound");
     for v in [3, 57, 101, 160] {
         let at = |step: f64| {
             let mut values = case.values.clone();
             values[v] += step;
-            sign_regulariser(&case.grid, &values).unwrap().0
+            sign_regulariser(&case.grid, &values).expect("sound").0
         };
         assert!((gradient[v] - (at(1e-6) - at(-1e-6)) / 2e-6).abs() < 1e-9);
     }
     // One crossed edge of values −1 and 2: softplus(−1) + 1 and softplus(2).
-    let grid = HexGrid::lattice([1; 3]).unwrap();
-    let (loss, _) = sign_regulariser(&grid, &[-1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]).unwrap();
+    let grid = HexGrid::lattice([1; 3]).expect("sound");
+    let (loss, _) =
+        sign_regulariser(&grid, &[-1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]).expect("sound");
     let softplus = |x: f64| x.exp().ln_1p();
     assert!((loss - (softplus(-1.0) + 1.0 + softplus(2.0))).abs() < 1e-14);
 }
@@ -556,7 +557,9 @@ fn single_precision_is_double_precision_rounded() {
         beta: Some(&beta),
         gamma: Some(&gamma),
     };
-    let s = FlexiCubes::default().extract(&case.grid, &p).unwrap();
+    let s = FlexiCubes::default()
+        .extract(&case.grid, &p)
+        .expect("sound");
     let exact = case.surface(Training);
     assert_eq!(s.mesh.triangles, exact.mesh.triangles);
     for (a, b) in s.mesh.vertices.iter().zip(&exact.mesh.vertices) {

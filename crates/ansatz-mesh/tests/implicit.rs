@@ -43,8 +43,8 @@ fn extract<F: Fn([f64; 3]) -> (f64, [f64; 3]) + Sync>(field: &Known<F>, n: usize
     let shape = unit_box(n);
     let data = shape.sample(field);
     MarchingCubes::default()
-        .extract(&Grid::new(shape, &data).unwrap(), 0.0)
-        .unwrap()
+        .extract(&Grid::new(shape, &data).expect("sound"), 0.0)
+        .expect("sound")
 }
 
 /// The derivative of the volume with respect to each vertex.
@@ -73,7 +73,7 @@ fn the_volume_of_a_ball_changes_by_its_area() {
                 };
                 let c = derivative
                     .vjp(&field, &mesh.vertices, &by_vertex(&mesh))
-                    .unwrap();
+                    .expect("sound");
                 assert_eq!(c.skipped, 0);
                 // ∂f/∂R = −scale, ∂f/∂C = −∇f.
                 let radius: f64 = c.values.iter().map(|c| -scale * c).sum();
@@ -107,9 +107,9 @@ fn forward_and_reverse_agree() {
         .map(|v| uniform(1, v as u64))
         .collect();
     let d = LevelSetDerivative::default();
-    let moved = d.jvp(&field, &mesh.vertices, &change).unwrap();
+    let moved = d.jvp(&field, &mesh.vertices, &change).expect("sound");
     let g = by_vertex(&mesh);
-    let c = d.vjp(&field, &mesh.vertices, &g).unwrap().values;
+    let c = d.vjp(&field, &mesh.vertices, &g).expect("sound").values;
     let forward: f64 = moved.iter().zip(&g).map(|(a, b)| a.dot(b)).sum();
     let reverse: f64 = c.iter().zip(&change).map(|(a, b)| a * b).sum();
     assert!((forward - reverse).abs() < 1e-12 * forward.abs());
@@ -130,12 +130,12 @@ fn topology_may_change() {
             if a.0 < b.0 { a } else { b }
         });
         let mesh = extract(&field, 33);
-        let euler = Topology::of(&mesh).unwrap().euler();
+        let euler = Topology::of(&mesh).expect("sound").euler();
         assert!(euler <= last && (euler == 4 || euler == 2));
         last = euler;
         let c = LevelSetDerivative::default()
             .vjp(&field, &mesh.vertices, &by_vertex(&mesh))
-            .unwrap();
+            .expect("sound");
         // ∂f/∂τ of the nearer ball is ∓ the first component of its gradient.
         let derivative: f64 = c
             .values
@@ -193,7 +193,7 @@ fn an_ellipsoid_is_recovered() {
             let far = |q: &Point3<f64>| (p - q).norm_squared();
             (0..of.len())
                 .min_by(|x, y| far(&of[*x]).total_cmp(&far(&of[*y])))
-                .unwrap()
+                .expect("sound")
         };
         let count = mesh.vertices.len() as f64;
         let mut g: Vec<Vector3<f64>> = mesh
@@ -207,7 +207,7 @@ fn an_ellipsoid_is_recovered() {
         }
         let c = LevelSetDerivative::default()
             .vjp(&field, &mesh.vertices, &g)
-            .unwrap()
+            .expect("sound")
             .values;
         for i in 0..3 {
             // ∂f/∂aᵢ = −pᵢ²/(aᵢ³|q|), and |q| = 1 on the surface.
@@ -238,14 +238,17 @@ fn samples_move_vertices_as_finite_differences_say() {
         ambiguity: Ambiguity::SeparateInside,
         ..MarchingCubes::default()
     };
-    let of = |data: &[f64]| mc.extract(&Grid::new(shape, data).unwrap(), 0.1).unwrap();
+    let of = |data: &[f64]| {
+        mc.extract(&Grid::new(shape, data).expect("sound"), 0.1)
+            .expect("sound")
+    };
     let mesh = of(&data);
-    let edges = GridEdges::new(&Grid::new(shape, &data).unwrap(), 0.1).unwrap();
+    let edges = GridEdges::new(&Grid::new(shape, &data).expect("sound"), 0.1).expect("sound");
     assert_eq!(edges.len(), mesh.vertices.len());
     let change: Vec<f64> = (0..data.len())
         .map(|s| 2.0 * uniform(2, s as u64) - 1.0)
         .collect();
-    let moved = edges.jvp(&change).unwrap();
+    let moved = edges.jvp(&change).expect("sound");
     let at = |step: f64| {
         let data: Vec<f64> = data
             .iter()
@@ -263,11 +266,11 @@ fn samples_move_vertices_as_finite_differences_say() {
     let c: Vec<Vector3<f64>> = (0..moved.len() as u64)
         .map(|v| Vector3::from([0, 1, 2].map(|a| uniform(3, 3 * v + a))))
         .collect();
-    let reverse = edges.vjp(&c).unwrap();
+    let reverse = edges.vjp(&c).expect("sound");
     let a: f64 = moved.iter().zip(&c).map(|(a, b)| a.dot(b)).sum();
     let b: f64 = reverse.iter().zip(&change).map(|(a, b)| a * b).sum();
     assert!((a - b).abs() < 1e-11 * a.abs().max(1.0));
-    assert!(volume(&mesh).unwrap() > 0.0);
+    assert!(volume(&mesh).expect("sound") > 0.0);
 }
 
 #[test]
@@ -309,7 +312,7 @@ fn bad_input_is_named() {
             ..
         })
     ));
-    let c = d.vjp(&flat, &at, &g).unwrap();
+    let c = d.vjp(&flat, &at, &g).expect("sound");
     assert_eq!((c.skipped, c.values), (1, vec![-1.0, -1.0, 0.0]));
-    assert_eq!(d.vjp(&flat, &[], &[]).unwrap().values.len(), 0);
+    assert_eq!(d.vjp(&flat, &[], &[]).expect("sound").values.len(), 0);
 }

@@ -14,16 +14,20 @@ fn grids_have_the_known_counts() {
     for (n, v, t) in [(128, 127_910, 255_816), (256, 515_616, 1_031_228)] {
         let data = samples::<f32>(n, sphere_at);
         let mesh = MarchingTetrahedra::default()
-            .extract(&Grid::new(unit_box(n), &data).unwrap(), 0.0)
-            .unwrap();
+            .extract(&Grid::new(unit_box(n), &data).expect("sound"), 0.0)
+            .expect("sound");
         let s = shape_of(&mesh);
         s.assert_closed_manifold();
         assert_eq!((s.vertices, s.triangles, s.euler), (v, t, 2));
-        assert!(volume(&mesh).unwrap() > 0.0);
+        assert!(volume(&mesh).expect("sound") > 0.0);
     }
     let data = samples::<f32>(128, gyroid_at);
-    let grid = Grid::new(unit_box(128), &data).unwrap();
-    let s = shape_of(&MarchingTetrahedra::default().extract(&grid, 0.0).unwrap());
+    let grid = Grid::new(unit_box(128), &data).expect("sound");
+    let s = shape_of(
+        &MarchingTetrahedra::default()
+            .extract(&grid, 0.0)
+            .expect("sound"),
+    );
     assert_eq!((s.vertices, s.triangles, s.euler), (450_754, 893_940, -52));
     assert_eq!((s.bad_edges, s.bad_vertices), (0, 0));
     for (seed, n, v, t, euler) in [
@@ -34,8 +38,8 @@ fn grids_have_the_known_counts() {
     ] {
         let (shape, data) = hash_field::<f32>(seed, n);
         let mesh = MarchingTetrahedra::default()
-            .extract(&Grid::new(shape, &data).unwrap(), 0.0)
-            .unwrap();
+            .extract(&Grid::new(shape, &data).expect("sound"), 0.0)
+            .expect("sound");
         let s = shape_of(&mesh);
         s.assert_closed_manifold();
         assert_eq!((s.vertices, s.triangles, s.euler), (v, t, euler));
@@ -49,9 +53,13 @@ fn normals_point_outward() {
         normals: Normals::CentralDifferences,
     };
     let mesh = method
-        .extract(&Grid::new(unit_box(33), &data).unwrap(), 0.0)
-        .unwrap();
-    for (p, n) in mesh.vertices.iter().zip(mesh.normals.as_ref().unwrap()) {
+        .extract(&Grid::new(unit_box(33), &data).expect("sound"), 0.0)
+        .expect("sound");
+    for (p, n) in mesh
+        .vertices
+        .iter()
+        .zip(mesh.normals.as_ref().expect("sound"))
+    {
         assert!((p - Point3::from(CENTRE)).normalize().dot(n) > 0.999);
     }
 }
@@ -62,8 +70,8 @@ fn tetrahedra_by_number_are_those_of_the_grid() {
     let (shape, data) = hash_field::<f64>(3, 6);
     let n = 8;
     let grid = MarchingTetrahedra::default()
-        .extract(&Grid::new(shape, &data).unwrap(), 0.0)
-        .unwrap();
+        .extract(&Grid::new(shape, &data).expect("sound"), 0.0)
+        .expect("sound");
     let at = |s: usize| [s / (n * n), s / n % n, s % n];
     let points: Vec<Point3<f64>> = (0..data.len()).map(|s| shape.point(at(s)).into()).collect();
     let mut tets = Vec::new();
@@ -87,7 +95,7 @@ fn tetrahedra_by_number_are_those_of_the_grid() {
     }
     let mesh = MarchingTetrahedra::default()
         .extract_tetrahedra(&points, &data, &tets, 0.0)
-        .unwrap();
+        .expect("sound");
     let places = |mesh: &ansatz_mesh::Mesh<f64>| -> BTreeSet<[u64; 3]> {
         mesh.vertices
             .iter()
@@ -97,7 +105,7 @@ fn tetrahedra_by_number_are_those_of_the_grid() {
     assert_eq!(places(&mesh), places(&grid));
     let (a, b) = (shape_of(&mesh), shape_of(&grid));
     assert_eq!(a, b);
-    assert!((volume(&mesh).unwrap() - volume(&grid).unwrap()).abs() < 1e-10);
+    assert!((volume(&mesh).expect("sound") - volume(&grid).expect("sound")).abs() < 1e-10);
 }
 
 #[test]
@@ -114,8 +122,14 @@ fn bad_input_is_named() {
         method.extract_tetrahedra(&points, values, tets, iso)
     };
     let ones = [1.0, 1.0, 1.0, -1.0];
-    assert_eq!(of(&ones, &[[0, 1, 2, 3]], 0.0).unwrap().triangles.len(), 1);
-    assert!(of(&ones, &[[0, 1, 2, 3]], 5.0).unwrap().is_empty());
+    assert_eq!(
+        of(&ones, &[[0, 1, 2, 3]], 0.0)
+            .expect("sound")
+            .triangles
+            .len(),
+        1
+    );
+    assert!(of(&ones, &[[0, 1, 2, 3]], 5.0).expect("sound").is_empty());
     assert!(matches!(
         of(&ones, &[[0, 1, 2, 4]], 0.0),
         Err(MeshError::Index { vertex: 4, .. })

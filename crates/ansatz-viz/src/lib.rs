@@ -18,6 +18,6 @@ pub use picture::Picture;
 pub use raster::{
     GridOptions, HeatOptions, PointSet, Range, ScatterOptions, heat_map, image_grid, scatter,
 };
-pub use surface::{Shading, Surface, SurfaceOptions, beside, surfaces};
+pub use surface::{SurfaceOptions, beside, surface};
 pub use svg::{Axis, Bar, BarChart, Chart, Point, Reference, Scale, Series, Spread, escape};
 pub use ticks::{Tick, linear_ticks, log_ticks};

@@ -35,7 +35,8 @@ pub(crate) const FACES: [[u8; 4]; 6] = {
         let mut m = 0;
         while m < 4 {
             // (0,0), (1,0), (1,1), (0,1) goes counter-clockwise about p × q, which is ∓ the axis.
-            let corner = side << axis | (m == 1 || m == 2) as usize * (1 << p) | (m / 2) << q;
+            let along = if m == 1 || m == 2 { 1 << p } else { 0 };
+            let corner = side << axis | along | (m / 2) << q;
             let at = if (side == 1) == (axis != 1) { m } else { 3 - m };
             faces[f][at] = corner as u8;
             m += 1;

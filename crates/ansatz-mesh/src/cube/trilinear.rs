@@ -90,7 +90,7 @@ impl Trilinear {
         let apart = self.apart();
         let saddles = apart.body_saddles();
         let [above, below] = [1.0, -1.0].map(|sigma| apart.euler(sigma, &saddles));
-        if loops as i32 + 1 - above - below != 2 {
+        if i32::from(entry.loops) + 1 - above - below != 2 {
             return None;
         }
         if loops == 2 {

@@ -152,7 +152,7 @@ impl HexGrid {
         let axis = usize::from(face / 2);
         let at = [cell / (r[1] * r[2]), cell / r[2] % r[1], cell % r[2]];
         let stride = [r[1] * r[2], r[2], 1][axis];
-        if face % 2 == 0 {
+        if face & 1 == 0 {
             (at[axis] > 0).then(|| cell - stride)
         } else {
             (at[axis] + 1 < r[axis]).then_some(cell + stride)

@@ -179,18 +179,6 @@ impl<T: Scalar> FlexiSurface<T> {
         }
     }
 
-    fn check(&self, what: &'static str, found: usize, expected: usize) -> Result<(), MeshError> {
-        if found == expected {
-            Ok(())
-        } else {
-            Err(MeshError::Count {
-                what,
-                expected,
-                found,
-            })
-        }
-    }
-
     /// Jᵀ of vertices and developability entries: what the derivative of a loss with respect to both is with respect to
     /// the parameters. An empty slice stands for zeros.
     ///
@@ -205,7 +193,7 @@ impl<T: Scalar> FlexiSurface<T> {
         let mut at_vertex = vec![Vector3::zeros(); duals];
         let mut at_gamma = vec![0.0; duals];
         if !vertices.is_empty() {
-            self.check(
+            check(
                 "cotangent of vertices",
                 vertices.len(),
                 self.mesh.vertices.len(),
@@ -240,7 +228,7 @@ impl<T: Scalar> FlexiSurface<T> {
             }
         }
         if !developability.is_empty() {
-            self.check(
+            check(
                 "cotangent of developability",
                 developability.len(),
                 self.crossings.len(),
@@ -338,7 +326,7 @@ impl<T: Scalar> FlexiSurface<T> {
         ];
         for (what, found, expected) in parts {
             if found > 0 {
-                self.check(what, found, expected)?;
+                check(what, found, expected)?;
             }
         }
         let number = |array: &[T], at: u32| array.get(at as usize).map_or(0.0, |x| x.f64());
@@ -411,6 +399,18 @@ impl<T: Scalar> FlexiSurface<T> {
             vertices.into_iter().map(|v| v.map(T::of)).collect(),
             entries,
         ))
+    }
+}
+
+fn check(what: &'static str, found: usize, expected: usize) -> Result<(), MeshError> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(MeshError::Count {
+            what,
+            expected,
+            found,
+        })
     }
 }
 

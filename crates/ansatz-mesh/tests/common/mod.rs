@@ -1,6 +1,11 @@
 //! Fields of the tests, and the topology of a mesh.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test takes what it needs")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test takes what it needs"
+)]
 
 use std::f64::consts::TAU;
 
@@ -12,7 +17,7 @@ use ansatz_mesh::{GridShape, Mesh};
 pub const CENTRE: [f64; 3] = [0.03, -0.02, 0.01];
 
 pub fn unit_box(n: usize) -> GridShape {
-    GridShape::spanning([n; 3], [-1.0; 3], [1.0; 3]).unwrap()
+    GridShape::spanning([n; 3], [-1.0; 3], [1.0; 3]).expect("sound")
 }
 
 pub fn sphere_at(p: [f64; 3]) -> f64 {
@@ -48,7 +53,7 @@ pub fn uniform(stream: u64, index: u64) -> f64 {
 
 /// Noise in a box of ones: a grid on which every case of marching cubes occurs.
 pub fn hash_field<T: Scalar>(seed: u64, n: usize) -> (GridShape, Vec<T>) {
-    let shape = GridShape::new([n + 2; 3], [0.0; 3], [1.0; 3]).unwrap();
+    let shape = GridShape::new([n + 2; 3], [0.0; 3], [1.0; 3]).expect("sound");
     let mut data = vec![T::one(); shape.samples()];
     for (at, value) in data.iter_mut().enumerate() {
         let [i, j, k] = [
@@ -78,7 +83,7 @@ pub struct Shape {
 }
 
 pub fn shape_of<T: Scalar>(mesh: &Mesh<T>) -> Shape {
-    let t = Topology::of(mesh).unwrap();
+    let t = Topology::of(mesh).expect("sound");
     Shape {
         vertices: mesh.vertices.len(),
         triangles: mesh.triangles.len(),
@@ -114,7 +119,9 @@ pub fn box_at(p: [f64; 3]) -> (f64, [f64; 3]) {
     let over = [0, 1, 2].map(|a| f64::abs(local[a]) - BOX[a]);
     let (mut g, value);
     if over.iter().all(|x| *x <= 0.0) {
-        let a = (0..3).max_by(|a, b| over[*a].total_cmp(&over[*b])).unwrap();
+        let a = (0..3)
+            .max_by(|a, b| over[*a].total_cmp(&over[*b]))
+            .expect("sound");
         g = [0.0; 3];
         g[a] = local[a].signum();
         value = over[a];
@@ -131,7 +138,7 @@ pub fn box_at(p: [f64; 3]) -> (f64, [f64; 3]) {
 
 /// The bunny as the package has it.
 pub fn raw_bunny() -> Mesh<f32> {
-    ansatz_mesh::io::ply::read(include_bytes!("../../data/bunny.ply")).unwrap()
+    ansatz_mesh::io::ply::read(include_bytes!("../../data/bunny.ply")).expect("sound")
 }
 
 /// The bunny with the centre of its bounding box at 0 and a longest extent of 1.6.
@@ -142,5 +149,5 @@ pub fn bunny() -> Mesh<f64> {
     let high = points.iter().fold(points[0], |h, p| h.sup(p));
     let (centre, scale) = ((low + high) / 2.0, 1.6 / (high - low).max());
     let place = |p: &Vector3<f64>| Point3::from((p - centre) * scale);
-    Mesh::new(points.iter().map(place).collect(), raw.triangles).unwrap()
+    Mesh::new(points.iter().map(place).collect(), raw.triangles).expect("sound")
 }
