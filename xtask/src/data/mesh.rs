@@ -2,8 +2,11 @@
 
 use serde::de::DeserializeOwned;
 
+/// Vertices and triangles.
+type Mesh = (Vec<[f32; 3]>, Vec<[u32; 3]>);
+
 /// Vertices and triangles of a module that says `exports.positions=[…]` and `exports.cells=[…]`.
-pub(super) fn exported(source: &str) -> Option<(Vec<[f32; 3]>, Vec<[u32; 3]>)> {
+pub(super) fn exported(source: &str) -> Option<Mesh> {
     Some((array(source, "positions")?, array(source, "cells")?))
 }
 
@@ -50,9 +53,10 @@ mod tests {
 
     #[test]
     fn program_text_becomes_ply() {
-        let source = "exports.positions=[[0,0,0],[1.5,0,0],[0,1e-3,0]]\n;exports.cells=[[0,1,2]];x()";
+        let source =
+            "exports.positions=[[0,0,0],[1.5,0,0],[0,1e-3,0]]\n;exports.cells=[[0,1,2]];x()";
         let (vertices, triangles) = exported(source).expect("both arrays");
-        assert_eq!(vertices[1], [1.5, 0.0, 0.0]);
+        assert_eq!(vertices[1].map(f32::to_bits), [1.5_f32.to_bits(), 0, 0]);
         let file = ply("c", &vertices, &triangles);
         assert!(file.starts_with(b"ply\nformat binary_little_endian 1.0\ncomment c\n"));
         assert!(file.ends_with(&[3, 0, 0, 1, 0, 2, 0]));

@@ -6,6 +6,7 @@ use ansatz_core::Scalar;
 
 use crate::closest::TriangleTree;
 use crate::geometry::{Vec3, cross};
+use crate::tree::STACK;
 use crate::{Mesh, MeshError};
 
 /// The generalised winding number of a mesh, w(p) = Σ Ω(p)/4π with Ω the signed solid angle of a
@@ -98,9 +99,12 @@ impl WindingNumber {
     pub fn at(&self, p: [f64; 3]) -> f64 {
         let p = Vec3::from(p);
         let nodes = &self.tree.tree.nodes;
-        let mut stack = vec![0_u32];
+        let mut stack = [0_u32; STACK];
+        let mut height = 1;
         let mut solid = 0.0;
-        while let Some(index) = stack.pop() {
+        while height > 0 {
+            height -= 1;
+            let index = stack[height];
             let (node, cluster) = (&nodes[index as usize], &self.clusters[index as usize]);
             let away = cluster.centre - p;
             let distance = away.norm();
@@ -113,8 +117,8 @@ impl WindingNumber {
                     .map(|c| angle(&p, c))
                     .sum::<f64>();
             } else {
-                stack.push(node.at);
-                stack.push(index + 1);
+                (stack[height], stack[height + 1]) = (node.at, index + 1);
+                height += 2;
             }
         }
         solid / (4.0 * PI)
