@@ -4,4 +4,5 @@
 
 mod laws;
 mod maps;
+mod threads;
 mod values;
