@@ -5,11 +5,7 @@ to the agreement asked for in f64, to a million times that in f32. A process for
 of the allocator; they send their results to the first one, which records them and names the fastest.
 """
 
-import json
-import os
 import resource
-import subprocess
-import sys
 import time
 
 import common
@@ -247,18 +243,6 @@ def growth(options, package, form):
     common.emit("growth", value=resident() - before, version=version(package))
 
 
-def child(options, cores, environment, *words):
-    """Events of a process of its own."""
-    hold = lambda: os.sched_setaffinity(0, cores) if hasattr(os, "sched_setaffinity") else None
-    arguments = list(sys.argv)
-    arguments[arguments.index("--threads") + 1] = str(len(cores))
-    done = subprocess.run(
-        [sys.executable, *arguments, "--held", *words], preexec_fn=hold, env={**os.environ, **environment}, check=True,
-        stdout=subprocess.PIPE, text=True,
-    )
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def report(options, threads, events):
     suite = options.suite
     shown = lambda e: f"{e['version']}/{e['form']}"
@@ -287,17 +271,13 @@ def report(options, threads, events):
 
 
 def main():
-    words = []
-    if "--held" in sys.argv:
-        at = sys.argv.index("--held")
-        words = sys.argv[at + 1 :]
-        del sys.argv[at:]
+    words = common.held_words() or []
     options = common.arguments()
     if words[:1] == ["memory"]:
         return growth(options, *words[1:])
     if words:
         return held(options, *words)
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
+    cores = common.all_cores()
     total = len(options.threads) * len(HOLDINGS) + 2
     done = 0
     for threads in options.threads:
@@ -305,12 +285,12 @@ def main():
         for package, suffix, environment in HOLDINGS:
             common.emit("progress", done=done, total=total, what=f"{package}{suffix}, {threads} threads")
             done += 1
-            events += child(options, cores[:threads], environment, package, suffix)
+            events += common.held_events(cores[:threads], (package, suffix), environment)
         report(options, threads, events)
     for package, form in [("torch", "nested autograd"), ("jax", "jvp of jvp")]:
         common.emit("progress", done=done, total=total, what=f"memory of {package}")
         done += 1
-        for e in child(options, cores[:1], {}, "memory", package, form):
+        for e in common.held_events(cores[:1], ("memory", package, form)):
             common.record(
                 suite=options.suite, case=f"PINN step, {MANY} points, f32", impl=f"{e['version']}/{form}", version=e["version"],
                 metric="memory", value=e["value"], unit="B", runs=1, threads=1,

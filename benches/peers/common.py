@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -18,7 +19,6 @@ def arguments():
     parser.add_argument("--threads", required=True, help="thread counts, such as 1,2")
     parser.add_argument("--out", required=True, help="folder of the run")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--held", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.threads = [int(n) for n in options.threads.split(",")]
     return options
@@ -37,6 +37,46 @@ class Ours:
         if "error" in answer:
             raise RuntimeError(f"our side cannot do {request}: {answer['error']}")
         return answer
+
+
+def held_words():
+    """What follows `--held` on the command line, taken off it: none outside of a process that `held_process` started."""
+    if "--held" not in sys.argv:
+        return None
+    at = sys.argv.index("--held")
+    words = sys.argv[at + 1 :]
+    del sys.argv[at:]
+    return words
+
+
+def all_cores():
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
+
+
+def held_process(cores, words=(), environment=(), **options):
+    """This script again in a process of its own: libraries make their threads once, for the cores they see then."""
+    hold = lambda: os.sched_setaffinity(0, cores) if hasattr(os, "sched_setaffinity") else None
+    arguments = list(sys.argv)
+    arguments[arguments.index("--threads") + 1] = str(len(cores))
+    command = [sys.executable, *arguments, "--held", *words]
+    return subprocess.run(command, preexec_fn=hold, env={**os.environ, **dict(environment)}, check=True, text=True, **options)
+
+
+def held_events(cores, words=(), environment=()):
+    """The events that such a process emits."""
+    done = held_process(cores, words, environment, stdout=subprocess.PIPE)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def per_thread_count(compare, packages):
+    """Runs `compare(options)` once for each number of threads, in a process held to as many cores."""
+    inside = held_words() is not None
+    options = arguments()
+    if inside:
+        return compare(options)
+    for done, threads in enumerate(options.threads):
+        emit("progress", done=done, total=len(options.threads), what=f"{packages}, {threads} threads")
+        held_process(all_cores()[:threads], environment={"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)})
 
 
 def emit(kind, **fields):

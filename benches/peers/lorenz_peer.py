@@ -1,8 +1,5 @@
 """diffrax's vmap beside our loop over 100 000 Lorenz trajectories, held to the same number of processor cores."""
 
-import os
-import subprocess
-import sys
 import time
 
 import common
@@ -41,18 +38,8 @@ def solver(case):
     return lambda: compiled(starts, rhos).block_until_ready()
 
 
-def main():
-    options = common.arguments()
+def held(options):
     suite = options.suite
-    if "--held" not in sys.argv and hasattr(os, "sched_setaffinity"):
-        # JAX makes its threads once, for the cores it sees then: a process for each number of threads.
-        cores = sorted(os.sched_getaffinity(0))
-        for threads in options.threads:
-            arguments = list(sys.argv)
-            arguments[arguments.index("--threads") + 1] = str(threads)
-            hold = lambda: os.sched_setaffinity(0, cores[:threads])
-            subprocess.run([sys.executable, *arguments, "--held"], preexec_fn=hold, check=True)
-        return
     import diffrax
     import jax
 
@@ -89,4 +76,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    common.per_thread_count(held, "diffrax")

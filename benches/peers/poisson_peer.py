@@ -53,7 +53,7 @@ def problem(n):
 def methods(matrix, n):
     """Name, seconds to set up, and a function of right-hand side and tolerance that gives solution and steps."""
 
-    def cg(preconditioner):
+    def krylov(method, preconditioner):
         def solve(b, tolerance):
             steps = 0
 
@@ -61,8 +61,7 @@ def methods(matrix, n):
                 nonlocal steps
                 steps += 1
 
-            x, info = sla.cg(matrix, b, rtol=tolerance, M=preconditioner, maxiter=10000, callback=count)
-            assert info == 0
+            x, _ = method(matrix, b, rtol=tolerance, M=preconditioner, maxiter=2000, callback=count)
             return x, steps
 
         return solve
@@ -81,10 +80,11 @@ def methods(matrix, n):
         return time.perf_counter() - begin, result
 
     scipy_name, amg_name = f"SciPy {scipy.__version__}", f"PyAMG {pyamg.__version__}"
-    yield f"{scipy_name}/cg", 0.0, cg(None)
+    yield f"{scipy_name}/cg", 0.0, krylov(sla.cg, None)
     if n <= 64:
+        # Dropping leaves factors that are not symmetric: conjugate gradients do not converge with them.
         seconds, ilu = made(lambda: sla.spilu(matrix.tocsc(), drop_tol=1e-3, fill_factor=3))
-        yield f"{scipy_name}/cg, spilu", seconds, cg(sla.LinearOperator(matrix.shape, ilu.solve))
+        yield f"{scipy_name}/bicgstab, spilu", seconds, krylov(sla.bicgstab, sla.LinearOperator(matrix.shape, ilu.solve))
     seconds, levels = made(lambda: pyamg.ruge_stuben_solver(matrix))
     yield f"{amg_name}/Ruge-Stüben", seconds, amg(levels)
     seconds, levels = made(lambda: pyamg.smoothed_aggregation_solver(matrix))
@@ -110,14 +110,18 @@ def main():
             x, _ = solve(b, 1e-10)
             apart = float(np.linalg.norm(x - mine) / np.linalg.norm(mine))
             common.record(case=f"{n}³ cells", metric="agreement", value=apart, unit="1", runs=1, threads=1, **fields)
-            if apart <= options.agreement:
-                runs[name] = solve
+            if not apart <= options.agreement:
+                common.emit("note", suite=options.suite, text=f"{name} on {n}³ cells: {apart:.2g} from ours; not timed.")
+                continue
+            runs[name] = solve
             for tolerance in TOLERANCES:
                 title = f"{n}³ cells, to {tolerance:.0e}".replace("e-0", "e-")
                 x, steps = solve(b, tolerance)
                 # A method that stops early would win by it.
                 reached = np.linalg.norm(b - matrix @ x) / np.linalg.norm(b)
-                assert reached <= 1.01 * tolerance, (name, reached)
+                if not reached <= 1.01 * tolerance:
+                    common.emit("note", suite=options.suite, text=f"{name}, {title}: stopped at {reached:.2g}; not timed.")
+                    runs.pop(name, None)
                 common.record(case=title, metric="steps", value=steps, unit="1", runs=1, threads=1, **fields)
         for threads in options.threads:
             for tolerance in TOLERANCES:

@@ -5,12 +5,8 @@ gradient to the agreement asked for in f32, to a hundred-thousandth of it in f64
 setting of the allocator; they send their results to the first one, which records them and names the fastest.
 """
 
-import json
 import math
-import os
 import resource
-import subprocess
-import sys
 import time
 
 import torch
@@ -196,18 +192,6 @@ def held(options, suffix):
         )
 
 
-def child(options, cores, environment, *words):
-    """Events of a process of its own."""
-    hold = lambda: os.sched_setaffinity(0, cores) if hasattr(os, "sched_setaffinity") else None
-    arguments = list(sys.argv)
-    arguments[arguments.index("--threads") + 1] = str(len(cores))
-    done = subprocess.run(
-        [sys.executable, *arguments, "--held", *words], preexec_fn=hold, env={**os.environ, **environment}, check=True,
-        stdout=subprocess.PIPE, text=True,
-    )
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def report(options, threads, events):
     version = f"PyTorch {torch.__version__.partition('+')[0]}"
     fields = dict(suite=options.suite, version=version, threads=threads)
@@ -240,21 +224,17 @@ def report(options, threads, events):
 
 
 def main():
-    words = []
-    if "--held" in sys.argv:
-        at = sys.argv.index("--held")
-        words = sys.argv[at + 1 :]
-        del sys.argv[at:]
+    words = common.held_words() or []
     options = common.arguments()
     if words:
         return held(options, *words)
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
+    cores = common.all_cores()
     total = len(options.threads) * len(HOLDINGS)
     for done, threads in enumerate(options.threads):
         events = []
         for i, (suffix, environment) in enumerate(HOLDINGS):
             common.emit("progress", done=done * len(HOLDINGS) + i, total=total, what=f"PyTorch{suffix}, {threads} threads")
-            events += child(options, cores[:threads], environment, suffix)
+            events += common.held_events(cores[:threads], (suffix,), environment)
         report(options, threads, events)
 
 

@@ -1,373 +1,105 @@
 //! Our side of a comparison: answers a peer's requests, one JSON object a line, until its input ends.
 //!
-//! The peer decides the order, so that both sides take turns on the same machine in the same minute. Requests:
-//!
-//! - `{"op": "end", "method": "DDIM", "steps": 10, "sigmas": []}` gives `{"x": […], "nfe": 10}`: the end points of the 16
-//!   seed-free points of TB1;
-//! - `{"op": "time", "method": "DDIM", "elements": 65536, "threads": 1}` gives `{"seconds": …}`: the mean time between two
-//!   evaluations in one run of 20 steps on an `f32` state;
-//! - `{"op": "setting", "problem": "pleiades"}` gives `{"start": […], "times": […], "end": […]}`;
-//! - `{"op": "ode", "problem": "pleiades", "method": "Tsit5", "tol": 1e-6}` gives the state reached, seconds, error and
-//!   evaluations of a solve;
-//! - `{"op": "ensemble", "count": 1000, "tol": 1e-6, "threads": 2}` gives `{"seconds": …, "ends": […]}`, the first 1000
-//!   end states of the Lorenz ensemble; `"steps": 100` in place of `tol` asks for equal steps;
-//! - `{"op": "inputs", "workload": "pinn", "points": 4096}` gives `{"inputs": [[…], …]}`, what a gradient is taken on;
-//! - `{"op": "gradient", "workload": "pinn", "points": 4096, "element": "f32", "threads": 2, "count": 1}` gives
-//!   `{"seconds": …, "values": […]}`: the loss and its gradient, the first `count` numbers of them;
-//! - `{"op": "fisher", "task": "product", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}` of a task with
-//!   inverse Fisher matrices, its first `count` numbers;
-//! - `{"op": "gp", "task": "step 1", "threads": 2, "count": 1}` gives `{"seconds": …, "values": […]}`: of a step of training
-//!   in one or two dimensions (values only for "gradient 1" and "start 1"), or of a structured product or solve;
-//! - `{"op": "poisson", "cells": 64, "method": "multigrid", "tolerance": 1e-8, "threads": 2, "count": 1}` gives
-//!   `{"seconds": …, "values": […]}`: the first `count` numbers of the solution of the pressure problem;
-//! - `{"op": "network", "images": 32}` gives `{"data": [[…], …], "parameters": [{"name": …, "shape": […], "values": […]}, …]}`,
-//!   the U-Net and its batch;
-//! - `{"op": "train", "images": 32, "element": "f32", "threads": 2, "rate": 1e-4, "count": 1}` gives `{"seconds": […],
-//!   "values": […]}`: of a step, the seconds of its gradient and of Adam, and as many numbers of loss and gradient.
+//! The peer decides the order, so that both sides take turns on the same machine in the same minute. A request names what it
+//! asks for as `op`; the modules of this folder say which there are and what they give. What cannot be done is answered with
+//! `{"error": …}`.
+
+mod ensemble;
+mod fisher;
+mod gp;
+mod network;
+mod ode;
+mod poisson;
+mod programs;
+mod samplers;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, BufRead, Write};
-use std::time::Instant;
 
-use ansatz_core::Key;
-use ansatz_testkit::{Mixture, tb1};
 use serde::{Deserialize, Serialize};
 
-use crate::autodiff::{self, Running, WORKLOADS, Workload};
-use crate::ensemble::{self, Steps};
-use crate::fisher::{Fisher, PARAMETERS};
-use crate::gp;
-use crate::ode;
-use crate::poisson::Solver;
-use crate::stepping::{self, Stepping};
-use crate::suites::lorenz::COUNT;
 use crate::suites::{SuiteError, pool};
-use crate::unet;
 
-#[derive(Debug, Deserialize)]
-#[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
-enum Request {
-    End {
-        method: String,
-        steps: usize,
-        #[serde(default)]
-        sigmas: Vec<f64>,
-    },
-    Time {
-        method: String,
-        elements: usize,
-        threads: usize,
-    },
-    Setting {
-        problem: String,
-    },
-    Ode {
-        problem: String,
-        method: String,
-        tol: f64,
-    },
-    Ensemble {
-        count: usize,
-        #[serde(default)]
-        tol: f64,
-        #[serde(default)]
-        steps: usize,
-        threads: usize,
-    },
-    Inputs {
-        workload: String,
-        points: usize,
-    },
-    Gradient {
-        workload: String,
-        points: usize,
-        element: String,
-        threads: usize,
-        count: usize,
-    },
-    Fisher {
-        task: String,
-        threads: usize,
-        count: usize,
-    },
-    Gp {
-        task: String,
-        threads: usize,
-        count: usize,
-    },
-    Poisson {
-        cells: usize,
-        method: String,
-        tolerance: f64,
-        threads: usize,
-        count: usize,
-    },
-    Network {
-        images: usize,
-    },
-    Train {
-        images: usize,
-        element: String,
-        threads: usize,
-        rate: f64,
-        count: usize,
-    },
+/// One suite's side, with whatever it keeps between requests: making that is not what is measured.
+trait Partner {
+    /// Answers a line, whose `op` is one of this partner's.
+    fn answer(&mut self, line: &str, pools: &mut Pools) -> Result<String, SuiteError>;
 }
 
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Answer {
-    End { x: Vec<f64>, nfe: usize },
-    Time { seconds: f64 },
-    Setting(ode::Setting),
-    Ode(ode::Solved),
-    Ensemble { seconds: f64, ends: Vec<[f64; 3]> },
-    Inputs { inputs: Vec<Vec<f64>> },
-    Gradient { seconds: f64, values: Vec<f64> },
-    Network(unet::Description),
-    Train { seconds: [f64; 2], values: Vec<f64> },
-    Error { error: String },
+/// What each partner answers, and how it starts.
+type Make = fn() -> Box<dyn Partner>;
+const PARTNERS: [(&[&str], Make); 8] = [
+    (&["end", "time"], || Box::<samplers::Samplers>::default()),
+    (&["ensemble"], || Box::new(ensemble::Ensemble)),
+    (&["fisher"], || Box::<fisher::Fishers>::default()),
+    (&["gp"], || Box::<gp::Processes>::default()),
+    (&["inputs", "gradient"], || Box::<programs::Programs>::default()),
+    (&["network", "train"], || Box::<network::Networks>::default()),
+    (&["poisson"], || Box::<poisson::Solvers>::default()),
+    (&["setting", "ode"], || Box::new(ode::Equations)),
+];
+
+/// Pools of threads by their size, each made once.
+#[derive(Default)]
+struct Pools(BTreeMap<usize, rayon::ThreadPool>);
+
+impl Pools {
+    fn of(&mut self, threads: usize) -> Result<&rayon::ThreadPool, SuiteError> {
+        Ok(match self.0.entry(threads) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(pool(threads)?),
+        })
+    }
 }
 
-/// Answers until the input ends. A request that cannot be met is answered with `{"error": …}`.
+/// Seconds and the first numbers of a result: what most partners answer.
+#[derive(Serialize)]
+struct Timed {
+    seconds: f64,
+    values: Vec<f64>,
+}
+
+fn line(answer: &impl Serialize) -> Result<String, SuiteError> {
+    Ok(serde_json::to_string(answer)?)
+}
+
+/// Answers until the input ends.
 ///
 /// # Errors
 /// If a line cannot be read or written.
 pub fn serve(input: impl BufRead, mut out: impl Write) -> io::Result<()> {
-    let mut server = Server::default();
-    for line in input.lines() {
-        let answer = match serde_json::from_str(&line?) {
-            Ok(request) => server.answer(&request).unwrap_or_else(|e| Answer::Error {
-                error: e.to_string(),
-            }),
-            Err(error) => Answer::Error {
-                error: error.to_string(),
-            },
+    let mut pools = Pools::default();
+    let mut partners: BTreeMap<usize, Box<dyn Partner>> = BTreeMap::new();
+    for asked in input.lines() {
+        let answer = answer(&asked?, &mut partners, &mut pools);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(e) => serde_json::json!({ "error": e.to_string() }).to_string(),
         };
-        serde_json::to_writer(&mut out, &answer)?;
-        out.write_all(b"\n")?;
+        writeln!(out, "{answer}")?;
         out.flush()?;
     }
     Ok(())
 }
 
-/// Pools and states that are kept between requests: making them is not what is measured.
-#[derive(Default)]
-struct Server {
-    pools: BTreeMap<usize, rayon::ThreadPool>,
-    gradients: BTreeMap<(String, usize, String), Box<dyn Running>>,
-    poisson: BTreeMap<(String, usize), Solver>,
-    stepping: BTreeMap<(String, usize), Stepping<f32>>,
-    fisher: Option<Fisher>,
-    processes: BTreeMap<usize, gp::Training>,
-    trainings: BTreeMap<(usize, String), Box<dyn unet::Training>>,
-}
-
-impl Server {
-    /// Makes the pool of `threads` threads, once.
-    fn ensure(&mut self, threads: usize) -> Result<(), SuiteError> {
-        if let Entry::Vacant(place) = self.pools.entry(threads) {
-            place.insert(pool(threads)?);
-        }
-        Ok(())
+fn answer(
+    asked: &str,
+    partners: &mut BTreeMap<usize, Box<dyn Partner>>,
+    pools: &mut Pools,
+) -> Result<String, SuiteError> {
+    #[derive(Deserialize)]
+    struct Head {
+        op: String,
     }
-
-    fn answer(&mut self, request: &Request) -> Result<Answer, SuiteError> {
-        match request {
-            Request::End {
-                method,
-                steps,
-                sigmas,
-            } => {
-                let plan = stepping::plan(method, *steps, sigmas)?;
-                // A grid in σ/α starts from noise of its own first level; label grids start from the points themselves.
-                let scale = if sigmas.is_empty() {
-                    1.0
-                } else {
-                    plan.levels()[0].sigma
-                };
-                let mut x: Vec<f64> = tb1::points(16).iter().map(|v| scale * v).collect();
-                let report = plan.sample(&Mixture::tb1(), &mut x, Key::new(0), &mut ())?;
-                Ok(Answer::End { x, nfe: report.nfe })
-            }
-            Request::Setting { problem } => {
-                let setting = ode::setting(problem).ok_or_else(|| unknown(problem))?;
-                Ok(Answer::Setting(setting))
-            }
-            Request::Ode {
-                problem,
-                method,
-                tol,
-            } => {
-                self.ensure(1)?;
-                let solved = self.pools[&1].install(|| ode::run(problem, method, *tol));
-                Ok(Answer::Ode(solved.ok_or_else(|| unknown(problem))??))
-            }
-            Request::Ensemble {
-                count,
-                tol,
-                steps,
-                threads,
-            } => {
-                self.ensure(*threads)?;
-                let steps = match steps {
-                    0 => Steps::Tolerance(*tol),
-                    steps => Steps::Fixed(*steps),
-                };
-                let run = || ensemble::run(COUNT, steps);
-                let (mut ends, seconds) = self.pools[threads].install(run)?;
-                ends.truncate(*count);
-                Ok(Answer::Ensemble { seconds, ends })
-            }
-            Request::Inputs { workload, points } => {
-                let inputs = made(workload, *points)?.inputs;
-                Ok(Answer::Inputs { inputs })
-            }
-            Request::Gradient {
-                workload,
-                points,
-                element,
-                threads,
-                count,
-            } => {
-                self.ensure(*threads)?;
-                let key = (workload.clone(), *points, element.clone());
-                let program = match self.gradients.entry(key) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(place) => {
-                        let workload = made(workload, *points)?;
-                        place.insert(match element.as_str() {
-                            "f32" => autodiff::compile::<f32>(&workload)?,
-                            _ => autodiff::compile::<f64>(&workload)?,
-                        })
-                    }
-                };
-                let start = Instant::now();
-                self.pools[threads].install(|| program.run())?;
-                let seconds = start.elapsed().as_secs_f64();
-                let values = program.values(*count);
-                Ok(Answer::Gradient { seconds, values })
-            }
-            Request::Fisher {
-                task,
-                threads,
-                count,
-            } => {
-                self.ensure(*threads)?;
-                let pool = &self.pools[threads];
-                let fisher = match &mut self.fisher {
-                    Some(fisher) => fisher,
-                    none => none.insert(pool.install(|| Fisher::new(PARAMETERS))?),
-                };
-                let seconds = pool.install(|| fisher.run(task))?;
-                let values = fisher.result().iter().take(*count);
-                let values = values.map(|v| f64::from(*v)).collect();
-                Ok(Answer::Gradient { seconds, values })
-            }
-            Request::Gp {
-                task,
-                threads,
-                count,
-            } => {
-                self.ensure(*threads)?;
-                let pool = &self.pools[threads];
-                let (what, dimensions) = task.rsplit_once(' ').unwrap_or((task, ""));
-                let (seconds, mut values) = match (what, dimensions.parse()) {
-                    ("step" | "gradient" | "start", Ok(d @ 1..=2)) => {
-                        let training = match self.processes.entry(d) {
-                            Entry::Occupied(known) => known.into_mut(),
-                            Entry::Vacant(place) => place.insert(gp::Training::new(d)?),
-                        };
-                        match what {
-                            "step" => (pool.install(|| training.step())?, Vec::new()),
-                            "start" => (0.0, training.start().to_vec()),
-                            _ => (0.0, pool.install(|| training.gradient())?),
-                        }
-                    }
-                    _ => pool.install(|| gp::run(task))?,
-                };
-                values.truncate(*count);
-                Ok(Answer::Gradient { seconds, values })
-            }
-            Request::Poisson {
-                cells,
-                method,
-                tolerance,
-                threads,
-                count,
-            } => {
-                self.ensure(*threads)?;
-                let solver = match self.poisson.entry((method.clone(), *cells)) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(place) => place.insert(Solver::new(*cells, method)?),
-                };
-                let start = Instant::now();
-                self.pools[threads].install(|| solver.solve([*tolerance; 2]))?;
-                let seconds = start.elapsed().as_secs_f64();
-                let values = solver.x.iter().copied().take(*count).collect();
-                Ok(Answer::Gradient { seconds, values })
-            }
-            Request::Time {
-                method,
-                elements,
-                threads,
-            } => {
-                self.ensure(*threads)?;
-                let key = (method.clone(), *elements);
-                if !self.stepping.contains_key(&key) {
-                    self.stepping
-                        .insert(key.clone(), Stepping::new(method, *elements)?);
-                }
-                let stepping = &self.stepping[&key];
-                let spent = self.pools[threads].install(|| stepping.run())?;
-                Ok(Answer::Time {
-                    seconds: spent.as_secs_f64() / stepping.evaluations() as f64,
-                })
-            }
-            Request::Network { images } => {
-                Ok(Answer::Network(unet::Problem::new(*images).describe()))
-            }
-            Request::Train {
-                images,
-                element,
-                threads,
-                rate,
-                count,
-            } => {
-                self.ensure(*threads)?;
-                let training = match self.trainings.entry((*images, element.clone())) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(place) => {
-                        let problem = unet::Problem::new(*images);
-                        place.insert(match element.as_str() {
-                            "f32" => unet::training::<f32>(&problem)?,
-                            _ => unet::training::<f64>(&problem)?,
-                        })
-                    }
-                };
-                let spent = self.pools[threads].install(|| training.step(*rate))?;
-                Ok(Answer::Train {
-                    seconds: [spent.gradient, spent.optimizer],
-                    values: training.values(*count),
-                })
-            }
-        }
-    }
-}
-
-fn made(name: &str, points: usize) -> Result<Workload, SuiteError> {
-    Workload::new(name, points).ok_or_else(|| SuiteError::Unknown {
-        name: name.to_owned(),
-        known: WORKLOADS.join(", "),
-    })
-}
-
-fn unknown(problem: &str) -> SuiteError {
-    SuiteError::Unknown {
-        name: problem.to_owned(),
-        known: ode::PROBLEMS.join(", "),
-    }
+    let Head { op } = serde_json::from_str(asked)?;
+    let place = PARTNERS.iter().position(|(ops, _)| ops.contains(&&*op));
+    let place = place.ok_or_else(|| SuiteError::Unknown {
+        name: op,
+        known: PARTNERS.map(|(ops, _)| ops.join(", ")).join(", "),
+    })?;
+    let partner = partners.entry(place).or_insert_with(PARTNERS[place].1);
+    partner.answer(asked, pools)
 }
 
 #[cfg(test)]

@@ -69,6 +69,9 @@ pub enum SuiteError {
         /// The parser's error.
         source: Box<toml::de::Error>,
     },
+    /// A line of a peer is no request, or an answer is no JSON.
+    #[error("cannot understand or answer a request: {0}")]
+    Request(#[from] serde_json::Error),
     /// A pool of the asked size could not be made.
     #[error("cannot start {threads} threads: {source}")]
     Threads {
