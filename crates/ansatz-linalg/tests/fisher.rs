@@ -394,7 +394,9 @@ fn what_cannot_be_done_is_an_error() {
     let stored = || {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut rows = FileRows::new(file.reopen().unwrap(), 9);
-        g.iter().for_each(|g| rows.push(g).unwrap());
+        for g in &g {
+            rows.push(g).unwrap();
+        }
         (file, rows)
     };
     let (file, rows) = stored();

@@ -414,6 +414,10 @@ fn second_derivatives_of_ridge_regression() {
     close(&out[10], &[expected], 1e-12);
 }
 
+fn step<'g>(z: Array<'g>, p: &[Array<'g>]) -> Array<'g> {
+    (z.matmul(p[0]) + p[1]).tanh()
+}
+
 /// An equilibrium layer z = tanh(Wz + Ux + b) in a program, batched, against the unrolled iteration.
 #[test]
 fn an_equilibrium_layer() {
@@ -423,9 +427,6 @@ fn an_equilibrium_layer() {
         parameters: &[&[n, n], &[batch, n]],
         ..Signature::default()
     };
-    fn step<'g>(z: Array<'g>, p: &[Array<'g>]) -> Array<'g> {
-        (z.matmul(p[0]) + p[1]).tanh()
-    }
     let step_program = ProgramMap::new(&signature, step).unwrap();
     let equation = ProgramMap::new(&signature, |z, p| z - step(z, p)).unwrap();
     let layer = ImplicitFunction::new(equation, ImplicitOptions::default(), move |p, z| {

@@ -549,7 +549,11 @@ fn diffusion_in_time() {
     assert!(net.layers()[0].velocity(&pass, x).is_ok());
     assert!(matches!(
         net.layers()[1].velocity(&pass, x),
-        Err(NetworkError::Size { expected: 1, got: 0, .. })
+        Err(NetworkError::Size {
+            expected: 1,
+            got: 0,
+            ..
+        })
     ));
 }
 

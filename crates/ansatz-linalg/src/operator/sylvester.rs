@@ -8,7 +8,7 @@ use faer::linalg::householder::{
 };
 use faer::linalg::matmul::matmul;
 use faer::linalg::qr::no_pivoting::factor::recommended_block_size;
-use faer::{Accum, Conj, Mat, MatRef, Par, c64};
+use faer::{Accum, Conj, Mat, MatRef, Par, Spec, c64};
 
 use super::kronecker::{check_factors, check_square};
 use crate::LinalgError;
@@ -57,7 +57,7 @@ impl Schur {
             return Ok(Self { vectors, upper });
         }
         let block = recommended_block_size::<c64>(n - 1, n - 1);
-        let needed = hessenberg_in_place_scratch::<c64>(n, block, Par::Seq, Default::default())
+        let needed = hessenberg_in_place_scratch::<c64>(n, block, Par::Seq, Spec::default())
             .or(reflect_scratch::<c64>(n - 1, block, n - 1));
         let mut memory = MemBuffer::new(needed);
         let stack = MemStack::new(&mut memory);
@@ -67,7 +67,7 @@ impl Schur {
             reflectors.as_mut(),
             Par::Seq,
             stack,
-            Default::default(),
+            Spec::default(),
         );
         reflect(
             upper.as_ref().submatrix(1, 0, n - 1, n - 1),

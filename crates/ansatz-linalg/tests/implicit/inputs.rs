@@ -135,13 +135,19 @@ fn bad_points_are_refused() {
             let mut broken = x.clone();
             broken[1] = bad;
             let error = value(&broken, &args, outputs);
-            assert!(matches!(error, Err(LinalgError::NotFinite { .. })), "{name}");
+            assert!(
+                matches!(error, Err(LinalgError::NotFinite { .. })),
+                "{name}"
+            );
         }
         for (k, length) in lengths.iter().enumerate() {
             let mut short = args.clone();
             short[k].pop();
             let error = value(&x, &short, outputs);
-            assert!(matches!(error, Err(LinalgError::Shape { .. })), "{name} {k}");
+            assert!(
+                matches!(error, Err(LinalgError::Shape { .. })),
+                "{name} {k}"
+            );
             for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
                 let mut broken = args.clone();
                 broken[k][length / 2] = bad;

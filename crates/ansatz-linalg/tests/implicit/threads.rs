@@ -78,7 +78,12 @@ fn bits() {
             out.extend(all(&map, &positive, &with(&[1.0]), RootSolver::Automatic));
             let order = Order::Ascending;
             let map = FixedPoint(EntropicIsotonic { n, order });
-            out.extend(all(&map, &x, &[theta.clone()], RootSolver::Gmres));
+            out.extend(all(
+                &map,
+                &x,
+                std::slice::from_ref(&theta),
+                RootSolver::Gmres,
+            ));
             out.extend(all(
                 &Bilinear::linear_system(n),
                 &x,
