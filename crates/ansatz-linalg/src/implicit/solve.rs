@@ -254,6 +254,7 @@ impl<'a> Sensitivity<'a> {
             }
             unit[j] = 0.0;
         }
+        // Not by full pivoting: that of faer 0.24 at times takes another entry than the largest, and a tiny one among zeros.
         let lu = m.partial_piv_lu();
         let pivot = |i: usize| lu.U()[(i, i)].abs();
         let sizes = || (0..n).map(pivot);
