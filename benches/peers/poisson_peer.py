@@ -53,7 +53,7 @@ def problem(n):
 def methods(matrix, n):
     """Name, seconds to set up, and a function of right-hand side and tolerance that gives solution and steps."""
 
-    def krylov(method, preconditioner):
+    def krylov(method, preconditioner, most=2000):
         def solve(b, tolerance):
             steps = 0
 
@@ -61,7 +61,7 @@ def methods(matrix, n):
                 nonlocal steps
                 steps += 1
 
-            x, _ = method(matrix, b, rtol=tolerance, M=preconditioner, maxiter=2000, callback=count)
+            x, _ = method(matrix, b, rtol=tolerance, M=preconditioner, maxiter=most, callback=count)
             return x, steps
 
         return solve
@@ -84,7 +84,7 @@ def methods(matrix, n):
     if n <= 64:
         # Dropping leaves factors that are not symmetric: conjugate gradients do not converge with them.
         seconds, ilu = made(lambda: sla.spilu(matrix.tocsc(), drop_tol=1e-3, fill_factor=3))
-        yield f"{scipy_name}/bicgstab, spilu", seconds, krylov(sla.bicgstab, sla.LinearOperator(matrix.shape, ilu.solve))
+        yield f"{scipy_name}/bicgstab, spilu", seconds, krylov(sla.bicgstab, sla.LinearOperator(matrix.shape, ilu.solve), 300)
     seconds, levels = made(lambda: pyamg.ruge_stuben_solver(matrix))
     yield f"{amg_name}/Ruge-Stüben", seconds, amg(levels)
     seconds, levels = made(lambda: pyamg.smoothed_aggregation_solver(matrix))
@@ -95,7 +95,7 @@ def main():
     options = common.arguments()
     ours = common.Ours(options.ours)
     sizes = [64] if options.quick else [64, 128]
-    done, total = 0, len(sizes) * (1 + len(options.threads) * len(TOLERANCES))
+    done, total = 0, len(sizes) * (1 + len(TOLERANCES))
     for n in sizes:
         common.emit("progress", done=done, total=total, what=f"peers on {n}³ cells: setting up")
         done += 1
@@ -123,34 +123,37 @@ def main():
                     common.emit("note", suite=options.suite, text=f"{name}, {title}: stopped at {reached:.2g}; not timed.")
                     runs.pop(name, None)
                 common.record(case=title, metric="steps", value=steps, unit="1", runs=1, threads=1, **fields)
-        for threads in options.threads:
-            for tolerance in TOLERANCES:
-                title = f"{n}³ cells, to {tolerance:.0e}".replace("e-0", "e-")
-                common.emit("progress", done=done, total=total, what=f"peers, {title}, {threads} threads")
-                done += 1
+        for tolerance in TOLERANCES:
+            title = f"{n}³ cells, to {tolerance:.0e}".replace("e-0", "e-")
+            common.emit("progress", done=done, total=total, what=f"peers, {title}")
+            done += 1
 
-                def mine_once():
-                    request = dict(op="poisson", cells=n, method="multigrid", tolerance=tolerance, threads=threads, count=0)
-                    return ours.ask(**request)["seconds"]
+            def mine_once(threads):
+                request = dict(op="poisson", cells=n, method="multigrid", tolerance=tolerance, threads=threads, count=0)
+                return ours.ask(**request)["seconds"]
 
-                def timed(solve):
-                    begin = time.perf_counter()
-                    solve(b, tolerance)
-                    return time.perf_counter() - begin
+            def timed(solve):
+                begin = time.perf_counter()
+                solve(b, tolerance)
+                return time.perf_counter() - begin
 
-                sides = [mine_once] + [lambda solve=solve: timed(solve) for solve in runs.values()]
-                times = common.take_turns(sides, budget_s=5.0 if options.quick else 30.0, least=3, most=15)
-                fields = dict(suite=options.suite, case=title, unit="s", threads=threads)
-                spreads = [common.spread(t) for t in times]
-                for name, spread in zip(runs, spreads[1:]):
-                    common.record(impl=name, version=name.partition("/")[0], metric="time", **fields, **spread)
-                best = min(range(1, len(spreads)), key=lambda k: spreads[k]["value"])
-                who = list(runs)[best - 1]
-                common.record(impl="multigrid", metric="best", **fields, **spreads[0])
-                common.record(impl=who, version=who.partition("/")[0], metric="best", **fields, **spreads[best])
-                fields["unit"] = "1"
-                ratio = spreads[best]["value"] / spreads[0]["value"]
-                common.record(impl=f"beside {who}", metric="ratio", value=ratio, runs=spreads[0]["runs"], **fields)
+            sides = [lambda threads=threads: mine_once(threads) for threads in options.threads]
+            sides += [lambda solve=solve: timed(solve) for solve in runs.values()]
+            # A round of the peers on 128³ cells takes half a minute.
+            times = common.take_turns(sides, budget_s=5.0 if options.quick else 20.0, least=3 if n <= 64 else 2, most=15)
+            mine, theirs = times[: len(options.threads)], [common.spread(t) for t in times[len(options.threads) :]]
+            fields = dict(suite=options.suite, case=title)
+            for name, spread in zip(runs, theirs):
+                common.record(impl=name, version=name.partition("/")[0], metric="time", unit="s", threads=1, **fields, **spread)
+            who, best = min(zip(runs, theirs), key=lambda pair: pair[1]["value"])
+            common.record(impl=who, version=who.partition("/")[0], metric="best", unit="s", threads=1, **fields, **best)
+            for threads, seconds in zip(options.threads, mine):
+                spread = common.spread(seconds)
+                common.record(impl="multigrid", metric="best", unit="s", threads=threads, **fields, **spread)
+                ratio = best["value"] / spread["value"]
+                common.record(
+                    impl=f"beside {who}", metric="ratio", value=ratio, unit="1", runs=spread["runs"], threads=threads, **fields
+                )
 
 
 if __name__ == "__main__":
