@@ -8,6 +8,7 @@
 //! //! gallery: picture sample_digits.png Samples         (any number of .png or .svg, written under target/gallery/)
 //! ```
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -20,6 +21,9 @@ use crate::workspace::{Package, Target, Workspace};
 
 /// Pictures above this size slow every clone of the repository.
 const MOST_BYTES: u64 = 100_000;
+
+/// How the page begins.
+const TITLE: &str = "# Gallery\n\nEvery picture here is written by an example and made anew by `cargo xtask gallery`.\n";
 
 /// What the header of an example promises.
 #[derive(Debug, Default, PartialEq)]
@@ -36,19 +40,19 @@ struct Expect {
     most: f64,
 }
 
-/// One example that ran, for the page.
-struct Shown {
-    name: String,
-    source: String,
-    krate: String,
-    header: Header,
-    numbers: Vec<(String, f64)>,
-}
-
+/// Runs all examples, or those named, and writes the page: what did not run, or failed, stays on it as it was.
 pub(crate) fn run(only: &[String]) -> Result<(), Error> {
     let workspace = Workspace::load()?;
     let root = &workspace.workspace_root;
-    let mut shown = Vec::new();
+    let page = root.join("docs/gallery/README.md");
+    let before = if page.exists() {
+        error::read(&page)?
+    } else {
+        String::new()
+    };
+    let before = sections(&before);
+    let mut text = String::from(TITLE);
+    let (mut ran, mut failed) = (0, Vec::new());
     for package in workspace.members() {
         for target in package
             .targets
@@ -61,32 +65,60 @@ pub(crate) fn run(only: &[String]) -> Result<(), Error> {
             else {
                 continue;
             };
-            if only.is_empty() || only.contains(&target.name) {
-                shown.push(show(root, package, target, source, header)?);
+            let known = before.get(&source).map_or("", String::as_str);
+            if !(only.is_empty() || only.contains(&target.name)) {
+                text.push_str(known);
+                continue;
+            }
+            ran += 1;
+            match show(root, package, target, &source, &header) {
+                Ok(section) => text.push_str(&section),
+                Err(e) => {
+                    println!("{} failed: {e}", target.name);
+                    failed.push(target.name.as_str());
+                    text.push_str(known);
+                }
             }
         }
     }
-    if shown.is_empty() {
+    if ran == 0 {
         return Err(Error::Usage(
-            "no example has a `//! gallery:` header; xtask/README.md says how to write one".into(),
+            "no such example has a `//! gallery:` header; xtask/README.md says how to write one"
+                .into(),
         ));
     }
-    // A partial run would drop the others from the page.
-    if only.is_empty() {
-        error::write(&root.join("docs/gallery/README.md"), page(&shown))?;
-        println!("wrote docs/gallery/README.md with {} examples", shown.len());
+    error::write(&page, text)?;
+    println!("wrote docs/gallery/README.md, {ran} examples made anew");
+    if failed.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::Usage(format!(
+        "{} of {ran} examples failed: {}",
+        failed.len(),
+        failed.join(", ")
+    )))
 }
 
-/// Runs one example, checks its numbers and copies its pictures.
+/// The sections of a page by the source that they link to.
+fn sections(page: &str) -> BTreeMap<String, String> {
+    let body = page.strip_prefix(TITLE).unwrap_or(page);
+    let sections = body.split("\n## ").filter_map(|section| {
+        let (_, link) = section.split_once("](../../")?;
+        let (source, _) = link.split_once(')')?;
+        let section = format!("\n## {}\n", section.trim_end());
+        Some((source.to_owned(), section))
+    });
+    sections.collect()
+}
+
+/// Runs one example, checks its numbers, copies its pictures, and gives its section of the page.
 fn show(
     root: &Path,
     package: &Package,
     target: &Target,
-    source: String,
-    header: Header,
-) -> Result<Shown, Error> {
+    source: &str,
+    header: &Header,
+) -> Result<String, Error> {
     let start = Instant::now();
     let mut command = shell::cargo();
     command.args([
@@ -146,13 +178,7 @@ fn show(
         start.elapsed().as_secs_f64(),
         numbers.len()
     );
-    Ok(Shown {
-        name: target.name.clone(),
-        source,
-        krate: package.name.clone(),
-        header,
-        numbers,
-    })
+    Ok(section(&package.name, &target.name, source, header, &numbers))
 }
 
 /// The gallery lines of the leading `//!` block; `None` if there are none.
@@ -217,39 +243,36 @@ fn printed_number(printed: &str, name: &str) -> Option<f64> {
     })
 }
 
-fn page(shown: &[Shown]) -> String {
-    let mut page = String::from(
-        "# Gallery\n\nEvery picture here is written by an example and made anew by `cargo xtask gallery`.\n",
-    );
-    for example in shown {
-        let Shown {
-            name,
-            source,
-            krate,
-            header,
-            numbers,
-        } = example;
-        push(&mut page, format_args!("\n## {}\n\n", header.title));
-        for (file, caption) in &header.pictures {
-            push(&mut page, format_args!("![{caption}]({file})\n"));
-        }
-        let numbers: Vec<String> = numbers
-            .iter()
-            .map(|(n, v)| format!("{n} = {}", number::short(*v)))
-            .collect();
-        let numbers = if numbers.is_empty() {
-            String::new()
-        } else {
-            format!(" It prints {}.", numbers.join(", "))
-        };
-        push(
-            &mut page,
-            format_args!(
-                "\n[{source}](../../{source}): `cargo run --release -p {krate} --example {name}`.{numbers}\n"
-            ),
-        );
+fn section(
+    krate: &str,
+    name: &str,
+    source: &str,
+    header: &Header,
+    numbers: &[(String, f64)],
+) -> String {
+    let mut section = format!("\n## {}\n\n", header.title);
+    for (file, caption) in &header.pictures {
+        push(&mut section, format_args!("![{caption}]({file})\n"));
     }
-    page
+    if !header.pictures.is_empty() {
+        section.push('\n');
+    }
+    let numbers: Vec<String> = numbers
+        .iter()
+        .map(|(n, v)| format!("{n} = {}", number::short(*v)))
+        .collect();
+    let numbers = if numbers.is_empty() {
+        String::new()
+    } else {
+        format!(" It prints {}.", numbers.join(", "))
+    };
+    push(
+        &mut section,
+        format_args!(
+            "[{source}](../../{source}): `cargo run --release -p {krate} --example {name}`.{numbers}\n"
+        ),
+    );
+    section
 }
 
 #[cfg(test)]
@@ -286,6 +309,20 @@ mod tests {
         ] {
             assert!(header(&format!("//! gallery: {slip}\n")).is_err(), "{slip}");
         }
+    }
+
+    /// A run of some examples keeps what the page says of the others, to the letter.
+    #[test]
+    fn sections_of_a_page_are_found_again() {
+        let header = header(SOURCE).unwrap().unwrap();
+        let numbers = [("rms".to_owned(), 0.012)];
+        let first = section("one", "a", "crates/one/examples/a.rs", &header, &numbers);
+        let second = section("two", "b", "crates/two/examples/b.rs", &header, &[]);
+        let page = format!("{TITLE}{first}{second}");
+        let found = sections(&page);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found["crates/one/examples/a.rs"], first);
+        assert_eq!(found["crates/two/examples/b.rs"], second);
     }
 
     #[test]

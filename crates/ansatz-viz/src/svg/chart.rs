@@ -28,6 +28,9 @@ pub enum Spread {
     Band,
 }
 
+/// Most marks on a line.
+const MARKS: usize = 100;
+
 /// A named set of points in one colour and marker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
@@ -227,7 +230,14 @@ impl Chart {
                 }
             }
         }
-        for point in series.points.iter().filter(shows) {
+        // A line of many points shows its shape without their marks; some stay, for what they tell.
+        let bars = series.points.iter().any(|p| p.spread.is_some());
+        let every = if series.joined && !bars {
+            series.points.len().div_ceil(MARKS).max(1)
+        } else {
+            1
+        };
+        for point in series.points.iter().filter(shows).step_by(every) {
             let at = x.at(point.x);
             let mut tooltip = format!(
                 "{}: {} = {}, {} = {}",
@@ -346,6 +356,14 @@ mod tests {
             centres[0].1 < centres[2].1,
             "a greater value stands higher: {centres:?}"
         );
+    }
+
+    #[test]
+    fn a_line_of_many_points_has_few_marks() {
+        let points: Vec<_> = (1..=1000).map(|i| (f64::from(i), 1.0)).collect();
+        let svg = log_chart(&points).to_svg().unwrap();
+        // One of them is the legend's.
+        assert_eq!(svg.matches("<circle").count(), 101);
     }
 
     #[test]
