@@ -3,7 +3,6 @@
 use std::f64::consts::TAU;
 use std::time::Instant;
 
-use ansatz_core::Scalar;
 use ansatz_mesh::nalgebra::Point3;
 use ansatz_mesh::{
     Ambiguity, DualMarchingCubes, Grid, GridDistance, GridShape, MarchingCubes, Mesh, MeshError,
@@ -180,14 +179,16 @@ impl Extraction {
     }
 
     /// Vertices, triangles and area of what was extracted last: what peers are compared by.
-    #[must_use]
-    pub fn summary(&self) -> [f64; 3] {
+    ///
+    /// # Errors
+    /// [`MeshError`] if it is no mesh.
+    pub fn summary(&self) -> Result<[f64; 3], MeshError> {
         let Mesh {
             vertices,
             triangles,
             ..
         } = &self.mesh;
-        let area = measure::area(&self.mesh);
-        [vertices.len() as f64, triangles.len() as f64, area.f64()]
+        let area = measure::area(&self.mesh)?;
+        Ok([vertices.len() as f64, triangles.len() as f64, area])
     }
 }

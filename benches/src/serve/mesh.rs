@@ -62,7 +62,7 @@ impl Partner for Surfaces {
             } => {
                 let extraction = self.of(&field, samples)?;
                 let seconds = pools.of(threads)?.install(|| extraction.run(&method))?;
-                let values = extraction.summary().to_vec();
+                let values = extraction.summary()?.to_vec();
                 line(&Timed { seconds, values })
             }
         }

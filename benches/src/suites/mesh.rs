@@ -69,7 +69,7 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Suit
                         ..record(method, "time", time.median, "s")
                     })?;
                     pool.install(|| extraction.run(method))?;
-                    let [vertices, triangles, _] = extraction.summary();
+                    let [vertices, triangles, _] = extraction.summary()?;
                     let rate = triangles / time.median / 1e6;
                     emitter.record(record(method, "rate", rate, "M/s"))?;
                     if turn == 0 {
