@@ -35,7 +35,9 @@ const PARTNERS: [(&[&str], Make); 9] = [
     (&["ensemble"], || Box::new(ensemble::Ensemble)),
     (&["fisher"], || Box::<fisher::Fishers>::default()),
     (&["gp"], || Box::<gp::Processes>::default()),
-    (&["grid", "mesh"], || Box::<mesh::Surfaces>::default()),
+    (&["grid", "mesh", "peak"], || {
+        Box::<mesh::Surfaces>::default()
+    }),
     (&["inputs", "gradient"], || {
         Box::<programs::Programs>::default()
     }),

@@ -1,7 +1,9 @@
 //! - `{"op": "grid", "field": "sphere", "samples": 128, "path": …}` writes 128³ numbers of four bytes, the lowest first, z
 //!   fastest, and gives `{"count": …}`;
 //! - `{"op": "mesh", "field": "sphere", "samples": 128, "method": "marching cubes", "threads": 1}` gives
-//!   `{"seconds": …, "values": […]}`: vertices, triangles and area.
+//!   `{"seconds": …, "values": […]}`: vertices, triangles and area;
+//! - `{"op": "peak", "field": "sphere", "samples": 128, "method": "marching cubes", "threads": 1}` gives `{"bytes": …}`: the
+//!   greatest memory beside the samples of an extraction that finds no memory made before, or null.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Partner, Pools, Timed, line};
+use crate::memory;
 use crate::mesh::{Extraction, Field};
 use crate::suites::SuiteError;
 
@@ -23,6 +26,12 @@ enum Request {
         path: PathBuf,
     },
     Mesh {
+        field: String,
+        samples: usize,
+        method: String,
+        threads: usize,
+    },
+    Peak {
         field: String,
         samples: usize,
         method: String,
@@ -64,6 +73,20 @@ impl Partner for Surfaces {
                 let seconds = pools.of(threads)?.install(|| extraction.run(&method))?;
                 let values = extraction.summary()?.to_vec();
                 line(&Timed { seconds, values })
+            }
+            Request::Peak {
+                field,
+                samples,
+                method,
+                threads,
+            } => {
+                let extraction = self.of(&field, samples)?;
+                extraction.clear();
+                let pool = pools.of(threads)?;
+                let begin = memory::restart_peak();
+                pool.install(|| extraction.run(&method))?;
+                let bytes = memory::peak().zip(begin).map(|(peak, begin)| peak - begin);
+                line(&json!({ "bytes": bytes }))
             }
         }
     }

@@ -2,9 +2,12 @@
 
 use std::hint::black_box;
 use std::io::Write;
+use std::process::{Command, Stdio};
 
 use ansatz_mesh::measure::Topology;
 use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::json;
 
 use super::{Settings, SuiteError, pool};
 use crate::emit::Emitter;
@@ -86,14 +89,8 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Suit
                         }
                     }
                 }
-                // Each from nothing, mesh included.
-                for method in METHODS {
-                    extraction.clear();
-                    let begin = restart_peak();
-                    pool.install(|| extraction.run(method))?;
-                    if let (Some(begin), Some(peak)) = (begin, resident("VmHWM:")) {
-                        emitter.record(record(method, "memory", peak - begin, "B"))?;
-                    }
+                for (method, bytes) in peaks(field, n, threads)? {
+                    emitter.record(record(method, "memory", bytes, "B"))?;
                 }
             }
         }
@@ -118,15 +115,35 @@ fn sweep(samples: &[f32]) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Lets the peak of this process's memory begin anew and gives what it is now, in bytes, where the system can.
-fn restart_peak() -> Option<f64> {
-    std::fs::write("/proc/self/clear_refs", "5").ok()?;
-    resident("VmRSS:")
-}
-
-fn resident(what: &str) -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix(what))?;
-    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(1024.0 * kilobytes)
+/// The greatest memory of each method, where the system tells it: in a process of its own, whose memory goes back to the
+/// system as soon as it is free.
+fn peaks(field: &str, n: usize, threads: usize) -> Result<Vec<(&'static str, f64)>, SuiteError> {
+    #[derive(Deserialize)]
+    struct Peak {
+        bytes: Option<f64>,
+    }
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg("serve")
+        .env("MALLOC_MMAP_THRESHOLD_", "65536")
+        .env("MALLOC_TRIM_THRESHOLD_", "0")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    // The first round makes samples and threads; a few short lines fit into a pipe.
+    if let Some(mut input) = child.stdin.take() {
+        for method in METHODS.iter().cycle().take(2 * METHODS.len()) {
+            let ask = json!({
+                "op": "peak", "field": field, "samples": n, "method": method, "threads": threads,
+            });
+            writeln!(input, "{ask}")?;
+        }
+    }
+    let output = child.wait_with_output()?;
+    let answers = String::from_utf8_lossy(&output.stdout);
+    let mut peaks = Vec::new();
+    for (method, line) in METHODS.into_iter().zip(answers.lines().skip(METHODS.len())) {
+        let Peak { bytes } = serde_json::from_str(line)?;
+        peaks.extend(bytes.map(|bytes| (method, bytes)));
+    }
+    Ok(peaks)
 }
