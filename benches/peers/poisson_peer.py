@@ -152,7 +152,7 @@ def main():
                 common.record(impl="multigrid", metric="best", unit="s", threads=threads, **fields, **spread)
                 ratio = best["value"] / spread["value"]
                 common.record(
-                    impl=f"beside {who}", metric="ratio", value=ratio, unit="1", runs=spread["runs"], threads=threads, **fields
+                    impl=f"beside {who}".replace("/", ", "), metric="ratio", value=ratio, unit="1", runs=spread["runs"], threads=threads, **fields
                 )
 
 
