@@ -34,8 +34,12 @@ const PARTNERS: [(&[&str], Make); 8] = [
     (&["ensemble"], || Box::new(ensemble::Ensemble)),
     (&["fisher"], || Box::<fisher::Fishers>::default()),
     (&["gp"], || Box::<gp::Processes>::default()),
-    (&["inputs", "gradient"], || Box::<programs::Programs>::default()),
-    (&["network", "train"], || Box::<network::Networks>::default()),
+    (&["inputs", "gradient"], || {
+        Box::<programs::Programs>::default()
+    }),
+    (&["network", "train"], || {
+        Box::<network::Networks>::default()
+    }),
     (&["poisson"], || Box::<poisson::Solvers>::default()),
     (&["setting", "ode"], || Box::new(ode::Equations)),
 ];

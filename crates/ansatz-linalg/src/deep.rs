@@ -108,13 +108,9 @@ impl<S: State> Method<S> for DeepConjugateDirections {
         workspace: &mut Workspace<S>,
     ) -> Result<f64, LinalgError> {
         let h = self.history;
-        let count = 4 + 2 * h;
         // Slot 0 is the residual, as conjugate gradients want it.
-        let (own, past) = workspace.first(count, x).split_at_mut(4);
+        let ([r, unit, d, ad], past) = workspace.split::<4>(2 * h, x);
         let (directions, products) = past.split_at_mut(h);
-        let [r, unit, d, ad] = own else {
-            unreachable!("four vectors were asked for")
-        };
         let mut curvatures = vec![0.0; h];
         let mut norm = session.residual(x, r)?;
         let mut progress = session.start(x, norm);

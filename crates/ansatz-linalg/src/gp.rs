@@ -29,6 +29,7 @@
 //! S. Fang, M. Cooley, D. Long, S. Li, R. Kirby, S. Zhe, *Solving high frequency and multi-scale PDEs with Gaussian
 //! processes*, ICLR 2024.
 
+mod axis;
 mod direct;
 mod elementary;
 mod equation;

@@ -12,8 +12,8 @@
 //! | graph | [`Graph::alpha_decay`], [`Graph::nearest`] | O(N²D), in parallel |
 //! | Laplacian | [`Graph::laplacian`], a sparse operator | O(edges) |
 //! | heat | [`HeatMethod`]: eigenvectors, Chebyshev, backward Euler | O(N³); O(K·edges·N); sparse factor + O(K·fill·N) |
-//! | distances | [`HeatGeodesic`] | O(N²) for each τ |
-//! | coordinates | [`classical_scaling`], [`Smacof`] | O(N³) once; O(N²) a sweep |
+//! | distances | [`HeatGeodesic`]; [`Graph::shortest_paths`] for comparison | O(N²) for each τ; O(N·edges·log N) |
+//! | coordinates | [`classical_scaling`], [`Smacof`], [`StochasticScaling`] | O(N³) once; O(N²) a sweep |
 //!
 //! Memory is O(N²): above some 20 000 points embed landmarks instead.
 //!
@@ -26,8 +26,11 @@ mod build;
 mod embed;
 mod geodesic;
 mod heat;
+mod paths;
+mod stochastic;
 
 pub use build::{Graph, LaplacianKind};
 pub use embed::{Smacof, SmacofReport, StressWeights, classical_scaling, procrustes};
 pub use geodesic::{GeodesicDistances, HeatGeodesic, Times, pairwise_distances, triplet_distances};
 pub use heat::{HeatKernel, HeatMethod};
+pub use stochastic::StochasticScaling;

@@ -12,7 +12,8 @@
 //!
 //! Everything is a [`ParametricMap`]: F, T, gradients, constraints, projections and proximal operators. A map is
 //! linearised once at a point (active sets, factorisations) and then gives the four products of a [`Derivative`]. At a
-//! kink all four belong to the same element of the generalised Jacobian.
+//! kink all four belong to the same element of the generalised Jacobian. `ProgramMap` of the crate `ansatz-nn` is a map
+//! from one traced function, and `ImplicitFunction` there makes the solution part of a program.
 //!
 //! | the solution of | its map |
 //! |---|---|
@@ -32,7 +33,7 @@
 //! | [`BoxSection`] | box and one equality |
 //! | [`Polyhedron`] | hyperplane, half-space, affine set, equalities and inequalities |
 //! | [`Transport`] | couplings with given marginals, Euclidean or entropic; Birkhoff's polytope |
-//! | [`Isotonic`] | monotone vectors; with [`Compose`] the order simplex |
+//! | [`Isotonic`], [`EntropicIsotonic`] | monotone vectors; with [`Compose`] the order simplex |
 //!
 //! ```
 //! use ansatz_linalg::implicit::{Closures, ImplicitOptions, Point, root_vjp};
@@ -76,7 +77,7 @@ pub use combine::{Compose, FixedPoint, Stack};
 pub use conic::{Cone, ConicProgram};
 pub use descent::{Descent, Mirror};
 pub use grouped::{GroupKind, Grouped};
-pub use isotonic::{Isotonic, Order};
+pub use isotonic::{EntropicIsotonic, Isotonic, Order};
 pub use kkt::Kkt;
 pub use polyhedron::Polyhedron;
 pub use quadratic::{QuadraticProgram, QuadraticSolution};
@@ -204,8 +205,12 @@ macro_rules! through_pointer {
 
 through_pointer!(&M, Box<M>);
 
-/// Refuses a point that does not fit the map. Arguments may be infinite (bounds), never NaN.
-pub(crate) fn check(
+/// Refuses a point that does not fit the map: what a map of one's own does first. Arguments may be infinite (bounds),
+/// never NaN.
+///
+/// # Errors
+/// [`LinalgError::Shape`], [`LinalgError::NotFinite`].
+pub fn check(
     map: &(impl ParametricMap + ?Sized),
     at: Point<'_>,
     out: &[f64],

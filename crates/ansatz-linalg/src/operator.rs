@@ -27,6 +27,7 @@ mod levinson;
 mod low_rank;
 mod poisson;
 mod sparse;
+mod sylvester;
 mod tau;
 mod toeplitz;
 
@@ -43,6 +44,7 @@ pub use low_rank::{LowRank, LowRankInverse};
 pub use poisson::Poisson;
 pub(crate) use poisson::rows_beside;
 pub use sparse::Sparse;
+pub use sylvester::Sylvester;
 pub use tau::TauPreconditioner;
 pub use toeplitz::Toeplitz;
 pub(crate) use toeplitz::embed;

@@ -119,7 +119,7 @@ pub fn hutchinson<S: State>(
 ) -> Result<Estimate, LinalgError> {
     count(probes)?;
     let (mut z, mut az) = (like.zeros_like(), like.zeros_like());
-    let mut samples = Vec::with_capacity(probes);
+    let mut samples = Vec::new();
     for k in 0..probes {
         probe(k, &mut z);
         a.apply(&z, &mut az)?;
@@ -144,7 +144,7 @@ pub fn hutch_pp<S: State>(
     within("products", products as f64, 3.0.., "at least 3")?;
     let third = products / 3;
     let (mut z, mut az) = (like.zeros_like(), like.zeros_like());
-    let mut q: Vec<S> = Vec::with_capacity(third);
+    let mut q: Vec<S> = Vec::new();
     for k in 0..third {
         probe(k, &mut z);
         a.apply(&z, &mut az)?;
@@ -162,7 +162,7 @@ pub fn hutch_pp<S: State>(
         a.apply(v, &mut az)?;
         exact += finite(k, "qᵀA·q", v.dot(&az))?;
     }
-    let mut samples = Vec::with_capacity(third);
+    let mut samples = Vec::new();
     for k in 0..third {
         probe(third + k, &mut z);
         project_out(&q, &mut z);
@@ -229,7 +229,7 @@ fn quadrature<S: State>(
 ) -> Result<Estimate, LinalgError> {
     count(probes)?;
     let mut z = like.zeros_like();
-    let mut samples = Vec::with_capacity(probes);
+    let mut samples = Vec::new();
     for k in 0..probes {
         probe(k, &mut z);
         let run = lanczos.run(a, &z)?;
@@ -261,7 +261,7 @@ pub fn inverse_product<S: State>(
 ) -> Result<Estimate, LinalgError> {
     count(probes)?;
     let (mut z, mut bz, mut x) = (like.zeros_like(), like.zeros_like(), like.zeros_like());
-    let mut samples = Vec::with_capacity(probes);
+    let mut samples = Vec::new();
     for k in 0..probes {
         probe(k, &mut z);
         b.apply(&z, &mut bz)?;

@@ -390,6 +390,55 @@ fn what_cannot_be_done_is_an_error() {
     assert!(file.push(&broken).is_err());
     assert!(PagedFisher::<f64, _>::new(file, 4, 1.0).is_err());
 
+    // Files that another program has cut off, or written something else to.
+    let stored = || {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut rows = FileRows::new(file.reopen().unwrap(), 9);
+        for g in &g {
+            rows.push(g).unwrap();
+        }
+        (file, rows)
+    };
+    let (file, rows) = stored();
+    file.as_file().set_len(200).unwrap();
+    assert!(matches!(
+        PagedFisher::<f64, _>::new(rows, 4, 1.0),
+        Err(LinalgError::Storage(_))
+    ));
+    let (file, rows) = stored();
+    std::fs::write(file.path(), [0xff; 4 * 9 * 8]).unwrap();
+    assert!(PagedFisher::<f64, _>::new(rows, 4, 1.0).is_err());
+    let (_file, mut rows) = stored();
+    assert!(matches!(
+        rows.push(&[1.0_f32; 9]),
+        Err(LinalgError::Shape {
+            expected: 8,
+            got: 4,
+            ..
+        })
+    ));
+    assert!(matches!(
+        PagedFisher::<f32, _>::new(rows, 4, 1.0),
+        Err(LinalgError::Storage(_))
+    ));
+    let (file, rows) = stored();
+    let mut paged = PagedFisher::<f64, _>::new(rows, usize::MAX, 1.0).unwrap();
+    assert!(matches!(
+        paged.apply_inverse(&broken, &mut [0.0; 9]),
+        Err(LinalgError::Operator(_))
+    ));
+    file.as_file().set_len(200).unwrap();
+    assert!(matches!(
+        paged.apply_inverse(&g[0], &mut [0.0; 9]),
+        Err(LinalgError::Storage(_))
+    ));
+    // Vectors that are not finite.
+    assert!(w.apply_inverse(&broken, &mut after).is_err());
+    let compressed = CompressedFisher::new(g.clone(), 1.0).unwrap();
+    assert!(compressed.apply_inverse(&broken, &mut after).is_err());
+    let blocks = BlockFisher::new(&g, 4, 1.0).unwrap();
+    assert!(blocks.apply_inverse(&broken, &mut after).is_err());
+
     let f = CompressedFisher::new(g, 1.0).unwrap();
     assert!(f.element(9, 0).is_err());
     let mut live = [true; 9];

@@ -6,16 +6,17 @@ use std::f64::consts::PI;
 
 use ansatz_linalg::LinalgError;
 use ansatz_linalg::graph::{
-    Graph, HeatGeodesic, HeatKernel, HeatMethod, LaplacianKind, Smacof, StressWeights, Times,
-    classical_scaling, pairwise_distances, procrustes, triplet_distances,
+    Graph, HeatGeodesic, HeatKernel, HeatMethod, LaplacianKind, Smacof, StochasticScaling,
+    StressWeights, Times, classical_scaling, pairwise_distances, procrustes, triplet_distances,
 };
 
 fn path() -> Graph {
-    Graph::from_edges(
-        50,
-        (0..49).map(|i| (i, i + 1, (-0.1 * (i as f64).sin()).exp())),
-    )
-    .unwrap()
+    path_of(50)
+}
+
+fn path_of(n: usize) -> Graph {
+    let edges = (0..n - 1).map(|i| (i, i + 1, (-0.1 * (i as f64).sin()).exp()));
+    Graph::from_edges(n, edges).unwrap()
 }
 
 fn largest_gap(a: &[f64], b: &[f64]) -> f64 {
@@ -199,6 +200,226 @@ fn times_and_denoising() {
     assert!((d[1] - (1.5 + 0.5 * 18.0_f64.sqrt())).abs() < 1e-15);
 }
 
+/// Distances by several times, by the time at the knee and denoised, against those from scipy's matrix exponential.
+#[test]
+fn distances_of_a_path() {
+    let rows: Vec<(&str, Vec<f64>)> = include_str!("fixtures/heat.txt")
+        .lines()
+        .map(|line| {
+            let (name, rest) = line.split_once(' ').unwrap();
+            (name, rest.split(' ').map(|v| v.parse().unwrap()).collect())
+        })
+        .collect();
+    assert_eq!(rows.len(), 5);
+    for (name, row) in &rows {
+        let mut options = HeatGeodesic::default();
+        let mut pairs = [(0, 1), (3, 5), (10, 13), (20, 24)];
+        let mut graph = path();
+        match *name {
+            "knee" => {
+                options.times = Times::Knee(row[0] as usize);
+                pairs = [(0, 1), (3, 17), (10, 20), (30, 39)];
+            }
+            "several" => {
+                // From 0.1 to 50, equal ratios.
+                let times = (0..5).map(|i| 0.1 * 500.0_f64.powf(f64::from(i) / 4.0));
+                options.times = Times::Several(times.collect());
+                options.harnack = row[0];
+            }
+            _ => {
+                options.times = Times::Single(5.0);
+                options.denoise = row[0];
+                graph = path_of(12);
+                pairs = [(0, 1), (3, 5), (2, 9), (0, 11)];
+            }
+        }
+        let result = options.distances(&graph).unwrap();
+        let n = graph.vertices();
+        let mut expected = &row[1..];
+        if *name == "knee" {
+            assert!((result.times[0] - row[1]).abs() < 1e-12);
+            expected = &row[2..];
+        }
+        for ((i, j), expected) in pairs.iter().zip(expected) {
+            let got = result.distances[i * n + j];
+            assert!(
+                (got - expected).abs() < 1e-7,
+                "{name} {i} {j}: {got} {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn shortest_paths_of_a_roll() {
+    let n = 400;
+    let (points, truth) = swiss_roll(n, 1);
+    let euclidean = pairwise_distances(&points, 3).unwrap();
+    // Between neighbours short-circuits hurt: the paths are those of the figures for heat.
+    for (k, expected) in [(5, 0.9993), (10, 0.6430)] {
+        let graph = Graph::alpha_decay(&points, 3, k, 40.0).unwrap();
+        let d = graph
+            .shortest_paths(|i, j, _| euclidean[i * n + j])
+            .unwrap();
+        let got = spearman(&d, &truth, n);
+        assert!((got - expected).abs() < 5e-4, "k = {k}: {got}");
+    }
+    // By Floyd and Warshall.
+    let graph = Graph::nearest(&points[..180], 3, 4).unwrap();
+    let d = graph
+        .shortest_paths(|i, j, _| euclidean[i * n + j])
+        .unwrap();
+    let n_ = 60;
+    let mut all = vec![f64::INFINITY; n_ * n_];
+    for i in 0..n_ {
+        all[i * n_ + i] = 0.0;
+        for (j, _) in graph.neighbours(i) {
+            all[i * n_ + j] = euclidean[i * n + j];
+        }
+    }
+    for via in 0..n_ {
+        for i in 0..n_ {
+            for j in 0..n_ {
+                all[i * n_ + j] = all[i * n_ + j].min(all[i * n_ + via] + all[via * n_ + j]);
+            }
+        }
+    }
+    assert!(largest_gap(&d, &all) < 1e-12);
+    let parts = Graph::from_edges(3, [(0, 1, 1.0)]).unwrap();
+    assert!(matches!(
+        parts.shortest_paths(|_, _, w| w),
+        Err(LinalgError::Disconnected { .. })
+    ));
+    assert!(matches!(
+        path().shortest_paths(|_, _, w| -w),
+        Err(LinalgError::Parameter { .. })
+    ));
+    assert!(matches!(
+        path().shortest_paths(|_, _, _| f64::NAN),
+        Err(LinalgError::Parameter { .. })
+    ));
+}
+
+#[test]
+fn stochastic_scaling() {
+    // Distances that points of the plane have: found from any start, to rounding.
+    let points: Vec<f64> = (0..40)
+        .map(|i| (1.7 * f64::from(i)).sin() * f64::from(1 + i % 3))
+        .collect();
+    let d = pairwise_distances(&points, 2).unwrap();
+    let start: Vec<f64> = (0..40).map(|i| (0.9 * f64::from(i * i)).cos()).collect();
+    let scaling = StochasticScaling {
+        epochs: 300,
+        ..StochasticScaling::default()
+    };
+    let report = scaling.embed_from(&d, &start).unwrap();
+    assert_eq!(report.stress.len(), 301);
+    let mut found = report.points;
+    procrustes(&mut found, &points, 2).unwrap();
+    assert!(
+        largest_gap(&found, &points) < 1e-6,
+        "{}",
+        largest_gap(&found, &points)
+    );
+    // Distances that none have: nearly the stress that majorisation reaches with the same weights.
+    let solid: Vec<f64> = (0..60).map(|i| (1.3 * f64::from(i * i)).sin()).collect();
+    let d = pairwise_distances(&solid, 3).unwrap();
+    for weights in [StressWeights::Uniform, StressWeights::Power(2.0)] {
+        let least = Smacof {
+            weights: weights.clone(),
+            rtol: 1e-10,
+            ..Smacof::default()
+        }
+        .embed(&d, 20)
+        .unwrap();
+        let least = least.stress[least.stress.len() - 1];
+        let scaling = StochasticScaling {
+            weights,
+            epochs: 200,
+            last: 1e-3,
+            ..StochasticScaling::default()
+        };
+        let stress = scaling.embed(&d, 20).unwrap().stress;
+        let ratio = stress[200] / least;
+        assert!(ratio < 1.02 && stress[200] < stress[0], "{ratio}");
+    }
+    let none = StochasticScaling {
+        weights: StressWeights::Given(vec![0.0; 400]),
+        ..StochasticScaling::default()
+    };
+    assert!(matches!(
+        none.embed(&d, 20),
+        Err(LinalgError::Parameter { .. })
+    ));
+    let endless = StochasticScaling {
+        last: 1.0,
+        ..StochasticScaling::default()
+    };
+    assert!(matches!(
+        endless.embed(&d, 20),
+        Err(LinalgError::Parameter { .. })
+    ));
+    assert!(matches!(
+        StochasticScaling::default().embed_from(&d, &[f64::NAN; 40]),
+        Err(LinalgError::NotFinite { .. })
+    ));
+    assert!(matches!(
+        StochasticScaling::default().embed_from(&d, &[0.0; 38]),
+        Err(LinalgError::Shape { .. })
+    ));
+}
+
+/// The same bits for one, two and three threads.
+#[test]
+fn threads() {
+    let n = 300;
+    let (points, _) = swiss_roll(n, 1);
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            let graph = Graph::alpha_decay(&points, 3, 6, 40.0).unwrap();
+            let mut all = graph.shortest_paths(|_, _, w| 1.0 / w).unwrap();
+            for method in [
+                HeatMethod::Eigen,
+                HeatMethod::Chebyshev(30),
+                HeatMethod::BackwardEuler(5),
+            ] {
+                let options = HeatGeodesic {
+                    method,
+                    denoise: 0.2,
+                    times: Times::Several(vec![5.0, 20.0]),
+                    ..HeatGeodesic::default()
+                };
+                all.extend(options.distances(&graph).unwrap().distances);
+            }
+            let d = &all[n * n..2 * n * n];
+            let few = Smacof {
+                sweeps: 5,
+                ..Smacof::default()
+            };
+            let weighted = Smacof {
+                sweeps: 5,
+                weights: StressWeights::Power(1.0),
+                ..Smacof::default()
+            };
+            let random = StochasticScaling {
+                epochs: 3,
+                ..StochasticScaling::default()
+            };
+            let mut end = Vec::new();
+            for report in [few.embed(d, n), weighted.embed(d, n), random.embed(d, n)] {
+                let report = report.unwrap();
+                end.extend(report.points);
+                end.extend(report.stress);
+            }
+            all.extend(end);
+            all.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+        })
+    };
+    let one = run(1);
+    assert!(one == run(2) && one == run(3));
+}
+
 #[test]
 fn scaling_recovers_points() {
     let points: Vec<f64> = (0..30)
@@ -268,6 +489,39 @@ fn bad_input() {
         Graph::nearest(&[1.0, f64::NAN, 2.0], 1, 1),
         Err(LinalgError::NotFinite { index: 1, .. })
     ));
+    assert!(Graph::nearest(&same, 1, usize::MAX).is_err());
+    assert!(pairwise_distances(&[f64::NAN, 0.0], 1).is_err());
+    assert!(triplet_distances(&[f64::INFINITY; 4], 2, 0.5).is_err());
+    for method in [
+        HeatMethod::Chebyshev(usize::MAX),
+        HeatMethod::Chebyshev(0),
+        HeatMethod::BackwardEuler(usize::MAX),
+    ] {
+        assert!(matches!(
+            HeatKernel::new(&path(), LaplacianKind::Normalised, method),
+            Err(LinalgError::Parameter { .. })
+        ));
+    }
+    let method = HeatMethod::Chebyshev(5);
+    let kernel = HeatKernel::new(&path(), LaplacianKind::Normalised, method).unwrap();
+    for tau in [1e300, f64::NAN, f64::INFINITY, -1.0] {
+        assert!(matches!(kernel.at(tau), Err(LinalgError::Parameter { .. })));
+    }
+    for times in [
+        Times::Knee(usize::MAX),
+        Times::Knee(2),
+        Times::Several(Vec::new()),
+        Times::Several(vec![1.0, -1.0]),
+    ] {
+        let options = HeatGeodesic {
+            times,
+            ..HeatGeodesic::default()
+        };
+        assert!(matches!(
+            options.distances(&path()),
+            Err(LinalgError::Parameter { .. })
+        ));
+    }
     let kernel = HeatKernel::new(&path(), LaplacianKind::Normalised, HeatMethod::Eigen).unwrap();
     assert!(matches!(kernel.at(0.0), Err(LinalgError::Parameter { .. })));
     assert!(

@@ -1,10 +1,11 @@
 //! Kronecker algebra against dense matrices and reference values.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::float_cmp, reason = "some results are exact")]
 
 use ansatz_linalg::LinalgError;
 use ansatz_linalg::core::{AdjointOp, LinearOp};
-use ansatz_linalg::operator::{Eigenfactors, Kronecker, KroneckerSum};
+use ansatz_linalg::operator::{Eigenfactors, Kronecker, KroneckerSum, Sylvester};
 use faer::Mat;
 use faer::linalg::solvers::Solve;
 
@@ -243,6 +244,82 @@ fn sylvester() {
     assert!(y.iter().zip(&flat).all(|(a, b)| (a - b).abs() < 1e-12));
     operator.apply_adjoint(&flat_x, &mut y, &mut []);
     assert!(y.iter().zip(&flat).all(|(a, b)| (a - b).abs() < 1e-12));
+}
+
+#[test]
+fn sylvester_of_any_matrices() {
+    let entry = |seed: f64| {
+        move |i: usize, j: usize| {
+            (seed + 3.1 * i as f64 + 1.7 * (j * j) as f64 + (i * j) as f64).sin()
+        }
+    };
+    // A Jordan block, which has no basis of eigenvectors; a turn; matrices without structure.
+    let jordan = Mat::from_fn(4, 4, |i, j| match j.wrapping_sub(i) {
+        0 => 2.0,
+        1 => 1.0,
+        _ => 0.0,
+    });
+    let turn = faer::mat![[0.0, -3.0], [3.0, 0.0]];
+    let one = faer::mat![[-0.7]];
+    let (wild, large) = (
+        Mat::from_fn(5, 5, entry(0.3)),
+        Mat::from_fn(90, 90, entry(1.1)),
+    );
+    let turned = Mat::from_fn(90, 90, |i, j| {
+        large[(j, i)] - if i == j { 20.0 } else { 0.0 }
+    });
+    for (a, b) in [
+        (&jordan, &jordan),
+        (&turn, &wild),
+        (&wild, &turn),
+        (&one, &jordan),
+        (&turn, &one),
+        (&large, &turned),
+    ] {
+        let (n, m) = (a.nrows(), b.nrows());
+        let flat: Vec<f64> = (0..n * m).map(|k| (0.37 * k as f64).cos()).collect();
+        let x = Sylvester::new(a, b).unwrap().solve(&flat).unwrap();
+        let operator = KroneckerSum::new(vec![a.clone(), b.clone()]).unwrap();
+        let mut y = vec![0.0; n * m];
+        operator.apply(&x, &mut y, &mut []);
+        let size = x.iter().fold(1.0_f64, |s, x| s.max(x.abs())) * (a.norm_l2() + b.norm_l2());
+        for (y, f) in y.iter().zip(&flat) {
+            assert!(
+                (y - f).abs() < 1e-14 * n.max(m) as f64 * size,
+                "{n} {m}: {y} {f}"
+            );
+        }
+        if n * m <= 20 {
+            // The whole matrix, factored.
+            let full = Mat::from_fn(n * m, n * m, |r, c| {
+                let same = |a: usize, b: usize| f64::from(u8::from(a == b));
+                a[(r / m, c / m)] * same(r % m, c % m) + b[(r % m, c % m)] * same(r / m, c / m)
+            });
+            let rhs = Mat::from_fn(n * m, 1, |i, _| flat[i]);
+            let expected = full.partial_piv_lu().solve(&rhs);
+            for (i, x) in x.iter().enumerate() {
+                assert!((x - expected[(i, 0)]).abs() < 1e-12);
+            }
+        }
+    }
+    let shared = Sylvester::new(&jordan, &faer::mat![[-2.0]]);
+    assert!(matches!(shared, Err(LinalgError::Singular { .. })));
+    assert!(matches!(
+        Sylvester::new(&Mat::zeros(2, 2), &Mat::zeros(1, 1)),
+        Err(LinalgError::Singular { .. })
+    ));
+    assert!(Sylvester::new(&Mat::zeros(2, 3), &one).is_err());
+    assert!(Sylvester::new(&Mat::zeros(0, 0), &one).is_err());
+    assert!(Sylvester::new(&faer::mat![[f64::NAN]], &one).is_err());
+    let solver = Sylvester::new(&turn, &one).unwrap();
+    assert!(matches!(
+        solver.solve(&[1.0; 3]),
+        Err(LinalgError::Shape { .. })
+    ));
+    assert!(matches!(
+        solver.solve(&[f64::INFINITY, 1.0]),
+        Err(LinalgError::NotFinite { .. })
+    ));
 }
 
 #[test]

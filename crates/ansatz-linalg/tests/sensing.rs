@@ -165,6 +165,50 @@ fn gaussian_measurements() {
     }
 }
 
+/// The same bits for one, two and three threads.
+#[test]
+fn threads() {
+    let full = Full {
+        rows: 60,
+        columns: 50,
+    };
+    let gaussian = Gaussian {
+        rows: 20,
+        columns: 15,
+        count: 700,
+        form: Form::General,
+        key: Key::new(5),
+    };
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            let mut out = Vec::new();
+            let maps: [&dyn Measurement; 2] = [&full, &gaussian];
+            for map in maps {
+                let [rows, columns] = map.shape();
+                let entry = |k: usize| {
+                    let (i, j) = ((k / columns) as f64, (k % columns) as f64);
+                    (0.3 * i).sin() * (0.2 * j).cos() / 30.0
+                };
+                let target: Vec<f64> = (0..rows * columns).map(entry).collect();
+                let mut y = vec![0.0; map.count()];
+                map.measure(&target, &mut y);
+                let start = Factors::asymmetric(Key::new(6), [rows, columns], 4, 0.1);
+                let mut descent = Descent::new(map, &y, start, 4, 0.05).unwrap();
+                descent.run(20).unwrap();
+                descent.rebalance(1.0).unwrap();
+                out.push(descent.run(40).unwrap());
+                out.push(descent.step_limit());
+                out.extend(descent.product());
+                out.extend(descent.history());
+            }
+            out.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+        })
+    };
+    let one = run(1);
+    assert!(one == run(2) && one == run(3));
+}
+
 #[test]
 fn bad_input() {
     let y = target();

@@ -13,7 +13,7 @@ use nalgebra::{Point3, Vector3};
 use ansatz_core::Scalar;
 
 use crate::dual::{DualVertices, Engine};
-use crate::{Grid, Mesh, MeshError, Normals, QuadMesh, QuadSplit, Workspace};
+use crate::{Grid, GridShape, Mesh, MeshError, Normals, QuadMesh, QuadSplit, Workspace};
 
 /// Surface nets and their options.
 ///
@@ -120,7 +120,7 @@ impl SurfaceNets {
         };
         engine.run(dual, mesh)?;
         if self.relaxation > 0 {
-            relax(grid, &dual.cells, self.relaxation, mesh);
+            relax(grid.shape(), &dual.cells, self.relaxation, mesh);
         }
         Ok(())
     }
@@ -141,7 +141,12 @@ pub(crate) fn mean<T: Scalar>(points: &[Point3<T>], names: &[u32]) -> Point3<T> 
 }
 
 /// Rounds of moving vertices to the mean of their neighbours along sides of quads, within their cells.
-fn relax<T: Scalar>(grid: &Grid<'_, T>, cells: &[[u32; 3]], rounds: usize, mesh: &mut QuadMesh<T>) {
+pub(crate) fn relax<T: Scalar>(
+    shape: GridShape,
+    cells: &[[u32; 3]],
+    rounds: usize,
+    mesh: &mut QuadMesh<T>,
+) {
     let mut sides: Vec<[u32; 2]> = mesh
         .quads
         .iter()
@@ -153,7 +158,7 @@ fn relax<T: Scalar>(grid: &Grid<'_, T>, cells: &[[u32; 3]], rounds: usize, mesh:
     for v in sides.iter().flatten() {
         degree[*v as usize] += 1;
     }
-    let (o, h) = (grid.shape().origin(), grid.shape().spacing());
+    let (o, h) = (shape.origin(), shape.spacing());
     let mut sums = vec![Vector3::zeros(); mesh.vertices.len()];
     for _ in 0..rounds {
         sums.fill(Vector3::zeros());

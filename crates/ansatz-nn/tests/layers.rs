@@ -155,15 +155,16 @@ fn network(name: &str, scope: &mut Scope<'_>) -> (Apply, Vec<Vec<usize>>) {
                 shapes,
             )
         }
-        "multionet" | "multionet, one product" => {
-            let (layers, activation) = if name == "multionet" {
-                (3, Activation::TanhSine)
-            } else {
-                (1, Activation::Tanh)
+        "multionet" | "multionet, one product" | "multionet of channels" => {
+            let (width, layers, channels, activation) = match name {
+                "multionet" => (5, 3, 1, Activation::TanhSine),
+                "multionet of channels" => (6, 2, 3, Activation::TanhSine),
+                _ => (5, 1, 1, Activation::Tanh),
             };
             let options = MultiONetOptions {
-                width: 5,
+                width,
                 layers,
+                channels,
                 activation,
                 ..MultiONetOptions::default()
             };
@@ -316,7 +317,7 @@ fn beside_pytorch() {
         check(name, &lines.collect::<Vec<_>>());
         cases += 1;
     }
-    assert_eq!(cases, 32);
+    assert_eq!(cases, 33);
 }
 
 /// The layer on three tokens with weights sin(1.3(i + 1)(j + 1) + s)/√inputs and no biases: first token of the result.

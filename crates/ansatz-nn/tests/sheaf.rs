@@ -522,7 +522,9 @@ fn diffusion_in_time() {
     }
     // Its own sheaf: the layer is X + velocity.
     let own = parameters
-        .field(&[NODES, 2, 3], |pass, _, x| layer.velocity(pass, x))
+        .field(&[NODES, 2, 3], |pass, _, x| {
+            layer.velocity(pass, x).unwrap()
+        })
         .unwrap();
     let step = parameters
         .field(&[NODES, 2, 3], |pass, _, x| layer.apply(pass, x))
@@ -534,6 +536,25 @@ fn diffusion_in_time() {
         assert!((x + v - y).abs() < 1e-14);
     }
     assert!(velocity.iter().any(|v| v.abs() > 0.01));
+    // A layer that is given its sheaf has none of its own.
+    let options = SheafOptions {
+        refresh: Refresh::Once,
+        ..SheafOptions::default()
+    };
+    let mut layout = Layout::new();
+    let net = SheafNetwork::new(&mut layout.root(), &square(), (5, 2), &options).unwrap();
+    let g = Graph::new();
+    let pass = Pass::new(&g, &layout, (Mode::Evaluate, None));
+    let x = g.input(&[NODES, 2, 16]);
+    assert!(net.layers()[0].velocity(&pass, x).is_ok());
+    assert!(matches!(
+        net.layers()[1].velocity(&pass, x),
+        Err(NetworkError::Size {
+            expected: 1,
+            got: 0,
+            ..
+        })
+    ));
 }
 
 #[test]

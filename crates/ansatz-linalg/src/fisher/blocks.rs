@@ -68,10 +68,13 @@ impl<T: Real> BlockFisher<T> {
     /// `y ← F⁻¹x`, in one sweep.
     ///
     /// # Errors
-    /// [`LinalgError::Shape`].
+    /// [`LinalgError::Shape`]; [`LinalgError::Operator`] when x is not finite.
     pub fn apply_inverse(&self, x: &[T], y: &mut [T]) -> Result<(), LinalgError> {
         shape("vector", self.dimension, x.len())?;
         shape("result", self.dimension, y.len())?;
+        if !T::all_finite(x) {
+            return Err(EvalError::NonFinite { what: "vector" }.into());
+        }
         y.par_chunks_mut(self.size)
             .zip(x.par_chunks(self.size))
             .zip(self.blocks.par_chunks(self.gradients * self.size))

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::tile::{COLUMNS, add_products, eliminate, factor, inverted};
 use super::{damping_in_range, window};
-use crate::error::shape;
+use crate::error::{finite, shape};
 use crate::{LinalgError, Real};
 
 /// Pieces into which the columns are split for sums in a fixed order, whatever the number of threads.
@@ -87,12 +87,13 @@ impl<T: Real> CompressedFisher<T> {
     /// `y ← F⁻¹x`.
     ///
     /// # Errors
-    /// [`LinalgError::Shape`].
+    /// [`LinalgError::Shape`]; [`LinalgError::NotFinite`] when x is not finite.
     pub fn apply_inverse(&self, x: &Vec<T>, y: &mut Vec<T>) -> Result<(), LinalgError> {
         shape("vector", self.dimension(), x.len())?;
         shape("result", self.dimension(), y.len())?;
         let mut weights = vec![0.0; self.rows.len()];
         window::all_products(&self.rows, x, &mut weights);
+        finite("inner products with gradients", &weights)?;
         window::subtract(&self.rows, self.damping, &weights, x, y);
         Ok(())
     }

@@ -329,9 +329,10 @@ impl FisherFactor {
     /// c = λ⁻²(S/λ + mI)⁻¹p, in place: with p = Gx, F⁻¹x = λ⁻¹x − Gᵀc. 2m² operations.
     ///
     /// # Errors
-    /// [`LinalgError::Shape`].
+    /// [`LinalgError::Shape`]; [`LinalgError::NotFinite`] for products that are not finite.
     pub fn weights(&self, products: &mut [f64]) -> Result<(), LinalgError> {
         shape("inner products", self.capacity, products.len())?;
+        finite("inner products with gradients", products)?;
         let scale = self.options.damping.powi(-2);
         let mut c = MatMut::from_column_major_slice_mut(products, self.capacity, 1);
         let lower = self.lower.as_ref();

@@ -1,7 +1,7 @@
 //! Gradients that do not fit into the memory.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Error, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use ansatz_core::Scalar;
 use faer::Mat;
@@ -38,6 +38,8 @@ pub struct FileRows {
     file: File,
     rows: usize,
     columns: usize,
+    /// Bytes of an element, once there is a row.
+    width: Option<usize>,
     bytes: Vec<u8>,
 }
 
@@ -49,6 +51,7 @@ impl FileRows {
             file,
             rows: 0,
             columns,
+            width: None,
             bytes: Vec::new(),
         }
     }
@@ -56,23 +59,32 @@ impl FileRows {
     /// Adds a row at the end.
     ///
     /// # Errors
-    /// [`LinalgError::Shape`] for another length, [`LinalgError::Operator`] for numbers that are not finite,
-    /// [`LinalgError::Storage`].
+    /// [`LinalgError::Shape`] for another length, or another type than that of the rows before;
+    /// [`LinalgError::Operator`] for numbers that are not finite; [`LinalgError::Storage`].
     pub fn push<T: Real>(&mut self, row: &[T]) -> Result<(), LinalgError> {
         shape("elements of a gradient", self.columns, row.len())?;
         if !T::all_finite(row) {
             return Err(ansatz_core::EvalError::NonFinite { what: "gradient" }.into());
         }
+        let width = size_of::<T>();
+        shape("bytes of an element", self.width.unwrap_or(width), width)?;
         let at = (self.rows * self.columns * size_of::<T>()) as u64;
         self.file.seek(SeekFrom::Start(at))?;
         encode(row, &mut self.bytes);
         self.file.write_all(&self.bytes)?;
         self.rows += 1;
+        self.width = Some(width);
         Ok(())
     }
 
-    fn place<T>(&self, row: usize, from: usize) -> SeekFrom {
-        SeekFrom::Start(((row * self.columns + from) * size_of::<T>()) as u64)
+    /// Goes to an element; refuses to read one type as another.
+    fn seek<T>(&mut self, row: usize, from: usize) -> std::io::Result<()> {
+        if self.width.is_some_and(|width| width != size_of::<T>()) {
+            let problem = "the rows were written in another precision";
+            return Err(Error::new(ErrorKind::InvalidData, problem));
+        }
+        let at = ((row * self.columns + from) * size_of::<T>()) as u64;
+        self.file.seek(SeekFrom::Start(at)).map(drop)
     }
 }
 
@@ -87,7 +99,7 @@ impl<T: Real> RowStore<T> for FileRows {
 
     fn read(&mut self, from: usize, length: usize, tile: &mut [T]) -> std::io::Result<()> {
         for (row, values) in tile.chunks_exact_mut(length).enumerate() {
-            self.file.seek(self.place::<T>(row, from))?;
+            self.seek::<T>(row, from)?;
             self.bytes.resize(length * size_of::<T>(), 0);
             self.file.read_exact(&mut self.bytes)?;
             decode(&self.bytes, values);
@@ -97,7 +109,7 @@ impl<T: Real> RowStore<T> for FileRows {
 
     fn write(&mut self, from: usize, length: usize, tile: &[T]) -> std::io::Result<()> {
         for (row, values) in tile.chunks_exact(length).enumerate() {
-            self.file.seek(self.place::<T>(row, from))?;
+            self.seek::<T>(row, from)?;
             encode(values, &mut self.bytes);
             self.file.write_all(&self.bytes)?;
         }
@@ -155,6 +167,7 @@ impl<T: Real, R: RowStore<T>> PagedFisher<T, R> {
         within("page", page as f64, 1.0.., "at least 1 column")?;
         within("gradients", m as f64, 1.0.., "at least 1")?;
         within("elements of a gradient", d as f64, 1.0.., "at least 1")?;
+        let page = page.min(d);
         let mut tile = Vec::new();
         let mut piece = Vec::new();
         let mut s = Mat::zeros(m, m);
@@ -189,11 +202,15 @@ impl<T: Real, R: RowStore<T>> PagedFisher<T, R> {
     /// `y ← F⁻¹x`.
     ///
     /// # Errors
-    /// [`LinalgError::Shape`]; [`LinalgError::Storage`], y then holds nothing of use.
+    /// [`LinalgError::Shape`]; [`LinalgError::Operator`] for numbers that are not finite; [`LinalgError::Storage`], y then
+    /// holds nothing of use.
     pub fn apply_inverse(&mut self, x: &[T], y: &mut [T]) -> Result<(), LinalgError> {
         let (m, d) = (self.store.rows(), self.store.columns());
         shape("vector", d, x.len())?;
         shape("result", d, y.len())?;
+        if !T::all_finite(x) {
+            return Err(ansatz_core::EvalError::NonFinite { what: "vector" }.into());
+        }
         let mut weights = vec![0.0; m];
         let (store, tile) = (&mut self.store, &mut self.tile);
         each_page(store, self.page, tile, |_, from, tile, length| {

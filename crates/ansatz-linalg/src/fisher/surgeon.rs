@@ -169,7 +169,7 @@ impl Surgeon {
     ///
     /// # Errors
     /// Those of [`Surgeon::remove`] and of [`CompressedFisher::new`]; [`LinalgError::Parameter`] for a sparsity outside
-    /// [0, 1) or no rounds. Rounds that are finished stay.
+    /// [0, 1), no rounds or more than 10⁶. Rounds that are finished stay.
     pub fn prune<T: Real>(
         &self,
         sparsity: f64,
@@ -178,11 +178,11 @@ impl Surgeon {
         mut gradients: impl FnMut(&[T]) -> Result<Vec<Vec<T>>, LinalgError>,
     ) -> Result<Vec<Removal>, LinalgError> {
         within("sparsity", sparsity, 0.0..1.0, "at least 0 and below 1")?;
-        within("rounds", self.rounds as f64, 1.0.., "at least 1")?;
+        within("rounds", self.rounds as f64, 1.0..=1e6, "from 1 to 10⁶")?;
         shape("marks of live weights", weights.len(), live.len())?;
         let d = weights.len() as f64;
         let now = live.iter().filter(|live| **live).count() as f64 / d;
-        let mut removals = Vec::with_capacity(self.rounds);
+        let mut removals = Vec::new();
         for density in densities(now, 1.0 - sparsity, self.rounds) {
             let left = live.iter().filter(|live| **live).count() as f64;
             // An integer up to rounding is that integer.

@@ -70,7 +70,8 @@ impl<S: State> FisherWindow<S> {
     /// `y ← F⁻¹x`.
     ///
     /// # Errors
-    /// [`LinalgError::Operator`] or [`LinalgError::Shape`] for states of another shape.
+    /// [`LinalgError::Operator`] or [`LinalgError::Shape`] for states of another shape; [`LinalgError::NotFinite`] when x is
+    /// not finite.
     pub fn apply_inverse(&self, x: &S, y: &mut S) -> Result<(), LinalgError> {
         check_shape("vector", &self.rows[0], x)?;
         check_shape("result", &self.rows[0], y)?;

@@ -14,8 +14,9 @@
 use crate::LinalgError;
 use crate::fourier::Side;
 
+use super::axis::{Axis, bytes, form};
 use super::equation::{Derivative, Problem, Residual, point};
-use super::factor::{Axis, Factor, bytes, form};
+use super::factor::Factor;
 use super::kernel::Covariance;
 
 /// How data and kernel are weighed.

@@ -345,7 +345,7 @@ impl<'a, R: Residual> GpSolver<'a, R> {
             "must be positive",
         )?;
         let mut record = GpRecord {
-            losses: Vec::with_capacity(options.steps),
+            losses: Vec::with_capacity(options.steps.min(1 << 16)),
             lowest: f64::INFINITY,
             lowest_at: 0,
             stopped_early: false,

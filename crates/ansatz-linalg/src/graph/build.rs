@@ -245,10 +245,11 @@ fn check(points: &[f64], dimension: usize, k: usize) -> Result<usize, LinalgErro
     let n = points.len() / dimension;
     shape("coordinates", n * dimension, points.len())?;
     finite("points", points)?;
-    if n < k + 2 {
+    let least = k.saturating_add(2);
+    if n < least {
         return Err(LinalgError::Shape {
             what: "points (at least)",
-            expected: k + 2,
+            expected: least,
             got: n,
         });
     }

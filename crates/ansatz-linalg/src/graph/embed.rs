@@ -114,6 +114,44 @@ pub enum StressWeights {
     Given(Vec<f64>),
 }
 
+impl StressWeights {
+    /// The matrix, `None` for all equal.
+    pub(super) fn of(&self, d: &[f64], n: usize) -> Result<Option<Vec<f64>>, LinalgError> {
+        let inverse = |p: f64| {
+            d.iter()
+                .map(move |d| if *d > 0.0 { d.powf(-p) } else { 0.0 })
+        };
+        let weights: Vec<f64> = match self {
+            Self::Uniform => return Ok(None),
+            Self::Power(p) => inverse(*p).collect(),
+            Self::Given(w) => w.clone(),
+        };
+        shape("weights", n * n, weights.len())?;
+        for w in &weights {
+            within("weight of a pair", *w, 0.0.., "at least 0")?;
+        }
+        Ok(Some(weights))
+    }
+}
+
+/// Σ_{i<j} wᵢⱼ(‖xᵢ − xⱼ‖ − dᵢⱼ)², row sums in parallel, added in order.
+pub(super) fn stress_of(x: &[f64], d: &[f64], weights: Option<&[f64]>, k: usize) -> f64 {
+    let n = x.len() / k;
+    let rows: Vec<f64> = (0..n)
+        .into_par_iter()
+        .map(|i| {
+            let pair = |j: usize| {
+                let here = distance(&x[i * k..(i + 1) * k], &x[j * k..(j + 1) * k]);
+                let wanted = 0.5 * (d[i * n + j] + d[j * n + i]);
+                let weight = weights.map_or(1.0, |w| 0.5 * (w[i * n + j] + w[j * n + i]));
+                weight * (here - wanted).powi(2)
+            };
+            (i + 1..n).map(pair).sum()
+        })
+        .collect();
+    rows.iter().sum()
+}
+
 /// Metric scaling by majorisation: lowers Σ wᵢⱼ(‖xᵢ − xⱼ‖ − dᵢⱼ)² from classical scaling on, in sweeps of O(N²) that never
 /// raise it (weights other than uniform: O(N³) once), and aligns the result with the start.
 ///
@@ -141,13 +179,13 @@ impl Default for Smacof {
     }
 }
 
-/// What majorisation did.
+/// What majorisation or stochastic descent did.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SmacofReport {
     /// Points, row by row.
     pub points: Vec<f64>,
-    /// Σ_{i<j} wᵢⱼ(‖xᵢ − xⱼ‖ − dᵢⱼ)² at the start and after every sweep.
+    /// Σ_{i<j} wᵢⱼ(‖xᵢ − xⱼ‖ − dᵢⱼ)² at the start and after every sweep or epoch.
     pub stress: Vec<f64>,
 }
 
@@ -158,25 +196,8 @@ impl Smacof {
     /// Those of [`classical_scaling`]; [`LinalgError::Parameter`] for negative weights.
     pub fn embed(&self, d: &[f64], n: usize) -> Result<SmacofReport, LinalgError> {
         let start = classical_scaling(d, n, self.dimension)?;
-        let weights: Option<Vec<f64>> = match &self.weights {
-            StressWeights::Uniform => None,
-            StressWeights::Power(p) => Some(
-                d.iter()
-                    .map(|d| if *d > 0.0 { d.powf(-p) } else { 0.0 })
-                    .collect(),
-            ),
-            StressWeights::Given(w) => Some(w.clone()),
-        };
-        let inverse = match &weights {
-            None => None,
-            Some(w) => {
-                shape("weights", n * n, w.len())?;
-                for w in w {
-                    within("weight of a pair", *w, 0.0.., "at least 0")?;
-                }
-                Some(inverse_of(w, n)?)
-            }
-        };
+        let weights = self.weights.of(d, n)?;
+        let inverse = weights.as_ref().map(|w| inverse_of(w, n)).transpose()?;
         let weight = |i: usize, j: usize| {
             weights
                 .as_ref()

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::build::{Graph, LaplacianKind, distance};
 use super::heat::{HeatKernel, HeatMethod};
 use crate::LinalgError;
-use crate::error::{shape, within};
+use crate::error::{finite, shape, within};
 
 /// Added to heat before its logarithm.
 const FLOOR: f64 = 1e-16;
@@ -75,8 +75,8 @@ impl HeatGeodesic {
     /// Distances on a connected graph. O(N²) for each τ beyond the heat.
     ///
     /// # Errors
-    /// [`LinalgError::Disconnected`]; [`LinalgError::Parameter`] for τ ≤ 0, σ outside [0, 1.5], ρ outside [0, 1], fewer
-    /// than three times for a knee; those of [`HeatKernel`].
+    /// [`LinalgError::Disconnected`]; [`LinalgError::Parameter`] for τ ≤ 0, σ outside [0, 1.5], ρ outside [0, 1],
+    /// fewer than three or more than 10,000 times for a knee; those of [`HeatKernel`].
     pub fn distances(&self, graph: &Graph) -> Result<GeodesicDistances, LinalgError> {
         within("harnack", self.harnack, 0.0..=1.5, "from 0 to 1.5")?;
         within("denoise", self.denoise, 0.0..=1.0, "from 0 to 1")?;
@@ -144,7 +144,12 @@ impl HeatGeodesic {
 
 /// The τ at the knee of the entropy (Kneedle, concave, sensitivity ½).
 fn knee_time(kernel: &HeatKernel, count: usize) -> Result<f64, LinalgError> {
-    within("times for a knee", count as f64, 3.0.., "at least 3")?;
+    within(
+        "times for a knee",
+        count as f64,
+        3.0..=1e4,
+        "from 3 to 10000",
+    )?;
     let (first, last) = (0.05, 50.0);
     let time = |i: usize| first + (last - first) * i as f64 / (count - 1) as f64;
     let mut entropies = Vec::with_capacity(count);
@@ -186,11 +191,12 @@ fn knee(values: &[f64]) -> usize {
 /// Euclidean distances between points given row by row.
 ///
 /// # Errors
-/// [`LinalgError::Shape`] when the coordinates do not make whole points.
+/// [`LinalgError::Shape`] when the coordinates do not make whole points; [`LinalgError::NotFinite`].
 pub fn pairwise_distances(points: &[f64], dimension: usize) -> Result<Vec<f64>, LinalgError> {
     within("dimension", dimension as f64, 1.0.., "at least 1")?;
     let n = points.len() / dimension;
     shape("coordinates", n * dimension, points.len())?;
+    finite("points", points)?;
     let mut out = vec![0.0; n * n];
     let point = |i: usize| &points[i * dimension..(i + 1) * dimension];
     out.par_chunks_mut(n.max(1))
@@ -206,7 +212,7 @@ pub fn pairwise_distances(points: &[f64], dimension: usize) -> Result<Vec<f64>, 
 /// (1 − ρ)·D + ρ·(distances between the rows of D): two points are near if they see all others alike. O(N³).
 ///
 /// # Errors
-/// [`LinalgError::Shape`]; [`LinalgError::Parameter`] for ρ outside [0, 1].
+/// [`LinalgError::Shape`], [`LinalgError::NotFinite`]; [`LinalgError::Parameter`] for ρ outside [0, 1].
 pub fn triplet_distances(d: &[f64], n: usize, rho: f64) -> Result<Vec<f64>, LinalgError> {
     within("rho", rho, 0.0..=1.0, "from 0 to 1")?;
     shape("distances", n * n, d.len())?;

@@ -30,10 +30,23 @@ pub enum HeatMethod {
 /// Heat on a graph, ready for any number of times.
 pub struct HeatKernel {
     laplacian: Sparse<f64>,
-    method: HeatMethod,
-    /// A bound on the spectrum.
-    largest: f64,
-    eigen: Option<(Vec<f64>, Mat<f64>)>,
+    flow: Flow,
+}
+
+/// A [`HeatMethod`] with what it needs.
+enum Flow {
+    Eigen {
+        values: Vec<f64>,
+        vectors: Mat<f64>,
+    },
+    Chebyshev {
+        order: usize,
+        /// A bound on the spectrum.
+        largest: f64,
+    },
+    BackwardEuler {
+        steps: usize,
+    },
 }
 
 impl HeatKernel {
@@ -41,14 +54,19 @@ impl HeatKernel {
     ///
     /// # Errors
     /// Those of [`Graph::laplacian`]; [`LinalgError::Shape`] for a graph without vertices;
-    /// [`LinalgError::Parameter`] for an order or a number of steps of 0.
+    /// [`LinalgError::Parameter`] for an order or a number of steps of 0, or above 10⁶.
     pub fn new(
         graph: &Graph,
         kind: LaplacianKind,
         method: HeatMethod,
     ) -> Result<Self, LinalgError> {
         if let HeatMethod::Chebyshev(k) | HeatMethod::BackwardEuler(k) = method {
-            within("order or number of steps", k as f64, 1.0.., "at least 1")?;
+            within(
+                "order or number of steps",
+                k as f64,
+                1.0..=1e6,
+                "from 1 to 10⁶",
+            )?;
         }
         let n = graph.vertices();
         if n == 0 {
@@ -59,34 +77,33 @@ impl HeatKernel {
             });
         }
         let laplacian = graph.laplacian(kind)?;
-        // Gershgorin: 2 for the normalised Laplacian, twice the largest degree for the other.
-        let largest = match kind {
-            LaplacianKind::Normalised => 2.0,
-            LaplacianKind::Combinatorial => {
-                2.0 * graph.degrees().iter().copied().fold(0.0, f64::max)
+        let flow = match method {
+            HeatMethod::Eigen => {
+                let dense = laplacian.columns().to_dense();
+                let eigen = dense.self_adjoint_eigen(Side::Lower);
+                let eigen = eigen.map_err(|_| LinalgError::Breakdown {
+                    iteration: 0,
+                    what: "eigenvalues of the Laplacian",
+                    value: f64::NAN,
+                })?;
+                Flow::Eigen {
+                    values: (0..n).map(|i| eigen.S()[i]).collect(),
+                    vectors: eigen.U().to_owned(),
+                }
             }
+            HeatMethod::Chebyshev(order) => Flow::Chebyshev {
+                order,
+                // Gershgorin: 2 for the normalised Laplacian, twice the largest degree for the other.
+                largest: match kind {
+                    LaplacianKind::Normalised => 2.0,
+                    LaplacianKind::Combinatorial => {
+                        2.0 * graph.degrees().iter().copied().fold(0.0, f64::max)
+                    }
+                },
+            },
+            HeatMethod::BackwardEuler(steps) => Flow::BackwardEuler { steps },
         };
-        let eigen = if method == HeatMethod::Eigen {
-            let dense = laplacian.columns().to_dense();
-            let eigen =
-                dense
-                    .self_adjoint_eigen(Side::Lower)
-                    .map_err(|_| LinalgError::Breakdown {
-                        iteration: 0,
-                        what: "eigenvalues of the Laplacian",
-                        value: f64::NAN,
-                    })?;
-            let values = (0..n).map(|i| eigen.S()[i]).collect();
-            Some((values, eigen.U().to_owned()))
-        } else {
-            None
-        };
-        Ok(Self {
-            laplacian,
-            method,
-            largest,
-            eigen,
-        })
+        Ok(Self { laplacian, flow })
     }
 
     /// Number of vertices.
@@ -98,21 +115,32 @@ impl HeatKernel {
     /// Eigenvalues of L, ascending, for [`HeatMethod::Eigen`].
     #[must_use]
     pub fn eigenvalues(&self) -> Option<&[f64]> {
-        self.eigen.as_ref().map(|(values, _)| values.as_slice())
+        match &self.flow {
+            Flow::Eigen { values, .. } => Some(values),
+            Flow::Chebyshev { .. } | Flow::BackwardEuler { .. } => None,
+        }
     }
 
     /// exp(−τL), row by row. Each row is computed by itself: symmetry holds to rounding.
     ///
     /// # Errors
-    /// [`LinalgError::Parameter`] unless τ > 0; [`LinalgError::NotPositiveDefinite`] from the factorisation.
+    /// [`LinalgError::Parameter`] unless τ > 0, and for Chebyshev's method above 10⁶/λ_max; [`LinalgError::NotPositiveDefinite`] from the factorisation.
     pub fn at(&self, tau: f64) -> Result<Vec<f64>, LinalgError> {
         within("tau", tau, f64::MIN_POSITIVE.., "positive")?;
         let n = self.vertices();
         let mut heat = vec![0.0; n * n];
-        match (self.method, &self.eigen) {
-            (HeatMethod::Chebyshev(order), _) => self.chebyshev(tau, order, &mut heat),
-            (HeatMethod::BackwardEuler(steps), _) => self.euler(tau, steps, &mut heat)?,
-            (HeatMethod::Eigen, Some((values, vectors))) => {
+        match &self.flow {
+            Flow::Chebyshev { order, largest } => {
+                within(
+                    "tau times the spectrum",
+                    tau * largest,
+                    0.0..=1e6,
+                    "at most 10⁶: take eigenvectors",
+                )?;
+                self.chebyshev(tau, (*order, *largest), &mut heat);
+            }
+            Flow::BackwardEuler { steps } => self.euler(tau, *steps, &mut heat)?,
+            Flow::Eigen { values, vectors } => {
                 let decayed = Mat::from_fn(n, n, |i, j| vectors[(i, j)] * (-tau * values[j]).exp());
                 let out = faer::MatMut::from_row_major_slice_mut(&mut heat, n, n);
                 matmul(
@@ -124,15 +152,14 @@ impl HeatKernel {
                     Par::Seq,
                 );
             }
-            (HeatMethod::Eigen, None) => unreachable!("decomposed when it was made"),
         }
         Ok(heat)
     }
 
     /// ½c₀ + Σ cⱼTⱼ((L − φ)/φ), cⱼ = 2(−1)^j·e^(−τφ)I_j(τφ), on each unit vector.
-    fn chebyshev(&self, tau: f64, order: usize, heat: &mut [f64]) {
+    fn chebyshev(&self, tau: f64, (order, largest): (usize, f64), heat: &mut [f64]) {
         let n = self.vertices();
-        let phi = (0.5 * self.largest).max(f64::MIN_POSITIVE);
+        let phi = (0.5 * largest).max(f64::MIN_POSITIVE);
         let bessel = scaled_bessel(tau * phi, order);
         let sign = |j: usize| if j.is_multiple_of(2) { 2.0 } else { -2.0 };
         let c: Vec<f64> = bessel

@@ -4,6 +4,7 @@ use ansatz_core::EvalError;
 
 use super::{Derivative, ParametricMap, Point, add_outer, add_product, add_transposed, check};
 use crate::LinalgError;
+use crate::error::finite;
 
 /// The matrix of a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +179,7 @@ impl ParametricMap for Bilinear {
             };
             accumulate(term.coefficient, term.factor, at.args, v, out);
         }
-        Ok(())
+        finite("value of a map", out)
     }
 }
 

@@ -4,6 +4,7 @@ use ansatz_core::EvalError;
 
 use super::{Derivative, ParametricMap, Point, Proximal, check, dot};
 use crate::LinalgError;
+use crate::error::finite;
 
 /// The projection on {α ≤ y ≤ β, wᵀy = c}: y = clip(x + τw, α, β) with the multiplier τ by bisection. The arguments are
 /// [α, β, w, c]; bounds may be infinite. O(n) for each of about 60 bisections.
@@ -34,6 +35,8 @@ impl ParametricMap for BoxSection {
     ) -> Result<Box<dyn Derivative + 'a>, LinalgError> {
         check(self, at, out)?;
         let (x, lower, upper, w, c) = (at.x, at.args[0], at.args[1], at.args[2], at.args[3][0]);
+        finite("weights of a box section", w)?;
+        finite("sum of a box section", at.args[3])?;
         if let Some(i) = (0..self.n).find(|i| lower[*i] > upper[*i]) {
             return Err(LinalgError::Parameter {
                 name: "lower bound",
@@ -96,6 +99,7 @@ impl ParametricMap for BoxSection {
         for i in 0..self.n {
             out[i] = (x[i] + tau * w[i]).max(lower[i]).min(upper[i]);
         }
+        finite("value of a map", out)?;
         Ok(Box::new(Section {
             inverse: if square > 0.0 { 1.0 / square } else { 0.0 },
             places,

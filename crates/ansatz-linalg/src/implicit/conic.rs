@@ -4,6 +4,7 @@ use ansatz_core::EvalError;
 
 use super::{Derivative, ParametricMap, Point, add_outer, add_product, add_transposed, check, dot};
 use crate::LinalgError;
+use crate::error::finite;
 
 /// A cone of slacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +166,7 @@ impl ParametricMap for ConicProgram {
             *out = b[i] - (y[i] - v[i]);
         }
         add_product(-1.0, a, z, second);
+        finite("value of a map", out)?;
         Ok(Box::new(AtPoint {
             z: z.to_vec(),
             a: a.to_vec(),

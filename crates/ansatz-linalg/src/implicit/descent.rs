@@ -9,7 +9,7 @@
 
 use ansatz_core::EvalError;
 
-use super::{Derivative, GroupKind, Grouped, ParametricMap, Point, Proximal, check};
+use super::{Compose, Derivative, GroupKind, Grouped, ParametricMap, Point, Proximal, check};
 use crate::LinalgError;
 use crate::error::{shape, within};
 
@@ -25,13 +25,7 @@ pub enum Mirror {
 
 /// A step of descent; the arguments are those of the gradient, then those of the projection.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Descent<G, P> {
-    gradient: G,
-    projection: P,
-    mirror: Mirror,
-    /// One, or one for each unknown.
-    steps: Vec<f64>,
-}
+pub struct Descent<G, P>(Compose<P, Step<G>>);
 
 impl<G: ParametricMap, P: Proximal> Descent<G, P> {
     /// Proximal gradient descent for f + g, or projected gradient descent for f on a set: `prox` is of g itself, this
@@ -81,28 +75,51 @@ impl<G: ParametricMap, P: ParametricMap> Descent<G, P> {
         for step in &steps {
             within("step", *step, f64::MIN_POSITIVE.., "positive")?;
         }
-        Ok(Self {
-            gradient,
-            projection,
-            mirror,
-            steps,
-        })
-    }
-
-    fn step(&self, i: usize) -> f64 {
-        self.steps[if self.steps.len() == 1 { 0 } else { i }]
+        Ok(Self(Compose {
+            outer: projection,
+            inner: Step {
+                gradient,
+                mirror,
+                steps,
+            },
+        }))
     }
 }
 
 impl<G: ParametricMap, P: ParametricMap> ParametricMap for Descent<G, P> {
     fn unknowns(&self) -> usize {
+        self.0.unknowns()
+    }
+
+    fn arguments(&self) -> Vec<usize> {
+        self.0.arguments()
+    }
+
+    fn linearise<'a>(
+        &'a self,
+        at: Point<'_>,
+        out: &mut [f64],
+    ) -> Result<Box<dyn Derivative + 'a>, LinalgError> {
+        self.0.linearise(at, out)
+    }
+}
+
+/// m(x) − η⊙∇f(x, θ), before the projection.
+#[derive(Debug, Clone, PartialEq)]
+struct Step<G> {
+    gradient: G,
+    mirror: Mirror,
+    /// One, or one for each unknown.
+    steps: Vec<f64>,
+}
+
+impl<G: ParametricMap> ParametricMap for Step<G> {
+    fn unknowns(&self) -> usize {
         self.gradient.unknowns()
     }
 
     fn arguments(&self) -> Vec<usize> {
-        let mut all = self.gradient.arguments();
-        all.extend(self.projection.arguments());
-        all
+        self.gradient.arguments()
     }
 
     fn linearise<'a>(
@@ -112,8 +129,6 @@ impl<G: ParametricMap, P: ParametricMap> ParametricMap for Descent<G, P> {
     ) -> Result<Box<dyn Derivative + 'a>, LinalgError> {
         check(self, at, out)?;
         let n = at.x.len();
-        let first = self.gradient.arguments().len();
-        let (ours, theirs) = at.args.split_at(first);
         if self.mirror == Mirror::Log {
             for x in at.x {
                 within(
@@ -124,14 +139,10 @@ impl<G: ParametricMap, P: ParametricMap> ParametricMap for Descent<G, P> {
                 )?;
             }
         }
-        let mut dual = vec![0.0; n];
-        let here = Point {
-            x: at.x,
-            args: ours,
-        };
-        let gradient = self.gradient.linearise(here, &mut dual)?;
+        let gradient = self.gradient.linearise(at, out)?;
+        let steps: Vec<f64> = self.steps.iter().copied().cycle().take(n).collect();
         let mut slope = vec![1.0; n];
-        for (i, (dual, x)) in dual.iter_mut().zip(at.x).enumerate() {
+        for (i, (out, x)) in out.iter_mut().zip(at.x).enumerate() {
             let mirrored = match self.mirror {
                 Mirror::Identity => *x,
                 Mirror::Log => {
@@ -139,77 +150,57 @@ impl<G: ParametricMap, P: ParametricMap> ParametricMap for Descent<G, P> {
                     x.ln()
                 }
             };
-            *dual = mirrored - self.step(i) * *dual;
+            *out = mirrored - steps[i] * *out;
         }
-        let there = Point {
-            x: &dual,
-            args: theirs,
-        };
-        let projection = self.projection.linearise(there, out)?;
         Ok(Box::new(AtPoint {
             gradient,
-            projection,
             slope,
-            steps: (0..n).map(|i| self.step(i)).collect(),
-            first,
+            steps,
         }))
     }
 }
 
 struct AtPoint<'a> {
     gradient: Box<dyn Derivative + 'a>,
-    projection: Box<dyn Derivative + 'a>,
     /// m′.
     slope: Vec<f64>,
     steps: Vec<f64>,
-    first: usize,
+}
+
+impl AtPoint<'_> {
+    /// η⊙v.
+    fn scaled(&self, v: &[f64]) -> Vec<f64> {
+        v.iter().zip(&self.steps).map(|(v, s)| v * s).collect()
+    }
 }
 
 impl Derivative for AtPoint<'_> {
     fn jvp_x(&self, w: &[f64], out: &mut [f64]) -> Result<(), EvalError> {
-        let mut dual = vec![0.0; w.len()];
-        self.gradient.jvp_x(w, &mut dual)?;
-        for (i, dual) in dual.iter_mut().enumerate() {
-            *dual = self.slope[i] * w[i] - self.steps[i] * *dual;
+        self.gradient.jvp_x(w, out)?;
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = self.slope[i] * w[i] - self.steps[i] * *out;
         }
-        self.projection.jvp_x(&dual, out)
+        Ok(())
     }
 
     fn vjp_x(&self, v: &[f64], out: &mut [f64]) -> Result<(), EvalError> {
-        let mut dual = vec![0.0; v.len()];
-        self.projection.vjp_x(v, &mut dual)?;
-        let scaled: Vec<f64> = dual.iter().zip(&self.steps).map(|(d, s)| d * s).collect();
-        self.gradient.vjp_x(&scaled, out)?;
+        self.gradient.vjp_x(&self.scaled(v), out)?;
         for (i, out) in out.iter_mut().enumerate() {
-            *out = self.slope[i] * dual[i] - *out;
+            *out = self.slope[i] * v[i] - *out;
         }
         Ok(())
     }
 
     fn jvp_args(&self, w: &[&[f64]], out: &mut [f64]) -> Result<(), EvalError> {
-        let (ours, theirs) = w.split_at(self.first);
-        let mut dual = vec![0.0; out.len()];
-        self.gradient.jvp_args(ours, &mut dual)?;
-        for (dual, step) in dual.iter_mut().zip(&self.steps) {
-            *dual *= -step;
-        }
-        let mut through = vec![0.0; out.len()];
-        self.projection.jvp_x(&dual, &mut through)?;
-        self.projection.jvp_args(theirs, out)?;
-        for (out, t) in out.iter_mut().zip(&through) {
-            *out += t;
+        self.gradient.jvp_args(w, out)?;
+        for (out, step) in out.iter_mut().zip(&self.steps) {
+            *out *= -step;
         }
         Ok(())
     }
 
     fn vjp_args(&self, v: &[f64], out: &mut [&mut [f64]]) -> Result<(), EvalError> {
-        let (ours, theirs) = out.split_at_mut(self.first);
-        self.projection.vjp_args(v, theirs)?;
-        let mut dual = vec![0.0; v.len()];
-        self.projection.vjp_x(v, &mut dual)?;
-        for (dual, step) in dual.iter_mut().zip(&self.steps) {
-            *dual *= -step;
-        }
-        self.gradient.vjp_args(&dual, ours)
+        let back: Vec<f64> = self.scaled(v).iter().map(|v| -v).collect();
+        self.gradient.vjp_args(&back, out)
     }
 }

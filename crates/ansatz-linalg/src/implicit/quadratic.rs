@@ -89,13 +89,17 @@ impl QuadraticProgram {
     /// [`LinalgError::Shape`], [`LinalgError::NotFinite`]; [`LinalgError::NotPositiveDefinite`] for Q;
     /// [`LinalgError::Infeasible`], constraints numbered equalities first; [`LinalgError::NotConverged`].
     pub fn solve(&self, args: &[&[f64]]) -> Result<QuadraticSolution, LinalgError> {
+        let &[q, c, a, b, g, h] = args else {
+            return Err(LinalgError::Shape {
+                what: "arguments",
+                expected: 6,
+                got: args.len(),
+            });
+        };
         check_lengths("arguments", &self.arguments(), args.iter().map(|a| a.len()))?;
         for arg in args {
             finite("argument of a quadratic program", arg)?;
         }
-        let [q, c, a, b, g, h] = args else {
-            unreachable!("six arguments were counted")
-        };
         let (n, e) = (self.n, self.equalities);
         let q = Mat::from_fn(n, n, |i, j| q[i * n + j]);
         let factor = Llt::new(q.as_ref(), Side::Lower).map_err(|error| {

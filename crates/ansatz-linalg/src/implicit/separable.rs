@@ -101,7 +101,10 @@ impl Elementwise {
     fn allows(self, [p, q]: [f64; 2]) -> Result<(), LinalgError> {
         let (value, needed) = match self {
             Self::Box if p > q => (p, "a lower bound, at most the upper one"),
-            Self::ElasticNet if q < 0.0 => (q, "at least 0"),
+            Self::Box if p == f64::INFINITY => (p, "a lower bound below infinity"),
+            Self::Box if q == f64::NEG_INFINITY => (q, "an upper bound above minus infinity"),
+            Self::ElasticNet if q < 0.0 || q.is_infinite() => (q, "a finite number, at least 0"),
+            Self::ElasticNet if p.is_infinite() => (p, "a finite number, at least 0"),
             _ if self != Self::Box && p < 0.0 => (p, "at least 0"),
             _ => return Ok(()),
         };

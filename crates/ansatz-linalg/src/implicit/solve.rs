@@ -154,7 +154,8 @@ impl<'a> Sensitivity<'a> {
             options: *options,
             lu: None,
             residual,
-            unconverged: residual > limit,
+            // A limit that is no number warns.
+            unconverged: residual > limit || limit.is_nan(),
         };
         let automatic = options.solver == RootSolver::Automatic && n <= DENSE;
         if automatic || options.solver == RootSolver::Lu {
@@ -170,7 +171,7 @@ impl<'a> Sensitivity<'a> {
     pub fn vjp(&self, v: &[f64]) -> Result<(Vec<Vec<f64>>, ImplicitReport), LinalgError> {
         shape("cotangent", self.unknowns, v.len())?;
         finite("cotangent", v)?;
-        let (mut u, report) = self.solve(Side::Transposed, v)?;
+        let (mut u, report) = self.solve_side(Side::Transposed, v)?;
         for u in &mut u {
             *u = -*u;
         }
@@ -198,7 +199,27 @@ impl<'a> Sensitivity<'a> {
             *b = -*b;
         }
         finite("tangent of the optimality map", &b)?;
-        self.solve(Side::Plain, &b)
+        self.solve_side(Side::Plain, &b)
+    }
+
+    /// M⁻¹b.
+    ///
+    /// # Errors
+    /// Those of [`root_vjp`].
+    pub fn solve(&self, b: &[f64]) -> Result<(Vec<f64>, ImplicitReport), LinalgError> {
+        shape("right-hand side", self.unknowns, b.len())?;
+        finite("right-hand side", b)?;
+        self.solve_side(Side::Plain, b)
+    }
+
+    /// M⁻ᵀb.
+    ///
+    /// # Errors
+    /// Those of [`root_vjp`].
+    pub fn solve_transposed(&self, b: &[f64]) -> Result<(Vec<f64>, ImplicitReport), LinalgError> {
+        shape("right-hand side", self.unknowns, b.len())?;
+        finite("right-hand side", b)?;
+        self.solve_side(Side::Transposed, b)
     }
 
     /// `out ← M·x + δx` or its transpose.
@@ -233,6 +254,7 @@ impl<'a> Sensitivity<'a> {
             }
             unit[j] = 0.0;
         }
+        // Not by full pivoting: that of faer 0.24 at times takes another entry than the largest, and a tiny one among zeros.
         let lu = m.partial_piv_lu();
         let pivot = |i: usize| lu.U()[(i, i)].abs();
         let sizes = || (0..n).map(pivot);
@@ -248,7 +270,7 @@ impl<'a> Sensitivity<'a> {
     }
 
     /// M⁻¹b or M⁻ᵀb.
-    fn solve(&self, side: Side, b: &[f64]) -> Result<(Vec<f64>, ImplicitReport), LinalgError> {
+    fn solve_side(&self, side: Side, b: &[f64]) -> Result<(Vec<f64>, ImplicitReport), LinalgError> {
         let n = self.unknowns;
         let mut x = vec![0.0; n];
         let mut iterations = 0;

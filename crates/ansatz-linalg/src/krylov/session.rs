@@ -87,10 +87,15 @@ impl<S: State> Workspace<S> {
 
     /// The same as an array.
     pub fn vectors<const N: usize>(&mut self, like: &S) -> [&mut S; N] {
-        let Some(slots) = self.first(N, like).first_chunk_mut::<N>() else {
+        self.split(0, like).0
+    }
+
+    /// An array of vectors, and `more` behind them.
+    pub fn split<const N: usize>(&mut self, more: usize, like: &S) -> ([&mut S; N], &mut [S]) {
+        let Some((slots, rest)) = self.first(N + more, like).split_first_chunk_mut::<N>() else {
             unreachable!("as many as asked for")
         };
-        slots.each_mut()
+        (slots.each_mut(), rest)
     }
 }
 

@@ -128,7 +128,7 @@ impl<T: Scalar> Multigrid<T> {
         while coarse.shape().iter().any(|n| *n > COARSEST)
             && coarse.shape()[..coarse.dimensions()].iter().all(|n| *n > 1)
         {
-            coarse = transfer::coarsen(&coarse);
+            coarse = transfer::coarsen(&coarse)?;
             levels.push(Level::new(&coarse, options.boundary, levels.len()));
         }
         Ok(Self {

@@ -2,9 +2,10 @@
 
 use ansatz_linalg::core::{Key, stream};
 use ansatz_linalg::implicit::{
-    Bilinear, BoxSection, Compose, Cone, ConicProgram, Descent, Elementwise, FixedPoint, Geometry,
-    GroupKind, Grouped, ImplicitOptions, Isotonic, Order, Parameters, ParametricMap, Point,
-    Polyhedron, Proximal, QuadraticProgram, Separable, Stack, Transport, root_jvp, root_vjp,
+    Bilinear, BoxSection, Compose, Cone, ConicProgram, Descent, Elementwise, EntropicIsotonic,
+    FixedPoint, Geometry, GroupKind, Grouped, ImplicitOptions, Isotonic, Order, Parameters,
+    ParametricMap, Point, Polyhedron, Proximal, QuadraticProgram, Separable, Stack, Transport,
+    root_jvp, root_vjp,
 };
 
 use super::maps::{design, layer, least_squares, quadratic, ridge, targets};
@@ -433,6 +434,63 @@ fn isotonic() {
     for i in 0..12 {
         assert!((a[i] - b[i]).abs() < 1e-12, "{a:?} {b:?}");
     }
+}
+
+#[test]
+fn entropic_isotonic() {
+    let (x, w) = (normal(9, 12), normal(10, 12));
+    for order in [Order::Ascending, Order::Descending] {
+        let map = EntropicIsotonic { n: 12, order };
+        let along = [normal(11, 12)];
+        check(
+            "entropic isotonic",
+            &map,
+            &x,
+            std::slice::from_ref(&w),
+            &along,
+        );
+        let mut v = vec![0.0; 12];
+        let at = Point { x: &x, args: &[&w] };
+        map.value(at, &mut v).unwrap();
+        // vᵢ = max over j ≤ i of min over k ≥ i of the value of j…k, for ascending values; the reverse for descending ones.
+        let exp = |a: &[f64]| a.iter().map(|a| a.exp()).sum::<f64>();
+        let value = |j: usize, k: usize| (exp(&x[j..=k]) / exp(&w[j..=k])).ln();
+        for (i, v) in v.iter().enumerate() {
+            let sign = if order == Order::Ascending { 1.0 } else { -1.0 };
+            let inner = |j: usize| {
+                (i..12)
+                    .map(|k| sign * value(j, k))
+                    .fold(f64::INFINITY, f64::min)
+            };
+            let expected = sign * (0..=i).map(inner).fold(f64::NEG_INFINITY, f64::max);
+            assert!((v - expected).abs() < 1e-13, "{i}: {v} {expected}");
+        }
+        // Far from where exponentials can be taken.
+        let far: Vec<f64> = x.iter().map(|x| 2000.0 + x).collect();
+        let mut there = vec![0.0; 12];
+        map.value(
+            Point {
+                x: &far,
+                args: &[&w],
+            },
+            &mut there,
+        )
+        .unwrap();
+        assert!(
+            v.iter()
+                .zip(&there)
+                .all(|(v, t)| (t - v - 2000.0).abs() < 1e-11)
+        );
+    }
+    let map = EntropicIsotonic {
+        n: 2,
+        order: Order::Ascending,
+    };
+    let bad = Point {
+        x: &[1.0, 2.0],
+        args: &[&[f64::INFINITY, 0.0]],
+    };
+    assert!(map.value(bad, &mut [0.0; 2]).is_err());
 }
 
 /// A convex quadratic of order 6, as rows.

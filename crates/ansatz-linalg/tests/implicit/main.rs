@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod inputs;
 mod laws;
 mod maps;
+mod threads;
 mod values;

@@ -5,22 +5,20 @@ use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 use super::level::{Level, RED, red_parity};
+use crate::LinalgError;
 use crate::operator::{Cell, Grid};
 
 /// The grid of cells of twice the size: fluid if a child is, else air if a child is, else solid.
-pub(super) fn coarsen(fine: &Grid) -> Grid {
+pub(super) fn coarsen(fine: &Grid) -> Result<Grid, LinalgError> {
     let shape = fine.shape();
     let [nx, ny, nz] = shape;
     let halves = shape.map(|n| n.div_ceil(2));
     let dimensions = fine.dimensions();
-    let coarse = Grid::new(&halves[..dimensions], &fine.faces()[..dimensions]);
-    let Ok(coarse) = coarse else {
-        unreachable!("halves of a valid shape are valid");
-    };
+    let coarse = Grid::new(&halves[..dimensions], &fine.faces()[..dimensions])?;
     if fine.fluid_cells() == fine.len() {
-        return coarse;
+        return Ok(coarse);
     }
-    coarse.with_cells(|[i, j, k]| {
+    Ok(coarse.with_cells(|[i, j, k]| {
         let mut kind = Cell::Solid;
         for child in 0..8 {
             let [i, j, k] = [2 * i + child % 2, 2 * j + child / 2 % 2, 2 * k + child / 4];
@@ -33,7 +31,7 @@ pub(super) fn coarsen(fine: &Grid) -> Grid {
             }
         }
         kind
-    })
+    }))
 }
 
 /// Values in solid cells beside fluid ones, as means of the fluid cells around: interpolation from this grid then does

@@ -170,14 +170,19 @@ impl SheafDiffusion {
     /// −σ(Δ(X)(1 ⊗ W₁)·X·W₂) with the sheaf of X itself: the right side of dX/dt for any solver, by
     /// [`Parameters::field`](crate::Parameters::field).
     ///
+    /// # Errors
+    /// [`NetworkError::Size`] for a layer that learns no maps, as those of a network whose maps are made once: take
+    /// [`SheafDiffusion::flow`].
+    ///
     /// # Panics
-    /// When the shape does not fit, or the layer learns no maps.
-    #[track_caller]
-    pub fn velocity<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
-        let Some(laplacian) = self.laplacian(pass, x) else {
-            panic!("the layer has no maps of its own: give it a Laplacian");
-        };
-        self.flow(pass, &laplacian, x)
+    /// When the shape does not fit.
+    pub fn velocity<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Result<Array<'g>, NetworkError> {
+        let laplacian = self.laplacian(pass, x).ok_or(NetworkError::Size {
+            what: "sheaves that the layer learns (give it a Laplacian by `flow`)",
+            expected: 1,
+            got: 0,
+        })?;
+        Ok(self.flow(pass, &laplacian, x))
     }
 
     /// The layer with a Laplacian that is there.
