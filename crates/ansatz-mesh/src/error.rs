@@ -133,4 +133,14 @@ pub enum MeshError {
         /// What it may be.
         range: &'static str,
     },
+    /// An unsigned distance is negative or not a number.
+    #[error(
+        "the distance at {at:?} is {value}: it must be finite and not negative; take its absolute value first"
+    )]
+    Udf {
+        /// What the field gave.
+        value: f64,
+        /// Where.
+        at: [f64; 3],
+    },
 }
