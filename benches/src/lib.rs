@@ -6,6 +6,8 @@ pub mod emit;
 pub mod ensemble;
 pub mod fisher;
 pub mod gp;
+pub mod memory;
+pub mod mesh;
 pub mod ode;
 pub mod poisson;
 pub mod record;

@@ -7,6 +7,7 @@
 mod ensemble;
 mod fisher;
 mod gp;
+mod mesh;
 mod network;
 mod ode;
 mod poisson;
@@ -29,11 +30,14 @@ trait Partner {
 
 /// What each partner answers, and how it starts.
 type Make = fn() -> Box<dyn Partner>;
-const PARTNERS: [(&[&str], Make); 8] = [
+const PARTNERS: [(&[&str], Make); 9] = [
     (&["end", "time"], || Box::<samplers::Samplers>::default()),
     (&["ensemble"], || Box::new(ensemble::Ensemble)),
     (&["fisher"], || Box::<fisher::Fishers>::default()),
     (&["gp"], || Box::<gp::Processes>::default()),
+    (&["grid", "mesh", "peak"], || {
+        Box::<mesh::Surfaces>::default()
+    }),
     (&["inputs", "gradient"], || {
         Box::<programs::Programs>::default()
     }),

@@ -6,6 +6,7 @@ pub mod fisher;
 pub mod gp;
 pub mod lincomb;
 pub mod lorenz;
+pub mod mesh;
 pub mod ode;
 pub mod poisson;
 pub mod samplers;
@@ -101,6 +102,12 @@ pub enum SuiteError {
     /// A network could not be trained.
     #[error("cannot train: {0}")]
     Train(#[from] ansatz_nn::NetworkError),
+    /// A surface could not be extracted.
+    #[error("cannot extract a surface: {0}")]
+    Mesh(#[from] ansatz_mesh::MeshError),
+    /// A mesh could not be read.
+    #[error("cannot read a mesh: {0}")]
+    MeshFile(#[from] ansatz_mesh::io::FileError),
     /// A model failed.
     #[error("cannot evaluate the model: {0}")]
     Eval(#[from] ansatz_core::EvalError),
@@ -123,13 +130,14 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 11] = [
+const SUITES: [(&str, Run); 12] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
     ("fisher", fisher::run),
     ("gp", gp::run),
     ("lincomb", lincomb::run),
     ("lorenz", lorenz::run),
+    ("mesh", mesh::run),
     ("ode", ode::run),
     ("poisson", poisson::run),
     ("samplers", samplers::run),

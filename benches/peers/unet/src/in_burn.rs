@@ -10,8 +10,10 @@ use burn::tensor::module::{conv2d, interpolate, linear};
 use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use partner::Failure;
+
 use crate::Training;
-use crate::network::{Failure, GROUPS, Layers, WIDTH, predict};
+use crate::network::{GROUPS, Layers, WIDTH, predict};
 use crate::ours::Problem;
 
 /// The parameters by their number of axes; matrices are transposed, `[in, out]`.

@@ -6,8 +6,10 @@ use candle_core::{D, DType, Device, Module, Tensor, Var};
 use candle_nn::ops::softmax;
 use candle_nn::{AdamW, GroupNorm, Optimizer, ParamsAdamW};
 
+use partner::Failure;
+
 use crate::Training;
-use crate::network::{Failure, GROUPS, Layers, WIDTH, predict};
+use crate::network::{GROUPS, Layers, WIDTH, predict};
 use crate::ours::Problem;
 
 pub(crate) struct InCandle {

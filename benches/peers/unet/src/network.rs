@@ -1,9 +1,6 @@
 //! The network of `ansatz_bench::unet`, written once for packages that give its layers.
 
-use std::error::Error;
-
-/// What goes wrong in a package.
-pub(crate) type Failure = Box<dyn Error>;
+use partner::Failure;
 
 /// Frequencies of the times, half of them for the cosine: the width of the first level.
 pub(crate) const WIDTH: usize = 32;

@@ -1,12 +1,10 @@
-//! Our side: `ansatz-bench serve`, one request and one answer a line.
+//! What our side tells and does.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-
+use partner::{Failure, Ours};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::network::Failure;
+use crate::IMAGES;
 
 /// The batch and the parameters that both sides work on.
 #[derive(Debug, Deserialize)]
@@ -41,58 +39,14 @@ pub(crate) struct Step {
     pub(crate) values: Vec<f64>,
 }
 
-pub(crate) struct Ours {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Ours {
-    pub(crate) fn new(path: &str) -> Result<Self, Failure> {
-        let mut child = Command::new(path)
-            .arg("serve")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let input = child.stdin.take().ok_or("no way to our program")?;
-        let output = child.stdout.take().ok_or("no way from our program")?;
-        Ok(Self {
-            child,
-            input,
-            output: BufReader::new(output),
-        })
-    }
-
-    fn ask<T: for<'a> Deserialize<'a>>(&mut self, request: &Value) -> Result<T, Failure> {
-        writeln!(self.input, "{request}")?;
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        serde_json::from_str(&line).map_err(|e| {
-            let start: String = line.chars().take(200).collect();
-            format!("our side answers {request} by {start}: {e}").into()
-        })
-    }
-
-    pub(crate) fn problem(&mut self, images: usize) -> Result<Problem, Failure> {
-        self.ask(&json!({"op": "network", "images": images}))
-    }
-
-    pub(crate) fn step(
-        &mut self,
-        (images, threads): (usize, usize),
-        rate: f64,
-        count: usize,
-    ) -> Result<Step, Failure> {
-        self.ask(&json!({
-            "op": "train", "images": images, "element": "f32", "threads": threads, "rate": rate, "count": count,
-        }))
-    }
-}
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        // It ends by itself as well, when its input does.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A step of ours with `rate`, and the first `count` numbers of loss and gradient.
+pub(crate) fn step(
+    ours: &mut Ours,
+    threads: usize,
+    rate: f64,
+    count: usize,
+) -> Result<Step, Failure> {
+    ours.ask(&json!({
+        "op": "train", "images": IMAGES, "element": "f32", "threads": threads, "rate": rate, "count": count,
+    }))
 }
