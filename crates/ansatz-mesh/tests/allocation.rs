@@ -36,25 +36,25 @@ fn second_extractions_allocate_nothing() {
     let tetrahedra = MarchingTetrahedra { normals };
     let runs: [(&str, Run<'_>); 7] = [
         ("marching cubes", &|w, m| {
-            mc.extract_into(&grid, 0.0, w, m).expect("sound")
+            mc.extract_into(&grid, 0.0, w, m).expect("sound");
         }),
         ("of noise", &|w, m| {
-            mc.extract_into(&noise, 0.0, w, m).expect("sound")
+            mc.extract_into(&noise, 0.0, w, m).expect("sound");
         }),
         ("with normals", &|w, m| {
-            classic.extract_into(&grid, 0.0, w, m).expect("sound")
+            classic.extract_into(&grid, 0.0, w, m).expect("sound");
         }),
         ("surface nets", &|w, m| {
-            nets.extract_into(&grid, 0.0, w, m).expect("sound")
+            nets.extract_into(&grid, 0.0, w, m).expect("sound");
         }),
         ("dual marching cubes", &|w, m| {
-            dual.extract_into(&grid, 0.0, w, m).expect("sound")
+            dual.extract_into(&grid, 0.0, w, m).expect("sound");
         }),
         ("dual contouring", &|w, m| {
-            sharp.extract_into(&grid, 0.0, w, m).expect("sound")
+            sharp.extract_into(&grid, 0.0, w, m).expect("sound");
         }),
         ("marching tetrahedra", &|w, m| {
-            tetrahedra.extract_into(&grid, 0.0, w, m).expect("sound")
+            tetrahedra.extract_into(&grid, 0.0, w, m).expect("sound");
         }),
     ];
     for (name, run) in runs {
