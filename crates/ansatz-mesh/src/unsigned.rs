@@ -426,7 +426,7 @@ impl DualMeshUdf {
                     (slope.abs() >= 1e-4)
                         .then(|| x + direction * ((low[axis] + side * size - x[axis]) / slope))
                 });
-                let at = mean_within(hits.collect(), low, size, self.margins.edge)?;
+                let at = mean_within(&hits.collect::<Vec<_>>(), low, size, self.margins.edge)?;
                 Some(Vertex {
                     at,
                     kind: UdfVertex::Edge,
@@ -447,7 +447,7 @@ impl DualMeshUdf {
                         hit
                     })
                 });
-                let at = mean_within(hits.collect(), low, size, self.margins.plane)?;
+                let at = mean_within(&hits.collect::<Vec<_>>(), low, size, self.margins.plane)?;
                 Some(Vertex {
                     at,
                     kind: UdfVertex::Plane,
@@ -533,7 +533,7 @@ fn around(leaf: Place) -> impl Iterator<Item = Place> {
 
 /// The mean of the points in a box, or else in the box enlarged by so many sides.
 fn mean_within(
-    points: Vec<Vector3<f64>>,
+    points: &[Vector3<f64>],
     low: Vector3<f64>,
     size: f64,
     margin: f64,

@@ -45,7 +45,7 @@ fn two_labels_are_surface_nets() {
 #[test]
 fn materials_are_closed_and_share_their_interfaces() {
     let shape = GridShape::new([30; 3], [0.0; 3], [1.0; 3]).expect("sound");
-    let labels: Vec<u8> = shape
+    let labels: Vec<u16> = shape
         .sample::<f64>(&|p: [f64; 3]| {
             let far = |c: [f64; 3]| (0..3).map(|a| (p[a] - c[a]).powi(2)).sum::<f64>().sqrt();
             // Two halves of a ball, and a core.
@@ -58,14 +58,14 @@ fn materials_are_closed_and_share_their_interfaces() {
             }
         })
         .into_iter()
-        .map(|x| x as u8)
+        .map(|x| x as u16)
         .collect();
     let all = LabelNets {
         relaxation: 1,
         ..LabelNets::default()
     };
     let all = all.extract::<f64, _>(shape, &labels).expect("sound");
-    let boundary = |label: u8| {
+    let boundary = |label: u16| {
         let mut mesh = Mesh {
             vertices: all.mesh.vertices.clone(),
             ..Mesh::default()
