@@ -143,4 +143,14 @@ pub enum MeshError {
         /// Where.
         at: [f64; 3],
     },
+    /// The samples of a view do not lie one after the other with z fastest.
+    #[error(
+        "strides {strides:?} of a view of {dims:?}: copy it into standard layout first (`as_standard_layout`)"
+    )]
+    Strides {
+        /// Samples along x, y and z.
+        dims: [usize; 3],
+        /// Elements from one sample to the next along each axis.
+        strides: [isize; 3],
+    },
 }
