@@ -20,7 +20,7 @@ use ansatz_mesh::nalgebra::{Point3, Vector3};
 use ansatz_mesh::{
     Compare, Grid, GridDistance, GridShape, MarchingCubes, Mesh, Sign, SignedDistance, io,
 };
-use ansatz_viz::{Picture, Shading, Surface, SurfaceOptions, VizError, beside, surfaces};
+use ansatz_viz::{Picture, SurfaceOptions, VizError, beside, surface};
 
 const SAMPLES: usize = 128;
 
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let folder = Path::new("target/gallery");
     std::fs::create_dir_all(folder)?;
-    beside(&pictures, 8, [255; 3]).save(folder.join("decimate_bunny.png"))?;
+    beside(&pictures)?.save(folder.join("decimate_bunny.png"))?;
     println!("wrote target/gallery/decimate_bunny.png");
     Ok(())
 }
@@ -86,19 +86,14 @@ fn draw(mesh: &Mesh<f32>) -> Result<Picture, VizError> {
         .iter()
         .map(|p| [p.x, p.y, p.z].map(f64::from))
         .collect();
-    let drawn = Surface {
-        vertices: points,
-        triangles: mesh.triangles.clone(),
-        colour: [238; 3],
-    };
     let few = mesh.triangles.len() < 10_000;
     let options = SurfaceOptions {
-        width: 220,
-        height: 220,
-        azimuth: 15.0,
-        up: 1,
-        shading: if few { Shading::Wire } else { Shading::Flat },
+        size: 224,
+        reach: 0.9,
+        colour: [238; 3],
+        inside: [120; 3],
+        edges: if few { 0.6 } else { 0.0 },
         ..SurfaceOptions::default()
     };
-    surfaces(&[drawn], &options)
+    surface(&points, &mesh.triangles, &options)
 }

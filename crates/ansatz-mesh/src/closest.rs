@@ -159,10 +159,25 @@ impl TriangleTree {
 
     /// The point of the mesh closest to `p`. Cost: O(log F) for points near the surface.
     ///
-    /// A coordinate that is NaN gives a distance that is NaN.
+    /// A coordinate that is NaN or infinite gives a distance that is NaN.
     pub fn closest(&self, p: [f64; 3]) -> Closest {
+        self.closest_within(p, f64::INFINITY).unwrap_or(Closest {
+            point: [f64::NAN; 3],
+            distance: f64::NAN,
+            triangle: self.tree.items[0] as usize,
+            barycentric: [f64::NAN; 3],
+            feature: Feature::Face,
+        })
+    }
+
+    /// The same if it is not farther than `reach`, and sooner when it is; `None` for a coordinate that
+    /// is not finite.
+    pub fn closest_within(&self, p: [f64; 3], reach: f64) -> Option<Closest> {
         let p = Vec3::from(p);
-        let (mut best, mut item, mut slot_of) = (f64::INFINITY, u32::MAX, 0);
+        if !p.iter().all(|x| x.is_finite()) {
+            return None;
+        }
+        let (mut best, mut item, mut slot_of) = (reach * reach, u32::MAX, 0);
         let mut found = ([f64::NAN; 3], Feature::Face);
         self.tree.nearest(&p, best, |slot| {
             let corners = &self.corners[slot];
@@ -175,21 +190,14 @@ impl TriangleTree {
             }
             best
         });
-        if item == u32::MAX {
-            item = self.tree.items[0];
-        }
         let (barycentric, feature) = found;
-        Closest {
+        (item != u32::MAX).then(|| Closest {
             point: at(&self.corners[slot_of], &barycentric).into(),
-            distance: if p.iter().all(|x| x.is_finite()) {
-                best.sqrt()
-            } else {
-                f64::NAN
-            },
+            distance: best.sqrt(),
             triangle: item as usize,
             barycentric,
             feature,
-        }
+        })
     }
 
     /// How many triangles there are.

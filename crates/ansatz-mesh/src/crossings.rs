@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use ansatz_core::Scalar;
 
 use crate::cube::EDGES;
-use crate::{Grid, GridShape, MeshError};
+use crate::{Grid, MeshError};
 
 /// Numbers of crossings stay below this; the rest of a `u32` is for vertices inside of cells.
 pub(crate) const LIMIT: usize = 1 << 31;
@@ -408,13 +408,17 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
     let width = n2.div_ceil(64);
     let iso = iso.f64();
     let data = grid.data();
+    let inverse = h.map(|h| 1.0 / h);
     let mut cross = |axis: usize, [i, j, k]: [usize; 3], a: usize, b: usize| {
         let t = fraction(data[a], data[b], iso);
         points.push(place(o, h, [i, j, k], axis, t));
         if NORMALS {
             let mut end = [i, j, k];
             end[axis] += 1;
-            let (g, e) = (gradient(grid, [i, j, k]), gradient(grid, end));
+            let (g, e) = (
+                gradient(grid, inverse, [i, j, k]),
+                gradient(grid, inverse, end),
+            );
             let normal = Vector3::from([0, 1, 2].map(|c| (1.0 - t) * g[c] + t * e[c]));
             normals.push(unit(normal));
         }
@@ -477,18 +481,22 @@ pub(crate) fn fraction<T: Scalar>(a: T, b: T, iso: f64) -> f64 {
     if t.is_nan() { 0.0 } else { t.clamp(0.0, 1.0) }
 }
 
-/// The gradient at a sample by central differences, one-sided at the border.
-pub(crate) fn gradient<T: Scalar>(grid: &Grid<'_, T>, at: [usize; 3]) -> [f64; 3] {
-    let shape: GridShape = grid.shape();
-    let dims = shape.dims();
+/// The gradient at a sample by central differences, one-sided at the border; `inverse` is one over the spacing.
+#[inline(always)]
+pub(crate) fn gradient<T: Scalar>(
+    grid: &Grid<'_, T>,
+    inverse: [f64; 3],
+    at: [usize; 3],
+) -> [f64; 3] {
+    let dims = grid.shape().dims();
     let strides = [dims[1] * dims[2], dims[2], 1];
     let flat = at[0] * strides[0] + at[1] * strides[1] + at[2];
-    std::array::from_fn(|axis| {
-        let back = usize::from(at[axis] > 0);
-        let ahead = usize::from(at[axis] + 1 < dims[axis]);
-        let (low, high) = (flat - back * strides[axis], flat + ahead * strides[axis]);
-        let step = (back + ahead) as f64 * shape.spacing()[axis];
-        (grid.data()[high].f64() - grid.data()[low].f64()) / step
+    [0, 1, 2].map(|axis| {
+        let (back, ahead) = (at[axis] > 0, at[axis] + 1 < dims[axis]);
+        let low = if back { flat - strides[axis] } else { flat };
+        let high = if ahead { flat + strides[axis] } else { flat };
+        let scale = if back && ahead { 0.5 } else { 1.0 };
+        (grid.data()[high].f64() - grid.data()[low].f64()) * (scale * inverse[axis])
     })
 }
 

@@ -133,4 +133,24 @@ pub enum MeshError {
         /// What it may be.
         range: &'static str,
     },
+    /// An unsigned distance is negative or not a number.
+    #[error(
+        "the distance at {at:?} is {value}: it must be finite and not negative; take its absolute value first"
+    )]
+    Udf {
+        /// What the field gave.
+        value: f64,
+        /// Where.
+        at: [f64; 3],
+    },
+    /// The samples of a view do not lie one after the other with z fastest.
+    #[error(
+        "strides {strides:?} of a view of {dims:?}: copy it into standard layout first (`as_standard_layout`)"
+    )]
+    Strides {
+        /// Samples along x, y and z.
+        dims: [usize; 3],
+        /// Elements from one sample to the next along each axis.
+        strides: [isize; 3],
+    },
 }

@@ -136,4 +136,33 @@ impl<'a, T: Scalar> Grid<'a, T> {
     pub fn data(&self) -> &'a [T] {
         self.data
     }
+
+    /// A view of `[x, y, z]` in standard layout, borrowed.
+    ///
+    /// ```
+    /// use ansatz_mesh::core::ndarray::Array3;
+    /// use ansatz_mesh::{Grid, MeshError};
+    ///
+    /// let samples = Array3::<f32>::zeros((4, 5, 6));
+    /// assert!(Grid::from_view(&samples.view(), [0.0; 3], [1.0; 3]).is_ok());
+    /// let turned = samples.view().reversed_axes();
+    /// assert!(matches!(Grid::from_view(&turned, [0.0; 3], [1.0; 3]), Err(MeshError::Strides { .. })));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`GridShape::new`], and [`MeshError::Strides`] for another layout.
+    #[cfg(feature = "ndarray")]
+    pub fn from_view(
+        view: &ansatz_core::ndarray::ArrayView3<'a, T>,
+        origin: [f64; 3],
+        spacing: [f64; 3],
+    ) -> Result<Self, MeshError> {
+        let dims: [usize; 3] = view.dim().into();
+        let shape = GridShape::new(dims, origin, spacing)?;
+        let strides = std::array::from_fn(|a| view.strides()[a]);
+        match view.to_slice() {
+            Some(data) => Self::new(shape, data),
+            None => Err(MeshError::Strides { dims, strides }),
+        }
+    }
 }

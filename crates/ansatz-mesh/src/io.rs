@@ -14,8 +14,8 @@
 //! the input's length, whatever a header promises. Text numbers are read straight into the type of
 //! the mesh, and written with as many digits as bring the same bits back.
 //!
-//! Readers are our own: of the packages that read these formats none gives the place of an error in
-//! all cases, and they are short.
+//! Readers are our own: each is short, all share one way to tell where a file is broken, and nobody who
+//! only extracts surfaces compiles a package for them.
 
 pub mod csl;
 pub mod glb;

@@ -30,6 +30,7 @@ mod sparse;
 mod spatial;
 mod surface_nets;
 mod tree;
+mod unsigned;
 mod workspace;
 
 pub use ansatz_core as core;
@@ -53,4 +54,5 @@ pub use sections::{Contour, CrossSections, Section};
 pub use signed::{GridDistance, Sign, SignedDistance, WindingNumber};
 pub use sparse::{Search, SparseMarchingCubes, SparseReport};
 pub use surface_nets::SurfaceNets;
+pub use unsigned::{DualMeshUdf, Margins, QuadFilter, UdfMesh, UdfVertex};
 pub use workspace::Workspace;

@@ -271,10 +271,13 @@ pub(crate) fn exact_cell<T: Scalar>(
     }
     if let Some([a, b]) = tunnel {
         let mut patches = [entry.loop_edges(a), entry.loop_edges(b)];
-        patches.sort_by_key(|p| std::cmp::Reverse(p.len()));
-        for t in tube(patches, edges, position, |p| add(part, p)) {
+        if patches[0].len() < patches[1].len() {
+            patches.swap(0, 1);
+        }
+        let (triangles, count) = tube(patches, edges, position, |p| add(part, p));
+        for t in &triangles[..count] {
             part.open.push(part.triangles.len());
-            part.triangles.push(t);
+            part.triangles.push(*t);
         }
     }
 }
@@ -286,12 +289,11 @@ fn tube(
     edges: &[u32; 16],
     position: impl Fn(u8) -> Point3<f64>,
     mut add: impl FnMut(Point3<f64>) -> u32,
-) -> Vec<[u32; 3]> {
+) -> ([[u32; 3]; 48], usize) {
     let (n, m) = (long.len(), short.len());
     // Along a tube its two rims run in opposite senses.
-    let back: Vec<u8> = short.iter().rev().copied().collect();
-    // Vertex i of the long loop faces vertex turn + ⌊i·m/n⌋ of the short one.
-    let partner = |i: usize, turn: usize| back[(turn + i * m / n) % m];
+    // Vertex i of the long loop faces vertex turn + ⌊i·m/n⌋ of the short one read backwards.
+    let partner = |i: usize, turn: usize| short[m - 1 - (turn + i * m / n) % m];
     let cost = |turn: usize| -> f64 {
         (0..n)
             .map(|i| (position(long[i]) - position(partner(i, turn))).norm_squared())
@@ -300,28 +302,30 @@ fn tube(
     let turn = (0..m)
         .min_by(|a, b| cost(*a).total_cmp(&cost(*b)))
         .unwrap_or(0);
-    let ring: Vec<u32> = (0..n)
-        .map(|i| {
-            add(nalgebra::center(
-                &position(long[i]),
-                &position(partner(i, turn)),
-            ))
-        })
-        .collect();
+    let mut ring = [0; 12];
+    for (i, vertex) in ring[..n].iter_mut().enumerate() {
+        let (p, q) = (position(long[i]), position(partner(i, turn)));
+        *vertex = add(nalgebra::center(&p, &q));
+    }
     let name = |e: u8| edges[usize::from(e)];
-    let mut out = Vec::with_capacity(3 * n + m);
+    // Two loops have twelve edges at most.
+    let (mut out, mut count) = ([[0; 3]; 48], 0);
+    let mut push = |triangle| {
+        out[count] = triangle;
+        count += 1;
+    };
     for i in 0..n {
         let next = (i + 1) % n;
-        out.push([name(long[i]), name(long[next]), ring[i]]);
-        out.push([name(long[next]), ring[next], ring[i]]);
+        push([name(long[i]), name(long[next]), ring[i]]);
+        push([name(long[next]), ring[next], ring[i]]);
         let (here, there) = (partner(i, turn), partner(next, turn));
-        out.push([ring[i], ring[next], name(here)]);
+        push([ring[i], ring[next], name(here)]);
         // From the last partner to the first one, too.
         if here != there {
-            out.push([name(there), name(here), ring[next]]);
+            push([name(there), name(here), ring[next]]);
         }
     }
-    out
+    (out, count)
 }
 
 /// Puts blocks one after the other and numbers the vertices inside of cells.

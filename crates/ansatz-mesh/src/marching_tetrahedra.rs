@@ -204,7 +204,8 @@ impl MarchingTetrahedra {
             T::of(o[a] + (at[a] as f64 + t * step[a] as f64) * h[a])
         })));
         if self.normals != Normals::None {
-            let (g, e) = (gradient(grid, at), gradient(grid, end));
+            let inverse = h.map(|h| 1.0 / h);
+            let (g, e) = (gradient(grid, inverse, at), gradient(grid, inverse, end));
             let normal = std::array::from_fn::<f64, 3, _>(|a| (1.0 - t) * g[a] + t * e[a]);
             normals.push(unit(Vector3::from(normal)));
         }

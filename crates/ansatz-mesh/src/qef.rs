@@ -44,12 +44,12 @@ impl Default for Qef {
 
 /// Rows of a least-squares problem in three unknowns, rotated into a triangle.
 #[derive(Debug, Clone, Copy, Default)]
-struct Rows {
+pub(crate) struct Rows {
     r: [[f64; 4]; 3],
 }
 
 impl Rows {
-    fn push(&mut self, mut row: [f64; 4]) {
+    pub(crate) fn push(&mut self, mut row: [f64; 4]) {
         for c in 0..3 {
             let h = self.r[c][c].hypot(row[c]);
             if h > 0.0 {
@@ -89,6 +89,16 @@ impl Rows {
             }
         }
         x
+    }
+
+    /// The least solution, the rank, and the right singular vectors as rows, largest singular value first.
+    pub(crate) fn ranked(&self, truncation: f64) -> (Vector3<f64>, usize, Matrix3<f64>) {
+        let matrix = Matrix3::from_fn(|i, k| self.r[i][k]);
+        let svd = matrix.svd(false, true);
+        let cut = truncation * svd.singular_values.max();
+        let rank = svd.singular_values.iter().filter(|s| **s > cut).count();
+        let x = self.solve([None; 3], truncation);
+        (x, rank, svd.v_t.unwrap_or_else(Matrix3::identity))
     }
 
     /// E less its least value.

@@ -170,19 +170,23 @@ impl SignedDistance {
 
     fn with_closest(&self, p: [f64; 3]) -> (f64, Closest) {
         let found = self.tree.closest(p);
+        (self.signed(p, &found), found)
+    }
+
+    /// The distance with its sign.
+    fn signed(&self, p: [f64; 3], found: &Closest) -> f64 {
         let inside = match &self.sign {
             Signs::Normals(normals) => {
                 let away = Vec3::from(p) - Vec3::from(found.point);
-                away.dot(&normals.of(&found, &self.faces)) < 0.0
+                away.dot(&normals.of(found, &self.faces)) < 0.0
             }
             Signs::Winding(winding) => winding.at(p) > 0.5,
         };
-        let distance = if inside {
+        if inside {
             -found.distance
         } else {
             found.distance
-        };
-        (distance, found)
+        }
     }
 }
 

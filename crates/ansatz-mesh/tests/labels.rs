@@ -3,7 +3,9 @@
 mod common;
 
 use ansatz_mesh::measure::volume;
-use ansatz_mesh::{DualVertices, Grid, GridShape, LabelNets, Mesh, MeshError, SurfaceNets};
+use ansatz_mesh::{
+    DualVertices, Grid, GridShape, LabelNets, Mesh, MeshError, QuadSplit, SurfaceNets,
+};
 use common::*;
 
 /// Two labels are a binary field: the quads of surface nets at its half.
@@ -20,6 +22,7 @@ fn two_labels_are_surface_nets() {
         let nets = SurfaceNets {
             relaxation,
             vertices: DualVertices::PerCell,
+            split: QuadSplit::FirstDiagonal,
             ..SurfaceNets::default()
         };
         let expected = nets
@@ -27,11 +30,11 @@ fn two_labels_are_surface_nets() {
             .expect("sound");
         let labelled = LabelNets {
             relaxation,
-            ..LabelNets::default()
+            split: QuadSplit::FirstDiagonal,
         };
         let found = labelled.extract::<f64, _>(shape, &labels).expect("sound");
         assert!(found.labels.iter().all(|p| *p == [3, 7]));
-        assert_eq!(found.mesh.triangles, expected.triangles);
+        assert!(found.mesh.triangles == expected.triangles);
         for (a, b) in found.mesh.vertices.iter().zip(&expected.vertices) {
             assert!((a - b).norm() < 1e-14);
         }
@@ -42,7 +45,7 @@ fn two_labels_are_surface_nets() {
 #[test]
 fn materials_are_closed_and_share_their_interfaces() {
     let shape = GridShape::new([30; 3], [0.0; 3], [1.0; 3]).expect("sound");
-    let labels: Vec<u8> = shape
+    let labels: Vec<u16> = shape
         .sample::<f64>(&|p: [f64; 3]| {
             let far = |c: [f64; 3]| (0..3).map(|a| (p[a] - c[a]).powi(2)).sum::<f64>().sqrt();
             // Two halves of a ball, and a core.
@@ -55,14 +58,14 @@ fn materials_are_closed_and_share_their_interfaces() {
             }
         })
         .into_iter()
-        .map(|x| x as u8)
+        .map(|x| x as u16)
         .collect();
     let all = LabelNets {
-        relaxation: 2,
+        relaxation: 1,
         ..LabelNets::default()
     };
     let all = all.extract::<f64, _>(shape, &labels).expect("sound");
-    let boundary = |label: u8| {
+    let boundary = |label: u16| {
         let mut mesh = Mesh {
             vertices: all.mesh.vertices.clone(),
             ..Mesh::default()
@@ -82,7 +85,7 @@ fn materials_are_closed_and_share_their_interfaces() {
         shape_of(&mesh).assert_closed_manifold();
         let v = volume(&mesh).expect("closed");
         let count = labels.iter().filter(|l| **l == label).count() as f64;
-        assert!((v / count - 1.0).abs() < 0.1, "{label}: {v} {count}");
+        assert!((v / count - 1.0).abs() < 0.15, "{label}: {v} {count}");
         sum += v;
     }
     let outside = volume(&boundary(0)).expect("closed");

@@ -18,6 +18,7 @@ pub(crate) struct Trilinear {
 }
 
 /// Saddles of the interior: where, value, and how many directions of descent.
+#[derive(Debug, Clone, Copy)]
 struct Saddle {
     value: f64,
     index: u8,
@@ -98,7 +99,10 @@ impl Trilinear {
         }
         // Regions of the rim form a path out–in–out–in. The loops that share the inside region (or the outside one)
         // are told by the corners on either side.
-        let outside_merge = saddles.iter().any(|s| s.value > 0.0 && s.index == 2);
+        let outside_merge = saddles
+            .iter()
+            .flatten()
+            .any(|s| s.value > 0.0 && s.index == 2);
         self.sharing(entry, outside_merge)
     }
 
@@ -172,12 +176,12 @@ impl Trilinear {
             (a * c - b * d) / (a + c - b - d)
         });
         faces
-            .chain(self.body_saddles().iter().map(|s| s.value))
+            .chain(self.body_saddles().iter().flatten().map(|s| s.value))
             .collect()
     }
 
     /// Euler characteristic of {σF ≥ 0} in the closed cube.
-    fn euler(&self, sigma: f64, saddles: &[Saddle]) -> i32 {
+    fn euler(&self, sigma: f64, saddles: &[Option<Saddle>; 2]) -> i32 {
         let v = self.v.map(|v| sigma * v);
         let mut chi = 0;
         for c in 0..8 {
@@ -203,7 +207,7 @@ impl Trilinear {
                 chi -= 1;
             }
         }
-        for saddle in saddles {
+        for saddle in saddles.iter().flatten() {
             if sigma * saddle.value > 0.0 {
                 let index = if sigma > 0.0 {
                     saddle.index
@@ -217,7 +221,7 @@ impl Trilinear {
     }
 
     /// Critical points strictly inside of the cube.
-    fn body_saddles(&self) -> Vec<Saddle> {
+    fn body_saddles(&self) -> [Option<Saddle>; 2] {
         let v = &self.v;
         let (k0, kx, ky, kz) = (v[0], v[1] - v[0], v[2] - v[0], v[4] - v[0]);
         let kxy = v[3] - v[1] - v[2] + v[0];
@@ -229,34 +233,31 @@ impl Trilinear {
         let c = kz - kxz * kyz / g;
         let q = -(a / g) * (b / g) * (c / g);
         if !(q > 0.0 && q.is_finite()) {
-            return Vec::new();
+            return [None; 2];
         }
-        let mut saddles = Vec::new();
-        for p in [q.sqrt(), -q.sqrt()] {
+        [q.sqrt(), -q.sqrt()].map(|p| {
             let shifted = [-p * g / a, -p * g / b, -p * g / c];
             let [x, y, z] = [
                 shifted[0] - kyz / g,
                 shifted[1] - kxz / g,
                 shifted[2] - kxy / g,
             ];
-            if [x, y, z].iter().all(|x| *x > 0.0 && *x < 1.0) {
-                let value = k0
-                    + kx * x
-                    + ky * y
-                    + kz * z
-                    + kxy * x * y
-                    + kxz * x * z
-                    + kyz * y * z
-                    + g * x * y * z;
-                // The Hessian has a zero diagonal, hence eigenvalues of both signs; its determinant is 2g³x'y'z'.
-                let determinant = g * shifted[0] * shifted[1] * shifted[2];
-                saddles.push(Saddle {
-                    value,
-                    index: if determinant > 0.0 { 2 } else { 1 },
-                });
+            if [x, y, z].iter().any(|x| *x <= 0.0 || *x >= 1.0) {
+                return None;
             }
-        }
-        saddles
+            let value = k0
+                + kx * x
+                + ky * y
+                + kz * z
+                + kxy * x * y
+                + kxz * x * z
+                + kyz * y * z
+                + g * x * y * z;
+            // The Hessian has a zero diagonal, hence eigenvalues of both signs; its determinant is 2g³x'y'z'.
+            let determinant = g * shifted[0] * shifted[1] * shifted[2];
+            let index = if determinant > 0.0 { 2 } else { 1 };
+            Some(Saddle { value, index })
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::MeshError;
 use crate::cube::EDGES;
 
 /// L_sign, which pushes towards fewer crossings, and its derivative: the mean over the grid's edges whose ends differ in
-/// sign of BCE(σ(sₐ), [s_b > 0]) + BCE(σ(s_b), [sₐ > 0]). Zero where no edge is crossed.
+/// sign of `BCE(σ(sₐ), [s_b > 0]) + BCE(σ(s_b), [sₐ > 0])`. Zero where no edge is crossed.
 ///
 /// # Errors
 /// [`MeshError::Count`] unless there is one value for each vertex of the grid.

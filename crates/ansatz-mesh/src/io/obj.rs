@@ -34,7 +34,7 @@ const SKIPPED: [&str; 17] = [
 /// groups, materials, lines and texture coordinates are skipped.
 ///
 /// Normals are kept when each corner of each face has the normal with the same number as its vertex,
-/// as [`write`] makes them. The format has no counts and no end mark: a file that was cut between two
+/// as [`write()`] makes them. The format has no counts and no end mark: a file that was cut between two
 /// lines reads as a shorter one.
 ///
 /// # Errors

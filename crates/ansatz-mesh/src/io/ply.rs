@@ -25,7 +25,8 @@ pub enum Encoding {
 }
 
 /// Reads the elements `vertex` (x, y, z and, if all three are there, nx, ny, nz) and `face` (the list
-/// `vertex_indices` or `vertex_index`); everything else is skipped. Polygons become triangles. A file
+/// `vertex_indices` or `vertex_index`); everything else is skipped. Polygons become triangles; normals that
+/// are not finite become zero. A file
 /// without faces gives a mesh of points alone.
 ///
 /// # Errors
@@ -123,7 +124,11 @@ fn vertices<T: Scalar>(
             return Err(data.error(format!("a vertex at {p:?}")));
         }
         mesh.vertices.push(Point3::from(p));
-        normals.extend(normal.map(|at| Vector3::from(three(at))));
+        // Some programs write the normals of flat faces as nan.
+        normals.extend(normal.map(|at| match three(at) {
+            n if n.iter().all(|x| x.is_finite()) => Vector3::from(n),
+            _ => Vector3::zeros(),
+        }));
     }
     mesh.normals = normal.map(|_| normals);
     Ok(())

@@ -43,6 +43,15 @@ impl Default for GridDistance {
     }
 }
 
+/// Whether a sample is exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    No,
+    /// If the surface is within reach.
+    Near,
+    Always,
+}
+
 impl GridDistance {
     /// Signed distances at the samples of a grid, z fastest. Cost: a query per sample of the band,
     /// about 40 ns per sample for the sweeps.
@@ -50,16 +59,29 @@ impl GridDistance {
         let dims = shape.dims();
         let (origin, spacing) = (shape.origin(), shape.spacing());
         let mut values = vec![f64::INFINITY; shape.samples()];
-        let exact = self.exact(distance, shape);
+        let mut exact = self.exact(distance, shape);
         let point = |n: usize| {
             let index = [n / dims[2] / dims[1], n / dims[2] % dims[1], n % dims[2]];
             std::array::from_fn(|a| origin[a] + index[a] as f64 * spacing[a])
         };
-        values.par_iter_mut().enumerate().for_each(|(n, v)| {
-            if exact[n] {
-                *v = distance.at(point(n));
-            }
-        });
+        let reach = self.reach(shape);
+        values
+            .par_iter_mut()
+            .zip(&mut exact)
+            .enumerate()
+            .for_each(|(n, (value, exact))| {
+                let limit = match *exact {
+                    Asked::No => return,
+                    Asked::Near => reach,
+                    Asked::Always => f64::INFINITY,
+                };
+                let p = point(n);
+                match distance.tree.closest_within(p, limit) {
+                    Some(found) => *value = distance.signed(p, &found),
+                    None => *exact = Asked::No,
+                }
+            });
+        let exact: Vec<bool> = exact.iter().map(|e| *e != Asked::No).collect();
         if !exact.iter().all(|e| *e) {
             for _ in 0..self.rounds.max(1) {
                 sweeps(&mut values, &exact, dims, spacing);
@@ -68,23 +90,22 @@ impl GridDistance {
         values.into_iter().map(T::of).collect()
     }
 
-    /// Which samples are to be exact.
-    fn exact(&self, distance: &SignedDistance, shape: GridShape) -> Vec<bool> {
+    /// Half the width of the band.
+    fn reach(&self, shape: GridShape) -> f64 {
+        // A little more than a cell, so that rounding leaves no gap between neighbours.
+        self.band.max(1.001) * Vec3::from(shape.spacing()).max()
+    }
+
+    /// Which samples are to be exact: those on the sides, and those near the boxes of triangles.
+    fn exact(&self, distance: &SignedDistance, shape: GridShape) -> Vec<Asked> {
         let dims = shape.dims();
         let (origin, spacing) = (Vec3::from(shape.origin()), Vec3::from(shape.spacing()));
-        let reach = Vec3::repeat(self.band.max(1.0) * spacing.max());
-        let at = |i: usize, j: usize, k: usize| (i * dims[1] + j) * dims[2] + k;
-        let mut exact = vec![!reach.x.is_finite(); shape.samples()];
-        for i in 0..dims[0] {
-            for j in 0..dims[1] {
-                let side = [(i, 0), (j, 1)]
-                    .iter()
-                    .any(|(x, a)| *x == 0 || x + 1 == dims[*a]);
-                for k in 0..dims[2] {
-                    exact[at(i, j, k)] |= side || k == 0 || k + 1 == dims[2];
-                }
-            }
+        let reach = Vec3::repeat(self.reach(shape));
+        if reach.x.is_infinite() {
+            return vec![Asked::Always; shape.samples()];
         }
+        let at = |i: usize, j: usize, k: usize| (i * dims[1] + j) * dims[2] + k;
+        let mut exact = vec![Asked::No; shape.samples()];
         for corners in &distance.tree.corners {
             let low = corners[0].inf(&corners[1]).inf(&corners[2]) - reach - origin;
             let high = corners[0].sup(&corners[1]).sup(&corners[2]) + reach - origin;
@@ -102,7 +123,19 @@ impl GridDistance {
             for i in first[0]..end[0] {
                 for j in first[1]..end[1] {
                     if first[2] < end[2] {
-                        exact[at(i, j, first[2])..=at(i, j, end[2] - 1)].fill(true);
+                        exact[at(i, j, first[2])..=at(i, j, end[2] - 1)].fill(Asked::Near);
+                    }
+                }
+            }
+        }
+        for i in 0..dims[0] {
+            for j in 0..dims[1] {
+                let end = [(i, 0), (j, 1)]
+                    .iter()
+                    .any(|(x, a)| *x == 0 || x + 1 == dims[*a]);
+                for k in 0..dims[2] {
+                    if end || k == 0 || k + 1 == dims[2] {
+                        exact[at(i, j, k)] = Asked::Always;
                     }
                 }
             }

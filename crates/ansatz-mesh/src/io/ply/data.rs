@@ -205,7 +205,7 @@ impl<'a> Data<'a> {
     pub(super) fn real<T: Scalar>(&mut self, kind: Kind) -> Result<T, FileError> {
         if self.encoding == Encoding::Ascii {
             let word = self.word()?;
-            // Normals of flat faces are written as nan by some programs: where it matters is said later.
+            // Who asks decides whether it may be infinite or NaN.
             return match number::<T>(word) {
                 Some(x) => Ok(x),
                 None if word.parse::<f64>().is_ok() => Ok(T::nan()),
