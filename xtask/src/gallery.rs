@@ -178,7 +178,13 @@ fn show(
         start.elapsed().as_secs_f64(),
         numbers.len()
     );
-    Ok(section(&package.name, &target.name, source, header, &numbers))
+    Ok(section(
+        &package.name,
+        &target.name,
+        source,
+        header,
+        &numbers,
+    ))
 }
 
 /// The gallery lines of the leading `//!` block; `None` if there are none.
