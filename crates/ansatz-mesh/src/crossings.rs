@@ -370,24 +370,62 @@ fn block<T: Scalar, const NORMALS: bool>(
     part.points.clear();
     part.normals.clear();
     part.halo.resize(slab, 0);
-    part.bad = pack_slab(grid, iso, begin, &mut signs[..slab]);
+    // Packing brings samples into the cache. Normals look two slabs ahead.
+    let ahead = if NORMALS { 2 } else { 1 };
+    let mut packed = 0;
     for s in 0..slabs {
-        let i = begin + s;
-        let (here, rest) = signs[s * slab..].split_at_mut(slab);
+        while packed <= (s + ahead).min(slabs) && begin + packed < n0 {
+            let words = if packed < slabs {
+                &mut signs[packed * slab..][..slab]
+            } else {
+                &mut part.halo[..]
+            };
+            part.bad = pack_slab(grid, iso, begin + packed, words);
+            if part.bad.is_some() {
+                return;
+            }
+            packed += 1;
+        }
+        let (here, rest) = signs[s * slab..].split_at(slab);
         let next = if s + 1 < slabs {
-            &mut rest[..slab]
+            &rest[..slab]
         } else {
-            &mut part.halo[..]
+            &part.halo[..]
         };
-        if part.bad.is_none() && i + 1 < n0 {
-            part.bad = pack_slab(grid, iso, i + 1, next);
-        }
-        if part.bad.is_some() {
-            return;
-        }
-        let next = (i + 1 < n0).then_some(&*next);
+        let i = begin + s;
+        let next = (i + 1 < n0).then_some(next);
         let out = (&mut part.points, &mut part.normals);
         crossings_of_slab::<T, NORMALS>(grid, iso, i, here, next, &mut first[s * n1..][..n1], out);
+    }
+}
+
+/// Where crossings are written. A method, since a closure that is called from three places is not inlined.
+struct Vertices<'a, 'g, T: Scalar, const NORMALS: bool> {
+    grid: &'a Grid<'g, T>,
+    iso: f64,
+    /// One over the spacing.
+    inverse: [f64; 3],
+    points: &'a mut Vec<Point3<T>>,
+    normals: &'a mut Vec<Vector3<T>>,
+}
+
+impl<T: Scalar, const NORMALS: bool> Vertices<'_, '_, T, NORMALS> {
+    /// The crossing of the edge from sample (i, j, k), which is `a` in the data, along an axis to `b`.
+    #[inline(always)]
+    fn cross(&mut self, axis: usize, [i, j, k]: [usize; 3], a: usize, b: usize) {
+        let (grid, shape) = (self.grid, self.grid.shape());
+        let t = fraction(grid.data()[a], grid.data()[b], self.iso);
+        let point = place(shape.origin(), shape.spacing(), [i, j, k], axis, t);
+        self.points.push(point);
+        if NORMALS {
+            let mut end = [i, j, k];
+            end[axis] += 1;
+            let g = gradient(grid, self.inverse, [i, j, k]);
+            let e = gradient(grid, self.inverse, end);
+            let between = |c: usize| g[c] + t * (e[c] - g[c]);
+            let normal = Vector3::new(between(0), between(1), between(2));
+            self.normals.push(unit(normal));
+        }
     }
 }
 
@@ -402,26 +440,15 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
     first: &mut [[u32; 3]],
     (points, normals): (&mut Vec<Point3<T>>, &mut Vec<Vector3<T>>),
 ) {
-    let shape = grid.shape();
-    let [_, n1, n2] = shape.dims();
-    let (o, h) = (shape.origin(), shape.spacing());
+    let [_, n1, n2] = grid.shape().dims();
     let width = n2.div_ceil(64);
-    let iso = iso.f64();
-    let data = grid.data();
-    let inverse = h.map(|h| 1.0 / h);
-    let mut cross = |axis: usize, [i, j, k]: [usize; 3], a: usize, b: usize| {
-        let t = fraction(data[a], data[b], iso);
-        points.push(place(o, h, [i, j, k], axis, t));
-        if NORMALS {
-            let mut end = [i, j, k];
-            end[axis] += 1;
-            let (g, e) = (
-                gradient(grid, inverse, [i, j, k]),
-                gradient(grid, inverse, end),
-            );
-            let normal = Vector3::from([0, 1, 2].map(|c| (1.0 - t) * g[c] + t * e[c]));
-            normals.push(unit(normal));
-        }
+    let spacing = grid.shape().spacing();
+    let mut out = Vertices::<T, NORMALS> {
+        grid,
+        iso: iso.f64(),
+        inverse: [1.0 / spacing[0], 1.0 / spacing[1], 1.0 / spacing[2]],
+        points,
+        normals,
     };
     let mut count = 0;
     for j in 0..n1 {
@@ -431,7 +458,9 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
         for w in 0..width {
             let along = (row[w] ^ shifted(row, w)) & before_last(w, n2);
             count += along.count_ones();
-            for_bits(along, 64 * w, |k| cross(2, [i, j, k], at + k, at + k + 1));
+            for_bits(along, 64 * w, |k| {
+                out.cross(2, [i, j, k], at + k, at + k + 1);
+            });
         }
         first[j][1] = count;
         if j + 1 < n1 {
@@ -439,7 +468,7 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
             for w in 0..width {
                 count += (row[w] ^ beside[w]).count_ones();
                 for_bits(row[w] ^ beside[w], 64 * w, |k| {
-                    cross(1, [i, j, k], at + k, at + n2 + k);
+                    out.cross(1, [i, j, k], at + k, at + n2 + k);
                 });
             }
         }
@@ -449,13 +478,13 @@ fn crossings_of_slab<T: Scalar, const NORMALS: bool>(
             for w in 0..width {
                 count += (row[w] ^ beside[w]).count_ones();
                 for_bits(row[w] ^ beside[w], 64 * w, |k| {
-                    cross(0, [i, j, k], at + k, at + n1 * n2 + k);
+                    out.cross(0, [i, j, k], at + k, at + n1 * n2 + k);
                 });
             }
         }
     }
     // Numbers began at zero for this slab; those of the block go before.
-    let before = points.len() as u32 - count;
+    let before = out.points.len() as u32 - count;
     first.iter_mut().flatten().for_each(|f| *f += before);
 }
 
@@ -470,7 +499,8 @@ pub(crate) fn place<T: Scalar>(
 ) -> Point3<T> {
     let mut at = [i as f64, j as f64, k as f64];
     at[axis] += t;
-    Point3::from([0, 1, 2].map(|c| T::of(origin[c] + at[c] * spacing[c])))
+    let along = |c: usize| T::of(origin[c] + at[c] * spacing[c]);
+    Point3::new(along(0), along(1), along(2))
 }
 
 /// Where an edge is crossed, from its lower end (0) to its upper (1).
@@ -482,6 +512,7 @@ pub(crate) fn fraction<T: Scalar>(a: T, b: T, iso: f64) -> f64 {
 }
 
 /// The gradient at a sample by central differences, one-sided at the border; `inverse` is one over the spacing.
+// Written out: `map` of an array is a call where vectors are chosen at run time.
 #[inline(always)]
 pub(crate) fn gradient<T: Scalar>(
     grid: &Grid<'_, T>,
@@ -489,22 +520,26 @@ pub(crate) fn gradient<T: Scalar>(
     at: [usize; 3],
 ) -> [f64; 3] {
     let dims = grid.shape().dims();
-    let strides = [dims[1] * dims[2], dims[2], 1];
-    let flat = at[0] * strides[0] + at[1] * strides[1] + at[2];
-    [0, 1, 2].map(|axis| {
+    let (far, beside) = (dims[1] * dims[2], dims[2]);
+    let data = grid.data();
+    let flat = at[0] * far + at[1] * beside + at[2];
+    let slope = |axis: usize, stride: usize| {
         let (back, ahead) = (at[axis] > 0, at[axis] + 1 < dims[axis]);
-        let low = if back { flat - strides[axis] } else { flat };
-        let high = if ahead { flat + strides[axis] } else { flat };
+        let low = data[if back { flat - stride } else { flat }].f64();
+        let high = data[if ahead { flat + stride } else { flat }].f64();
         let scale = if back && ahead { 0.5 } else { 1.0 };
-        (grid.data()[high].f64() - grid.data()[low].f64()) * (scale * inverse[axis])
-    })
+        (high - low) * (scale * inverse[axis])
+    };
+    [slope(0, far), slope(1, beside), slope(2, 1)]
 }
 
 /// The direction of a vector in the type of the mesh; zero where it has none.
+#[inline(always)]
 pub(crate) fn unit<T: Scalar>(v: Vector3<f64>) -> Vector3<T> {
-    let size = v.norm();
+    let size = (v.x * v.x + v.y * v.y + v.z * v.z).sqrt();
     if size > 0.0 && size.is_finite() {
-        (v / size).map(T::of)
+        let part = |x: f64| T::of(x / size);
+        Vector3::new(part(v.x), part(v.y), part(v.z))
     } else {
         Vector3::from([T::zero(); 3])
     }
