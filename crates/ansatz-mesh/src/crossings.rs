@@ -91,6 +91,28 @@ pub(crate) fn block_size(slabs: usize) -> usize {
     }
 }
 
+/// Puts what several parts have one after the other, the parts side by side. `filler` is what memory is made of that was not
+/// there before.
+pub(crate) fn concatenate<P: Sync, X: Copy + Send + Sync>(
+    parts: &[P],
+    of: impl Fn(&P) -> &Vec<X>,
+    filler: X,
+    out: &mut Vec<X>,
+) {
+    out.resize(parts.iter().map(|p| of(p).len()).sum(), filler);
+    let mut rest = &mut out[..];
+    let mut tasks = Vec::with_capacity(parts.len());
+    for part in parts {
+        let from = of(part);
+        let (to, after) = rest.split_at_mut(from.len());
+        tasks.push((to, from));
+        rest = after;
+    }
+    tasks
+        .into_par_iter()
+        .for_each(|(to, from)| to.copy_from_slice(from));
+}
+
 /// Where a sample is.
 pub(crate) fn unflatten(dims: [usize; 3], at: usize) -> [usize; 3] {
     [
@@ -207,17 +229,29 @@ impl<T: Scalar> Crossings<T> {
         if vertices >= LIMIT {
             return Err(MeshError::TooLarge { vertices });
         }
-        points.clear();
-        points.reserve(vertices);
-        normals.clear();
-        for (part, first) in parts.iter().zip(self.first.chunks_mut(size * n1)) {
-            let before = points.len() as u32;
-            if before > 0 {
-                first.iter_mut().flatten().for_each(|f| *f += before);
-            }
-            points.extend_from_slice(&part.points);
-            normals.extend_from_slice(&part.normals);
+        if let [part] = parts {
+            std::mem::swap(points, &mut part.points);
+            std::mem::swap(normals, &mut part.normals);
+            return Ok(());
         }
+        let mut before = 0;
+        let starts = parts.iter().map(|p| {
+            before += p.points.len() as u32;
+            before - p.points.len() as u32
+        });
+        let starts: Vec<u32> = starts.collect();
+        self.first
+            .par_chunks_mut(size * n1)
+            .zip(starts)
+            .for_each(|(first, start)| first.iter_mut().flatten().for_each(|f| *f += start));
+        let zero = T::zero();
+        concatenate(parts, |p| &p.points, Point3::new(zero, zero, zero), points);
+        concatenate(
+            parts,
+            |p| &p.normals,
+            Vector3::new(zero, zero, zero),
+            normals,
+        );
         Ok(())
     }
 

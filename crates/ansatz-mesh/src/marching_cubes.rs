@@ -20,7 +20,7 @@ use rayon::prelude::*;
 
 use ansatz_core::Scalar;
 
-use crate::crossings::{Crossings, LIMIT, block_size, unit};
+use crate::crossings::{Crossings, LIMIT, block_size, concatenate, unit};
 use crate::cube::{Entry, Trilinear, table};
 use crate::{Grid, GridShape, Mesh, MeshError, Normals, Workspace};
 
@@ -126,7 +126,6 @@ impl MarchingCubes {
             parts.resize_with(blocks, Part::default);
         }
         let parts = &mut parts[..blocks];
-        parts[0].triangles = std::mem::take(&mut mesh.triangles);
         let run = |(b, part): (usize, &mut Part<T>)| {
             part.clear();
             for i in b * size..((b + 1) * size).min(dims[0] - 1) {
@@ -330,7 +329,6 @@ fn tube(
 
 /// Puts blocks one after the other and numbers the vertices inside of cells.
 pub(crate) fn join<T: Scalar>(parts: &mut [Part<T>], mesh: &mut Mesh<T>) {
-    let total = parts.iter().map(|p| p.triangles.len()).sum::<usize>();
     for part in parts.iter_mut() {
         let before = mesh.vertices.len() as u32;
         for &t in &part.open {
@@ -345,10 +343,9 @@ pub(crate) fn join<T: Scalar>(parts: &mut [Part<T>], mesh: &mut Mesh<T>) {
             normals.extend_from_slice(&part.normals);
         }
     }
-    mesh.triangles = std::mem::take(&mut parts[0].triangles);
-    mesh.triangles.reserve(total - mesh.triangles.len());
-    for part in &parts[1..] {
-        mesh.triangles.extend_from_slice(&part.triangles);
+    match parts {
+        [part] => std::mem::swap(&mut mesh.triangles, &mut part.triangles),
+        _ => concatenate(parts, |p| &p.triangles, [0; 3], &mut mesh.triangles),
     }
 }
 

@@ -7,7 +7,8 @@ use ansatz_core::Scalar;
 use crate::crossings::Crossings;
 use crate::{dual, marching_cubes};
 
-/// Memory of extractions, for the next one: a second extraction of the same size allocates nothing on one thread.
+/// Memory of extractions, for the next one: after two extractions of the same size a further one allocates nothing on one
+/// thread.
 #[derive(Debug, Default)]
 pub struct Workspace<T: Scalar> {
     pub(crate) crossings: Crossings<T>,
