@@ -116,7 +116,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut judge = Judge::new(&net, &layout, &digits)?;
     let whole = judge.accuracy(parameters.values())?;
     println!(
-        "{} weights, accuracy of the whole network {whole:.3}",
+        "{} weights\naccuracy of the whole network = {whole:.3}",
         layout.len()
     );
 
