@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::io::Write;
+use std::time::Instant;
 
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -55,6 +56,23 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Suit
         }
     }
     Ok(())
+}
+
+/// Seconds to read all parts once, on the threads of the caller's pool.
+pub(super) fn read_all<'a>(parts: impl ParallelIterator<Item = &'a [f32]>) -> f64 {
+    let start = Instant::now();
+    let sum = |part: &[f32]| {
+        let (pieces, _) = part.as_chunks::<64>();
+        let mut lanes = [0.0_f32; 64];
+        for piece in pieces {
+            for (lane, x) in lanes.iter_mut().zip(piece) {
+                *lane += x;
+            }
+        }
+        lanes.iter().sum::<f32>()
+    };
+    black_box(parts.map(sum).sum::<f32>());
+    start.elapsed().as_secs_f64()
 }
 
 /// Bytes per second, read and written counted, of copying `bytes` bytes with `threads` threads.

@@ -7,6 +7,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use rayon::prelude::*;
 
+use super::bandwidth::read_all;
 use super::{Settings, SuiteError, pool};
 use crate::emit::Emitter;
 use crate::fisher::{Fisher, GRADIENTS, PARAMETERS, TASKS};
@@ -33,7 +34,7 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Suit
                 let seconds = pool.install(|| fisher.run(task))?;
                 let floor = pool.install(|| match task {
                     "set up" => arithmetic(threads, settings),
-                    _ => 2.0 * sweep(fisher.gradients()),
+                    _ => 2.0 * read_all(fisher.gradients().par_iter().map(Vec::as_slice)),
                 });
                 if round > 0 {
                     times.push(seconds);
@@ -64,23 +65,6 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Suit
         }
     }
     Ok(())
-}
-
-/// Seconds to read all gradients once.
-fn sweep(gradients: &[Vec<f32>]) -> f64 {
-    let start = std::time::Instant::now();
-    let sum = |row: &Vec<f32>| {
-        let (pieces, _) = row.as_chunks::<64>();
-        let mut lanes = [0.0_f32; 64];
-        for piece in pieces {
-            for (lane, x) in lanes.iter_mut().zip(piece) {
-                *lane += x;
-            }
-        }
-        lanes.iter().sum::<f32>()
-    };
-    black_box(gradients.par_iter().map(sum).sum::<f32>());
-    start.elapsed().as_secs_f64()
 }
 
 /// Seconds of 2dm² operations at the rate of products in the cache.

@@ -1,6 +1,5 @@
 //! Extraction of surfaces beside the rate at which the samples can be read.
 
-use std::hint::black_box;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -9,6 +8,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::bandwidth::read_all;
 use super::{Settings, SuiteError, pool};
 use crate::emit::Emitter;
 use crate::mesh::{Extraction, FIELDS, Field, METHODS};
@@ -52,7 +52,8 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Suit
                             times.push(seconds);
                         }
                     }
-                    let floor = pool.install(|| sweep(&extraction.field().samples));
+                    let floor =
+                        pool.install(|| read_all(extraction.field().samples.par_chunks(1 << 18)));
                     if round > 0 {
                         floors.push(floor);
                     }
@@ -96,23 +97,6 @@ pub fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Suit
         }
     }
     Ok(())
-}
-
-/// Seconds to read all samples once.
-fn sweep(samples: &[f32]) -> f64 {
-    let start = std::time::Instant::now();
-    let sum = |part: &[f32]| {
-        let (pieces, _) = part.as_chunks::<64>();
-        let mut lanes = [0.0_f32; 64];
-        for piece in pieces {
-            for (lane, x) in lanes.iter_mut().zip(piece) {
-                *lane += x;
-            }
-        }
-        lanes.iter().sum::<f32>()
-    };
-    black_box(samples.par_chunks(1 << 18).map(sum).sum::<f32>());
-    start.elapsed().as_secs_f64()
 }
 
 /// The greatest memory of each method, where the system tells it: in a process of its own, whose memory goes back to the

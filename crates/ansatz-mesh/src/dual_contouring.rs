@@ -84,13 +84,9 @@ impl DualContouring {
         workspace: &mut Workspace<T>,
         mesh: &mut Mesh<T>,
     ) -> Result<(), MeshError> {
-        let mut quads = std::mem::take(&mut workspace.dual.quads);
-        let made = self.quads_into(grid, iso, workspace, &mut quads);
-        if made.is_ok() {
-            quads.triangulate_into(self.split, mesh);
-        }
-        workspace.dual.quads = quads;
-        made
+        workspace.triangulated(self.split, mesh, |workspace, quads| {
+            self.quads_into(grid, iso, workspace, quads)
+        })
     }
 
     /// The surface of {f < iso} before quads are cut.
