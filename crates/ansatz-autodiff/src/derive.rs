@@ -16,6 +16,7 @@
 //! parts whose values cotangents compute again.
 
 mod checkpoint;
+mod corner;
 mod directions;
 mod forward;
 mod gauss_newton;
@@ -24,6 +25,7 @@ mod jet;
 mod laplacian;
 mod reverse;
 
+pub use corner::corner;
 pub use directions::{Diagonal, diagonal, units};
 pub use forward::jvp;
 pub use gauss_newton::gauss_newton_product;

@@ -18,7 +18,7 @@ pub use adapt::{
 pub use ansatz_core as core;
 pub use array::Array;
 pub use compile::{Element, Options, Program};
-pub use derive::{Diagonal, Laplacian, Sweep, diagonal, laplacian, units};
+pub use derive::{Diagonal, Laplacian, Sweep, corner, diagonal, laplacian, units};
 pub use derive::{gauss_newton_product, gradient, hessian_product, jet, jvp, vjp};
 pub use derive::{hessian, jacobian, point_hessians, point_jacobians};
 pub use error::AutodiffError;

@@ -61,6 +61,12 @@ impl Key {
         Self(seed)
     }
 
+    /// The number that the key is: what the same generator on another device is started with.
+    #[must_use]
+    pub const fn seed(self) -> u64 {
+        self.0
+    }
+
     /// An independent key, for the `i`-th of several consumers.
     #[must_use]
     pub fn fold_in(self, i: u64) -> Self {

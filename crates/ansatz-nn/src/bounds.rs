@@ -11,7 +11,7 @@
 use ansatz_autodiff::Array;
 use ansatz_autodiff::op::Comparison;
 
-use crate::layer::{Activation, Conv, Dense, Layer, Mlp};
+use crate::layer::{Activation, Conv, Dense, Layer, Mlp, Unit};
 use crate::{NetworkError, Pass};
 
 /// All points whose distance from the centre is at most the radius, element by element.
@@ -132,13 +132,23 @@ impl Bounded for Activation {
     }
 }
 
+impl Bounded for Unit {
+    fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Result<Interval<'g>, NetworkError> {
+        let scaled = self.slope(pass).map(|slope| Interval {
+            centre: x.centre * slope,
+            radius: x.radius * slope.abs(),
+        });
+        self.activation.bound(pass, scaled.unwrap_or(x))
+    }
+}
+
 impl Bounded for Mlp {
     fn bound<'g>(&self, pass: &Pass<'g>, x: Interval<'g>) -> Result<Interval<'g>, NetworkError> {
         let mut x = x;
         for (i, layer) in self.layers().iter().enumerate() {
             x = layer.bound(pass, x)?;
-            if i + 1 < self.layers().len() {
-                x = self.activation().bound(pass, x)?;
+            if let Some(unit) = self.units().get(i) {
+                x = unit.bound(pass, x)?;
             }
         }
         Ok(x)
@@ -162,14 +172,13 @@ impl Mlp {
         labels: Array<'g>,
     ) -> Result<Array<'g>, NetworkError> {
         let mut x = x;
-        let count = self.layers().len();
-        for layer in &self.layers()[..count.saturating_sub(1)] {
-            x = self.activation().bound(pass, layer.bound(pass, x)?)?;
+        for (layer, unit) in self.layers().iter().zip(self.units()) {
+            x = unit.bound(pass, layer.bound(pass, x)?)?;
         }
         let Some(last) = self.layers().last() else {
             return Ok(labels.zeros());
         };
-        let differences = differences(pass[last.weight()], labels);
+        let differences = differences(last.matrix(pass), labels);
         let (batch, n) = (x.centre.shape()[0], x.centre.shape()[1]);
         let along = |x: Array<'g>| x.reshape(&[batch, 1, n]);
         let worst = differences * along(x.centre) - differences.abs() * along(x.radius);
@@ -203,7 +212,11 @@ impl Mlp {
         let mut products: Option<(Array<'g>, Array<'g>)> = None;
         let count = self.layers().len();
         for (i, layer) in self.layers().iter().enumerate() {
-            let weight = pass[layer.weight()];
+            let unit = self.units().get(i);
+            let mut weight = layer.matrix(pass);
+            if let Some(slope) = unit.and_then(|unit| unit.slope(pass)) {
+                weight = weight * slope;
+            }
             let shape = weight.shape();
             let weights = match (labels, i + 1 == count) {
                 (Some(labels), true) => differences(weight, labels),
@@ -218,6 +231,9 @@ impl Mlp {
                 _ if i + 1 == count => (signed, all),
                 Activation::Identity => (signed, all),
                 Activation::Relu => {
+                    let x = unit
+                        .and_then(|unit| unit.slope(pass))
+                        .map_or(x, |slope| x * slope);
                     let active = x.zeros().less(x).reshape(&[batch, shape[0], 1]);
                     (signed * active, all * active)
                 }
@@ -228,8 +244,8 @@ impl Mlp {
                     });
                 }
             });
-            if i + 1 < count {
-                x = self.activation().at(x);
+            if let Some(unit) = unit {
+                x = unit.apply(pass, x);
             }
         }
         let Some((signed, all)) = products else {

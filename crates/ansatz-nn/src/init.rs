@@ -7,6 +7,8 @@
 use ansatz_autodiff::Shape;
 use ansatz_core::{Key, Scalar};
 
+use crate::Parameter;
+
 /// How a parameter's values are drawn. Weights have the shape `[out, in, …]`: the fan-in is the product of all
 /// axes but the first, the fan-out that of all but the second.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,13 +32,18 @@ pub enum Init {
     Orthogonal,
     /// The identity matrix.
     Identity,
+    /// exp of normal numbers with this mean and standard deviation.
+    LogNormal(f64, f64),
+    /// Drawn by the first, then each row divided by the value of its number in a parameter that was added before.
+    Divided(Box<Init>, Parameter),
 }
 
 /// Stream of draws for initial values.
 const STREAM: u64 = 0x1417;
 
 impl Init {
-    /// Draws the values.
+    /// Draws the values; those of [`Init::Divided`] before they are divided, which [`Parameters::new`](crate::Parameters::new)
+    /// does.
     pub fn fill<T: Scalar>(&self, key: Key, shape: &Shape, out: &mut [T]) {
         let rows = shape.first().copied().unwrap_or(1).max(1);
         let fan_in = (shape.len() / rows).max(1);
@@ -75,6 +82,13 @@ impl Init {
                     *o = T::of(v);
                 }
             }
+            Self::LogNormal(mean, deviation) => {
+                key.fill_normal(STREAM, out);
+                for o in out {
+                    *o = T::of((mean + o.f64() * deviation).exp());
+                }
+            }
+            Self::Divided(init, _) => init.fill(key, shape, out),
             Self::Identity => {
                 for (i, o) in out.iter_mut().enumerate() {
                     *o = T::of(f64::from(u8::from(i / fan_in == i % fan_in)));

@@ -16,7 +16,8 @@ use ansatz_autodiff::Array;
 pub use activation::Activation;
 pub use attention::{Attention, Placement, Splitting, TransformerBlock, TransformerOptions};
 pub use convolution::{Conv, ConvTransposed};
-pub use dense::{Dense, Mlp, MlpOptions};
+pub use dense::{Dense, Factorisation, Mlp, MlpOptions};
+pub(crate) use dense::{Hidden, Unit};
 pub use dropout::Dropout;
 pub use features::{FourierFeatures, GaussianFeatures, Siren, Trained};
 pub use norm::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
@@ -36,6 +37,12 @@ pub trait Layer {
 impl<L: Layer> Layer for [L] {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
         self.iter().fold(x, |x, layer| layer.apply(pass, x))
+    }
+}
+
+impl<L: Layer + ?Sized> Layer for std::sync::Arc<L> {
+    fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
+        (**self).apply(pass, x)
     }
 }
 

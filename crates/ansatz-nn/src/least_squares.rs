@@ -1,13 +1,15 @@
 //! Least squares: residuals of many points, and the Gauss-Newton and Levenberg-Marquardt methods.
 //!
 //! The loss is f = ½Σr² over all residuals. With J = ∂r/∂θ a step solves (JᵀJ + μD)δ = −Jᵀr: Gauss-Newton for μ = 0,
-//! short steps downhill for large μ. J is never stored: it is computed point by point, a chunk of rows at a time, and
-//! only JᵀJ (p×p for p trained parameters) is kept. Points of a chunk are computed side by side by the caller's threads, and
+//! short steps downhill for large μ. J is computed point by point, a chunk of rows at a time, and only JᵀJ (p×p for p trained
+//! parameters) is kept; where there are fewer residuals than parameters, b < p, it is JD⁻¹Jᵀ (b×b) and J, since
+//! δ = −D⁻¹Jᵀ(JD⁻¹Jᵀ + μI)⁻¹r. Points of a chunk are computed side by side by the caller's threads, and
 //! their rows added in order: any number of threads gives the same bits. μ follows the gain ratio ϱ = (f − f(θ + δ))/(½δᵀ(μDδ − Jᵀr)), the
 //! decrease over the one that the linear model foretold (H. Nielsen's rule).
 //!
-//! Cost of a step with b residuals: b backward passes of single points, b·p² operations for JᵀJ and p³/3 for the
-//! factor; memory 2p² numbers and one chunk. For up to some thousand parameters: physics-informed networks, curves
+//! Cost of a step with b residuals and m = min(p, b): b backward passes of single points, b·p·m operations for the products and
+//! m³/3 for the factor; memory 2m² numbers and one chunk, or 2m² + 2bp. For up to some thousand parameters or residuals:
+//! physics-informed networks, curves
 //! fitted to measurements. Such fits are so exact at their points that they may be wrong between them: ask for the
 //! residual at fresh points. Use double precision: products of rounded Jacobians hide the narrow valleys that make the
 //! difference to gradients.
@@ -17,6 +19,7 @@
 //! O. Tingleff, *Methods for non-linear least squares problems*, 2nd edition, 2004 (algorithm 3.16).
 
 mod fit;
+mod linear;
 mod normal;
 
 use std::ops::Range;
@@ -25,6 +28,7 @@ use ansatz_autodiff::{Array, Element, Graph, Options, Program, vjp};
 use rayon::prelude::*;
 
 pub use fit::{Damping, Fit, FitStep, LevenbergMarquardt};
+pub use linear::linear_least_squares;
 pub(crate) use normal::Normal;
 
 use crate::{Data, Layout, Mode, NetworkError, Parameters, Pass};
@@ -50,19 +54,28 @@ use crate::{Data, Layout, Mode, NetworkError, Parameters, Pass};
 /// ```
 #[derive(Debug)]
 pub struct LeastSquares<T> {
+    blocks: Vec<Block<T>>,
+    layout: Layout,
+    /// Data of all blocks, one after the other.
+    data: Vec<Data>,
+    /// Places of the trained parameters in the flat vector.
+    trained: Vec<Range<usize>>,
+    slopes: Vec<T>,
+}
+
+/// Residuals of one kind of points.
+#[derive(Debug)]
+struct Block<T> {
     /// All residuals.
     values: Program<T>,
     /// Residuals of one point and their slopes.
     point: Program<T>,
-    layout: Layout,
-    data: Vec<Data>,
+    /// Where its data stand among those of all blocks.
+    data: Range<usize>,
     points: usize,
     /// Residuals of a point.
     width: usize,
-    /// Places of the trained parameters in the flat vector.
-    trained: Vec<Range<usize>>,
     residuals: Vec<T>,
-    slopes: Vec<T>,
 }
 
 impl<T: Element> LeastSquares<T> {
@@ -103,17 +116,39 @@ impl<T: Element> LeastSquares<T> {
             let unit = graph.constant(&r.shape(), unit);
             outputs.extend(vjp(&[(r, unit)], &parameters));
         }
-        Ok(Self {
+        let block = Block {
             values,
             point: Program::compile(&graph.finish(&outputs), &Options::default())?,
-            layout: layout.clone(),
-            data: data.to_vec(),
+            data: 0..data.len(),
             points,
             width,
-            trained,
             residuals: vec![T::zero(); points * width],
+        };
+        Ok(Self {
+            blocks: vec![block],
+            layout: layout.clone(),
+            data: data.to_vec(),
+            trained,
             slopes: Vec::new(),
         })
+    }
+
+    /// These residuals and others of the same parameters, whose points are of another kind: an equation inside, conditions
+    /// on the boundary. The others' data stand behind these.
+    ///
+    /// # Errors
+    /// [`NetworkError::Size`] for parameters of another layout.
+    pub fn and(mut self, other: Self) -> Result<Self, NetworkError> {
+        let (own, others) = (&self.layout, &other.layout);
+        expect("parameters", own.len(), others.len())?;
+        expect("trained parameters", self.trained(), other.trained())?;
+        let before = self.data.len();
+        self.data.extend(other.data);
+        self.blocks.extend(other.blocks.into_iter().map(|b| Block {
+            data: b.data.start + before..b.data.end + before,
+            ..b
+        }));
+        Ok(self)
     }
 
     /// The shapes of the data.
@@ -125,7 +160,7 @@ impl<T: Element> LeastSquares<T> {
     /// Number of residuals of all points.
     #[must_use]
     pub fn residuals(&self) -> usize {
-        self.points * self.width
+        self.blocks.iter().map(|b| b.points * b.width).sum()
     }
 
     /// Number of trained parameters.
@@ -137,18 +172,20 @@ impl<T: Element> LeastSquares<T> {
     /// f = ½Σr² over all points.
     ///
     /// # Errors
-    /// [`NetworkError::Size`] for parameters of another layout, [`NetworkError::Program`] for data of another length.
+    /// [`NetworkError::Size`] for parameters of another layout or another number of arrays of data,
+    /// [`NetworkError::Program`] for data of another length.
     pub fn loss(&mut self, parameters: &Parameters<T>, data: &[&[T]]) -> Result<f64, NetworkError> {
-        let given = parameters.values().len();
-        expect("parameters", self.layout.len(), given)?;
-        let mut inputs = self.inputs(parameters);
-        inputs.extend_from_slice(data);
-        let mut out = std::mem::take(&mut self.residuals);
-        let run = self.values.run(&inputs, &mut [&mut out]);
-        self.residuals = out;
-        run?;
-        let squares = self.residuals.iter().map(|r| r.f64() * r.f64());
-        Ok(0.5 * squares.sum::<f64>())
+        self.check(parameters, data)?;
+        let inputs = inputs(&self.layout, parameters);
+        let mut loss = 0.0;
+        for block in &mut self.blocks {
+            let mut inputs = inputs.clone();
+            inputs.extend_from_slice(&data[block.data.clone()]);
+            block.values.run(&inputs, &mut [&mut block.residuals])?;
+            let squares = block.residuals.iter().map(|r| r.f64() * r.f64());
+            loss += 0.5 * squares.sum::<f64>();
+        }
+        Ok(loss)
     }
 
     /// JᵀJ, Jᵀr and f, with `normal.chunk` rows of J at a time.
@@ -158,76 +195,55 @@ impl<T: Element> LeastSquares<T> {
         data: &[&[T]],
         normal: &mut Normal,
     ) -> Result<f64, NetworkError> {
-        let given = parameters.values().len();
-        expect("parameters", self.layout.len(), given)?;
-        expect("arrays of data", self.data.len(), data.len())?;
+        normal.clear();
+        let loss = self.rows(parameters, data, normal)?;
+        normal.finish();
+        Ok(loss)
+    }
+
+    /// Gives the rows of J to `to`, in order; the result is f.
+    fn rows(
+        &mut self,
+        parameters: &Parameters<T>,
+        data: &[&[T]],
+        to: &mut dyn Rows<T>,
+    ) -> Result<f64, NetworkError> {
+        self.check(parameters, data)?;
         for (shape, values) in self.data.iter().zip(data) {
             expect("elements of an array of data", shape.len(), values.len())?;
         }
-        let mut residuals = std::mem::take(&mut self.residuals);
-        let mut slopes = std::mem::take(&mut self.slopes);
-        let most = self.block(normal.chunk()) * self.width * self.trained();
-        slopes.resize(most, T::zero());
-        let result = self.accumulate(parameters, data, normal, (&mut residuals, &mut slopes));
-        self.residuals = residuals;
-        self.slopes = slopes;
-        result
+        let inputs = inputs(&self.layout, parameters);
+        let mut loss = 0.0;
+        for block in &mut self.blocks {
+            let most = block.side_by_side(to.chunk()) * block.width * to.parameters();
+            self.slopes.resize(self.slopes.len().max(most), T::zero());
+            let range = block.data.clone();
+            let data = (&self.data[range.clone()], &data[range]);
+            loss += block.accumulate(&inputs, data, &self.trained, to, &mut self.slopes)?;
+        }
+        Ok(loss)
     }
 
-    /// Points whose rows of J are computed side by side.
-    fn block(&self, chunk: usize) -> usize {
-        (chunk / self.width.max(1)).clamp(1, self.points)
-    }
-
-    fn accumulate(
-        &self,
+    /// Σ(∂r/∂θ)² over all residuals and trained parameters, the trace of JᵀJ and of the neural tangent kernel JJᵀ.
+    ///
+    /// # Errors
+    /// As [`LeastSquares::loss`].
+    pub fn jacobian_squares(
+        &mut self,
         parameters: &Parameters<T>,
         data: &[&[T]],
-        normal: &mut Normal,
-        (residuals, slopes): (&mut [T], &mut [T]),
     ) -> Result<f64, NetworkError> {
-        normal.clear();
-        let mut inputs = self.inputs(parameters);
-        let first = inputs.len();
-        inputs.extend_from_slice(data);
-        let p = self.trained();
-        let mut loss = 0.0;
-        // Points of a block are independent; their rows are added in order, whatever threads made them.
-        let block = self.block(normal.chunk());
-        let blocks = residuals.chunks_mut(block * self.width);
-        for (b, residuals) in blocks.enumerate() {
-            let slopes = &mut slopes[..residuals.len() * p];
-            let rows = slopes.par_chunks_mut(self.width * p);
-            let points = residuals.par_chunks_mut(self.width).zip(rows);
-            points.enumerate().try_for_each(|(k, (r, rows))| {
-                let i = b * block + k;
-                let mut inputs = inputs.clone();
-                for ((input, values), shape) in inputs[first..].iter_mut().zip(data).zip(&self.data)
-                {
-                    if let Data::Batch(_) = shape {
-                        let row = values.len() / self.points;
-                        *input = &values[i * row..(i + 1) * row];
-                    }
-                }
-                let mut outputs: Vec<&mut [T]> = vec![r];
-                let mut rest = rows;
-                for _ in 0..self.width {
-                    for range in &self.trained {
-                        let (part, later) = rest.split_at_mut(range.len());
-                        outputs.push(part);
-                        rest = later;
-                    }
-                }
-                self.point.run(&inputs, &mut outputs)
-            })?;
-            for (r, row) in residuals.iter().zip(slopes.chunks_exact(p)) {
-                let r = r.f64();
-                loss += 0.5 * r * r;
-                normal.push(r, row);
-            }
-        }
-        normal.finish();
-        Ok(loss)
+        let mut squares = Squares {
+            p: self.trained(),
+            sum: 0.0,
+        };
+        self.rows(parameters, data, &mut squares)?;
+        Ok(squares.sum)
+    }
+
+    fn check(&self, parameters: &Parameters<T>, data: &[&[T]]) -> Result<(), NetworkError> {
+        expect("parameters", self.layout.len(), parameters.values().len())?;
+        expect("arrays of data", self.data.len(), data.len())
     }
 
     /// Adds `step` to the trained parameters.
@@ -246,10 +262,111 @@ impl<T: Element> LeastSquares<T> {
         let squares = places.map(|i| parameters.values()[i].f64().powi(2));
         squares.sum::<f64>().sqrt()
     }
+}
 
-    fn inputs<'a>(&self, parameters: &'a Parameters<T>) -> Vec<&'a [T]> {
-        let entries = self.layout.entries().iter();
-        entries.map(|e| &parameters.values()[e.range()]).collect()
+fn inputs<'a, T: Element>(layout: &Layout, parameters: &'a Parameters<T>) -> Vec<&'a [T]> {
+    let entries = layout.entries().iter();
+    entries.map(|e| &parameters.values()[e.range()]).collect()
+}
+
+/// What takes the rows of a Jacobian.
+trait Rows<T> {
+    /// Rows that are computed together.
+    fn chunk(&self) -> usize;
+    /// Length of a row.
+    fn parameters(&self) -> usize;
+    /// The next residual with its row.
+    fn push(&mut self, r: f64, row: &[T]);
+}
+
+impl<T: Element> Rows<T> for Normal {
+    fn chunk(&self) -> usize {
+        Normal::chunk(self)
+    }
+
+    fn parameters(&self) -> usize {
+        Normal::parameters(self)
+    }
+
+    fn push(&mut self, r: f64, row: &[T]) {
+        Normal::push(self, r, row);
+    }
+}
+
+/// The sum of the squares.
+struct Squares {
+    p: usize,
+    sum: f64,
+}
+
+impl<T: Element> Rows<T> for Squares {
+    fn chunk(&self) -> usize {
+        64
+    }
+
+    fn parameters(&self) -> usize {
+        self.p
+    }
+
+    fn push(&mut self, _: f64, row: &[T]) {
+        self.sum += row.iter().map(|v| v.f64() * v.f64()).sum::<f64>();
+    }
+}
+
+impl<T: Element> Block<T> {
+    /// Points whose rows of J are computed side by side.
+    fn side_by_side(&self, chunk: usize) -> usize {
+        (chunk / self.width.max(1)).clamp(1, self.points)
+    }
+
+    /// Gives the rows of all points to `to`.
+    fn accumulate(
+        &mut self,
+        parameters: &[&[T]],
+        (shapes, data): (&[Data], &[&[T]]),
+        trained: &[Range<usize>],
+        to: &mut dyn Rows<T>,
+        slopes: &mut [T],
+    ) -> Result<f64, NetworkError> {
+        let mut inputs = parameters.to_vec();
+        let first = inputs.len();
+        inputs.extend_from_slice(data);
+        let p = to.parameters();
+        let mut loss = 0.0;
+        // Points side by side are independent; their rows are added in order, whatever threads made them.
+        let many = self.side_by_side(to.chunk());
+        let (width, points, point) = (self.width, self.points, &self.point);
+        for (b, residuals) in self.residuals.chunks_mut(many * width).enumerate() {
+            let slopes = &mut slopes[..residuals.len() * p];
+            let rows = slopes.par_chunks_mut(width * p);
+            let each = residuals.par_chunks_mut(width).zip(rows);
+            each.enumerate().try_for_each(|(k, (r, rows))| {
+                let i = b * many + k;
+                let mut inputs = inputs.clone();
+                for ((input, values), shape) in inputs[first..].iter_mut().zip(data).zip(shapes) {
+                    if let Data::Batch(_) = shape {
+                        let row = values.len() / points;
+                        *input = &values[i * row..(i + 1) * row];
+                    }
+                }
+                let mut outputs: Vec<&mut [T]> = vec![r];
+                let mut rest = rows;
+                for _ in 0..width {
+                    for range in trained {
+                        let (part, later) = rest.split_at_mut(range.len());
+                        outputs.push(part);
+                        rest = later;
+                    }
+                }
+                point.run(&inputs, &mut outputs)
+            })?;
+            for (r, row) in residuals.iter().zip(slopes.chunks_exact(p)) {
+                let r = r.f64();
+                loss += 0.5 * r * r;
+                to.push(r, row);
+            }
+        }
+        Ok(loss)
     }
 }
 

@@ -32,12 +32,14 @@ pub use information::{Denominator, bottleneck_loss, cauchy_schwarz_divergence};
 pub use information::{cauchy_schwarz_information, conditional_divergence, gaussian_kernel};
 pub use init::Init;
 pub use interaction::{InteractionBasis, Stage, interaction_bases};
-pub use layer::{Activation, Dense, Layer, Mlp, MlpOptions};
+pub use layer::{Activation, Dense, Factorisation, Layer, Mlp, MlpOptions};
 pub use layer::{Attention, Placement, Splitting, TransformerBlock, TransformerOptions};
 pub use layer::{BatchNorm, Dropout, GroupNorm, LayerNorm, RmsNorm};
 pub use layer::{Conv, ConvTransposed};
 pub use layer::{FourierFeatures, GaussianFeatures, Siren, Trained};
-pub use least_squares::{Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt};
+pub use least_squares::{
+    Damping, Fit, FitStep, LeastSquares, LevenbergMarquardt, linear_least_squares,
+};
 pub use modularity::{
     Communities, InteractionWeight, Leiden, WeightedEdge, interaction_edges, modularity,
 };
@@ -45,7 +47,8 @@ pub use network::sheaf;
 pub use network::{DeepONet, Fno, FnoOptions, GraphConv, ModifiedMlp, ResidualMlp, SpectralConv};
 pub use network::{DirectionNet, DirectionOptions, box_laplacian, direction_loss};
 pub use network::{MultiONet, MultiONetOptions, UNet, UNetOptions};
-pub use objective::{Data, Objective};
+pub use network::{PirateNet, Separable};
+pub use objective::{Data, Loss, Objective};
 pub use optimizer::{
     Adam, Decay, Descent, Iterate, Lbfgs, Lookahead, MFac, MFacOptions, Optimizer, Rule, Schedule,
     Sgd, Stop, StrongWolfe, Zeros,

@@ -6,6 +6,8 @@ mod fno;
 mod gated;
 mod graph;
 mod multionet;
+mod pirate;
+mod separable;
 pub mod sheaf;
 mod unet;
 
@@ -16,4 +18,6 @@ pub use gated::{ModifiedMlp, ResidualMlp};
 pub use graph::GraphConv;
 pub(crate) use graph::check_edges;
 pub use multionet::{MultiONet, MultiONetOptions};
+pub use pirate::PirateNet;
+pub use separable::Separable;
 pub use unet::{UNet, UNetOptions};

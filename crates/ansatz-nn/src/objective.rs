@@ -31,6 +31,35 @@ impl Data {
     }
 }
 
+/// A loss of parameters and data with its gradient: what [`Training`](crate::Training) and
+/// [`Lbfgs::fit`](crate::Lbfgs::fit) minimise. [`Objective`] is one program; a sum of several with weights of its own is one
+/// as well.
+pub trait Loss<T> {
+    /// The shapes of the data.
+    fn data(&self) -> &[Data];
+
+    /// The loss; its gradient goes to `out`, zeros for what is not trained. Draws come from `key`.
+    ///
+    /// # Errors
+    /// [`NetworkError::Size`] for parameters of another layout or a gradient of another length,
+    /// [`NetworkError::Program`] for data of another length.
+    fn gradient(
+        &mut self,
+        parameters: &Parameters<T>,
+        data: &[&[T]],
+        key: Key,
+        out: &mut [T],
+    ) -> Result<f64, NetworkError>;
+
+    /// The first number that is not finite among those that [`Loss::update`] would write.
+    fn stray(&self) -> Option<f64> {
+        None
+    }
+
+    /// Writes the buffers that layers asked to change, as the last call of [`Loss::gradient`] found them.
+    fn update(&self, _parameters: &mut Parameters<T>) {}
+}
+
 /// A loss and its gradient in the parameters, as a program.
 ///
 /// ```
@@ -59,6 +88,8 @@ pub struct Objective<T> {
     uniforms: Vec<Vec<T>>,
     /// Places in the flat vector that the program updates, and the new values.
     updates: Vec<(Range<usize>, Vec<T>)>,
+    /// What was asked for beside the loss.
+    outputs: Vec<Vec<T>>,
 }
 
 /// Stream of the draws of a pass; the array's number is added.
@@ -90,11 +121,33 @@ impl<T: Element> Objective<T> {
     pub fn with_options<F>(
         layout: &Layout,
         data: &[Data],
-        (mode, options): (Mode, Options),
+        options: (Mode, Options),
         loss: F,
     ) -> Result<Self, NetworkError>
     where
         F: for<'g> FnOnce(&Pass<'g>, &[Array<'g>]) -> Array<'g>,
+    {
+        Self::with_outputs(layout, data, options, |pass, data| {
+            (loss(pass, data), Vec::new())
+        })
+    }
+
+    /// Compiles a loss and what else to keep of each evaluation, such as the residuals it is the mean of: see
+    /// [`Objective::outputs`].
+    ///
+    /// # Errors
+    /// As [`Objective::compile`].
+    ///
+    /// # Panics
+    /// As [`Objective::compile`].
+    pub fn with_outputs<F>(
+        layout: &Layout,
+        data: &[Data],
+        (mode, options): (Mode, Options),
+        loss: F,
+    ) -> Result<Self, NetworkError>
+    where
+        F: for<'g> FnOnce(&Pass<'g>, &[Array<'g>]) -> (Array<'g>, Vec<Array<'g>>),
     {
         if data.iter().any(Data::is_empty) {
             return Err(NetworkError::Size {
@@ -116,7 +169,7 @@ impl<T: Element> Objective<T> {
                 Data::Whole(shape) => graph.input(shape),
             })
             .collect();
-        let value = loss(&pass, &inputs);
+        let (value, beside) = loss(&pass, &inputs);
         let entries = layout.entries().iter().zip(pass.arrays());
         let trained: Vec<Array<'_>> = entries
             .filter(|(e, _)| e.trained)
@@ -130,6 +183,7 @@ impl<T: Element> Objective<T> {
             updates.push((range.clone(), vec![T::zero(); range.len()]));
             outputs.push(new);
         }
+        outputs.extend(&beside);
         let uniforms = pass.uniforms();
         Ok(Self {
             program: Program::compile(&graph.finish(&outputs), &options)?,
@@ -140,7 +194,17 @@ impl<T: Element> Objective<T> {
                 .map(|u| vec![T::zero(); u.shape().len()])
                 .collect(),
             updates,
+            outputs: beside
+                .iter()
+                .map(|a| vec![T::zero(); a.shape().len()])
+                .collect(),
         })
+    }
+
+    /// What [`Objective::with_outputs`] asked for, as the last call of [`Objective::gradient`] found it.
+    #[must_use]
+    pub fn outputs(&self) -> &[Vec<T>] {
+        &self.outputs
     }
 
     /// The shapes of the data.
@@ -204,18 +268,33 @@ impl<T: Element> Objective<T> {
             }
         }
         outputs.extend(self.updates.iter_mut().map(|(_, v)| &mut v[..]));
+        outputs.extend(self.outputs.iter_mut().map(|v| &mut v[..]));
         self.program.run(&inputs, &mut outputs)?;
         Ok(loss[0].f64())
     }
+}
 
-    /// The first number that is not finite among those that [`Objective::update`] would write.
-    pub(crate) fn stray(&self) -> Option<f64> {
+impl<T: Element> Loss<T> for Objective<T> {
+    fn data(&self) -> &[Data] {
+        &self.data
+    }
+
+    fn gradient(
+        &mut self,
+        parameters: &Parameters<T>,
+        data: &[&[T]],
+        key: Key,
+        out: &mut [T],
+    ) -> Result<f64, NetworkError> {
+        Self::gradient(self, parameters, data, key, out)
+    }
+
+    fn stray(&self) -> Option<f64> {
         let values = self.updates.iter().flat_map(|(_, v)| v);
         values.map(|v| v.f64()).find(|v| !v.is_finite())
     }
 
-    /// Writes the buffers that layers asked to change, as the last call of [`Objective::gradient`] found them.
-    pub fn update(&self, parameters: &mut Parameters<T>) {
+    fn update(&self, parameters: &mut Parameters<T>) {
         for (range, new) in &self.updates {
             parameters.values_mut()[range.clone()].copy_from_slice(new);
         }

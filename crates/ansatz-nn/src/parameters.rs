@@ -183,6 +183,16 @@ impl<T: Scalar> Parameters<T> {
             let key = name.fold(key, |key, byte| key.fold_in(byte.into()));
             let out = &mut values[entry.range()];
             entry.init.fill(key, &entry.shape, out);
+            if let Init::Divided(_, by) = entry.init {
+                let (before, own) = values.split_at_mut(entry.start);
+                let by = &before[layout.entry(by).range()];
+                let row = entry.shape.len() / by.len().max(1);
+                for (row, s) in own[..entry.shape.len()].chunks_mut(row.max(1)).zip(by) {
+                    for v in row {
+                        *v = T::of(v.f64() / s.f64());
+                    }
+                }
+            }
         }
         Self {
             layout: layout.clone(),

@@ -10,7 +10,7 @@ use ansatz_core::{Event, Key, NoiseLevel, Observer, Report};
 
 use crate::archive::of_training;
 use crate::optimizer::within;
-use crate::{Archive, NetworkError, Objective, Optimizer, Parameters, Rule, Schedule};
+use crate::{Archive, Loss, NetworkError, Optimizer, Parameters, Rule, Schedule};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,7 +115,7 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
     }
 
     /// Steps until there are [`TrainingOptions::steps`]. `batch` fills the arrays of data for a step with what its
-    /// key chooses, and leaves their lengths. Parameters that are not trained are changed by [`Objective::update`] alone,
+    /// key chooses, and leaves their lengths. Parameters that are not trained are changed by [`Loss::update`] alone,
     /// not by a decay of weights.
     ///
     /// # Errors
@@ -123,14 +123,15 @@ impl<T: Element, R: Rule<T> + Clone> Training<T, R> {
     /// [`NetworkError::Size`] when `batch` changes lengths; [`NetworkError::NotFinite`] for a loss, gradient, running
     /// statistic or new parameter that is not finite, with the parameters of the step before; [`NetworkError::File`]
     /// when a checkpoint cannot be written; what the objective refuses.
-    pub fn run<B, O>(
+    pub fn run<L, B, O>(
         &mut self,
-        objective: &mut Objective<T>,
+        objective: &mut L,
         options: &TrainingOptions,
         mut batch: B,
         observer: &mut O,
     ) -> Result<Report, NetworkError>
     where
+        L: Loss<T> + ?Sized,
         B: FnMut(Key, &mut [Vec<T>]),
         O: for<'a> Observer<Progress<'a, T>> + ?Sized,
     {

@@ -351,30 +351,63 @@ fn parameters_without_influence_stay() {
 
 #[test]
 fn steps_have_the_same_bits_for_any_number_of_threads() {
-    let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        pool.unwrap().install(|| {
-            let mut layout = Layout::new();
-            let net = Mlp::new(&mut layout.root(), &[1, 12, 12, 1], &MlpOptions::default());
-            let data = [Data::Batch(vec![300, 1])];
-            let mut problem = LeastSquares::<f64>::compile(&layout, &data, |pass, data| {
-                poisson(&net, pass, data)
-            })
-            .unwrap();
-            let mut parameters = Parameters::new(&layout, Key::new(1));
-            let x: Vec<f64> = (0..300).map(|i| f64::from(i) / 150.0 - 1.0).collect();
-            let method = LevenbergMarquardt {
-                steps: 10,
-                ..LevenbergMarquardt::default()
-            };
-            method
-                .fit(&mut problem, &mut parameters, &[&x], None, &mut ())
+    // More points than the 193 parameters, and fewer.
+    for points in [300, 100] {
+        let one = steps(points, 1);
+        assert_eq!(one, steps(points, 2));
+        assert_eq!(one, steps(points, 3));
+    }
+}
+
+/// Bits of the parameters after ten steps on so many points.
+fn steps(points: u32, threads: usize) -> Vec<u64> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.unwrap().install(|| {
+        let mut layout = Layout::new();
+        let net = Mlp::new(&mut layout.root(), &[1, 12, 12, 1], &MlpOptions::default());
+        let data = [Data::Batch(vec![points as usize, 1])];
+        let mut problem =
+            LeastSquares::<f64>::compile(&layout, &data, |pass, data| poisson(&net, pass, data))
                 .unwrap();
-            let values = parameters.values().iter();
-            values.map(|v| v.to_bits()).collect::<Vec<_>>()
-        })
+        let mut parameters = Parameters::new(&layout, Key::new(1));
+        let half = f64::from(points) / 2.0;
+        let x: Vec<f64> = (0..points).map(|i| f64::from(i) / half - 1.0).collect();
+        let method = LevenbergMarquardt {
+            steps: 10,
+            ..LevenbergMarquardt::default()
+        };
+        method
+            .fit(&mut problem, &mut parameters, &[&x], None, &mut ())
+            .unwrap();
+        parameters.values().iter().map(|v| v.to_bits()).collect()
+    })
+}
+
+/// A cubic through two values: of all that pass, one step without damping takes the one that is least far from the start,
+/// Φᵀ(ΦΦᵀ)⁻¹(y − Φb), in closed form.
+#[test]
+fn fewer_residuals_than_parameters_take_the_shortest_step() {
+    let (x, y, start) = ([0.5, 2.0], [1.0, -1.0], [0.3, -0.2, 0.1, 0.4]);
+    let (mut problem, mut parameters) = curve(&start, 2, |b, x| {
+        b[0] + x * b[1] + x * x * b[2] + x * x * x * b[3]
+    });
+    let method = LevenbergMarquardt {
+        damping: 0.0,
+        gradient: 1e-10,
+        ..LevenbergMarquardt::default()
     };
-    let one = run(1);
-    assert_eq!(one, run(2));
-    assert_eq!(one, run(3));
+    let fit = method
+        .fit(&mut problem, &mut parameters, &[&x, &y], None, &mut ())
+        .unwrap();
+    assert_eq!((fit.steps, fit.stop), (1, Stop::Gradient));
+    let phi = x.map(|x| [1.0, x, x * x, x * x * x]);
+    let dot = |a: &[f64; 4], b: &[f64; 4]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let r = [0, 1].map(|i| y[i] - dot(&phi[i], &start));
+    let [aa, ab, bb] = [(0, 0), (0, 1), (1, 1)].map(|(i, j)| dot(&phi[i], &phi[j]));
+    let det = aa * bb - ab * ab;
+    let w = [(bb * r[0] - ab * r[1]) / det, (aa * r[1] - ab * r[0]) / det];
+    let expected: Vec<f64> = (0..4)
+        .map(|i| start[i] + w[0] * phi[0][i] + w[1] * phi[1][i])
+        .collect();
+    close(parameters.values(), &expected, 1e-12);
 }

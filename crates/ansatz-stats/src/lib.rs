@@ -6,6 +6,7 @@ pub mod diagnostics;
 mod ensemble;
 mod error;
 pub mod hmc;
+pub mod kalman;
 pub mod langevin;
 mod mass;
 pub mod nuts;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod data;
+pub mod device;
 mod eigen;
 mod error;
 mod idx;

@@ -22,7 +22,7 @@ pub struct LevenbergMarquardt {
     pub change: f64,
     /// Rows of J that are held together.
     pub chunk: usize,
-    /// Most trained parameters: two matrices of as many rows and columns are kept.
+    /// Most trained parameters, or residuals if those are fewer: two matrices of as many rows and columns are kept.
     pub most: usize,
 }
 
@@ -88,7 +88,7 @@ impl LevenbergMarquardt {
     /// computed after each step and reported beside the other one.
     ///
     /// # Errors
-    /// [`NetworkError::Option`]; [`NetworkError::Size`] for more parameters than `most` and data that do not fit;
+    /// [`NetworkError::Option`]; [`NetworkError::Size`] for more parameters and residuals than `most` and data that do not fit;
     /// [`NetworkError::NotFinite`] when residuals or slopes are not finite. The parameters are the best ones so far.
     pub fn fit<T, O>(
         &self,
@@ -104,12 +104,13 @@ impl LevenbergMarquardt {
     {
         self.check()?;
         let p = problem.trained();
+        let rows = p.min(problem.residuals());
         expect(
-            "trained parameters (raise LevenbergMarquardt::most)",
-            p.min(self.most),
-            p,
+            "trained parameters or residuals (raise LevenbergMarquardt::most)",
+            rows.min(self.most),
+            rows,
         )?;
-        let mut normal = Normal::new(p, self.chunk);
+        let mut normal = Normal::new(p, problem.residuals(), self.chunk);
         let (mut step, mut most, mut scale) = (vec![0.0; p], vec![0.0; p], vec![1.0; p]);
         let mut trial = parameters.clone();
 

@@ -2,7 +2,7 @@
 
 use ansatz_autodiff::Array;
 
-use crate::layer::{Activation, Dense, Layer, MlpOptions};
+use crate::layer::{Dense, Hidden, Layer, MlpOptions, Unit};
 use crate::{Pass, Scope};
 
 /// A first layer, blocks x + W₂·a(W₁·a(x) + b₁) + b₂ of equal width, and a last layer.
@@ -12,13 +12,9 @@ use crate::{Pass, Scope};
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResidualMlp {
     first: Dense,
-    blocks: Vec<(Dense, Dense)>,
-    last: Dense,
-    activation: Activation,
-}
-
-fn dense(scope: &mut Scope<'_>, name: &str, sizes: (usize, usize), options: &MlpOptions) -> Dense {
-    Dense::of(&mut scope.scope(name), sizes, options)
+    /// What stands before a layer, and the layer.
+    blocks: Vec<[(Unit, Dense); 2]>,
+    last: (Unit, Dense),
 }
 
 impl ResidualMlp {
@@ -29,33 +25,29 @@ impl ResidualMlp {
         (width, blocks): (usize, usize),
         options: &MlpOptions,
     ) -> Self {
-        let first = dense(scope, "first", (inputs, width), options);
-        let block = |b| {
-            let mut branch = scope.scope(format!("blocks.{b}"));
-            let sizes = (width, width);
-            (
-                dense(&mut branch, "0", sizes, options),
-                dense(&mut branch, "1", sizes, options),
-            )
+        let first = Dense::of(&mut scope.scope("first"), (inputs, width), options);
+        let mut behind = |name: String, outputs| {
+            let mut branch = scope.scope(name);
+            let unit = Unit::of(&mut branch, options);
+            (unit, Dense::of(&mut branch, (width, outputs), options))
         };
-        let blocks = (0..blocks).map(block).collect();
+        let blocks = (0..blocks).map(|b| [0, 1].map(|i| behind(format!("blocks.{b}.{i}"), width)));
         Self {
             first,
-            blocks,
-            last: dense(scope, "last", (width, outputs), options),
-            activation: options.activation,
+            blocks: blocks.collect(),
+            last: behind("last".into(), outputs),
         }
     }
 }
 
 impl Layer for ResidualMlp {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
-        let a = self.activation;
+        let after = |(unit, dense): &(Unit, Dense), x| dense.apply(pass, unit.apply(pass, x));
         let mut x = self.first.apply(pass, x);
-        for (inner, outer) in &self.blocks {
-            x = x + outer.apply(pass, a.at(inner.apply(pass, a.at(x))));
+        for [inner, outer] in &self.blocks {
+            x = x + after(outer, after(inner, x));
         }
-        self.last.apply(pass, a.at(x))
+        after(&self.last, x)
     }
 }
 
@@ -66,10 +58,9 @@ impl Layer for ResidualMlp {
 /// physics-informed neural networks*, 2021 (eqs. 44 to 46).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModifiedMlp {
-    encoders: (Dense, Dense),
-    layers: Vec<Dense>,
+    encoders: (Hidden, Hidden),
+    layers: Vec<Hidden>,
     last: Dense,
-    activation: Activation,
 }
 
 impl ModifiedMlp {
@@ -80,31 +71,28 @@ impl ModifiedMlp {
         (width, layers): (usize, usize),
         options: &MlpOptions,
     ) -> Self {
-        let encoders = (
-            dense(scope, "u", (inputs, width), options),
-            dense(scope, "v", (inputs, width), options),
-        );
+        let mut hidden =
+            |name: &str, from| Hidden::of(&mut scope.scope(name), (from, width), options);
+        let encoders = (hidden("u", inputs), hidden("v", inputs));
         let layer = |l| {
             let from = if l == 0 { inputs } else { width };
-            dense(scope, &format!("layers.{l}"), (from, width), options)
+            hidden(&format!("layers.{l}"), from)
         };
         let layers = (0..layers).map(layer).collect();
         Self {
             encoders,
             layers,
-            last: dense(scope, "last", (width, outputs), options),
-            activation: options.activation,
+            last: Dense::of(&mut scope.scope("last"), (width, outputs), options),
         }
     }
 }
 
 impl Layer for ModifiedMlp {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
-        let a = self.activation;
-        let u = a.at(self.encoders.0.apply(pass, x));
-        let v = a.at(self.encoders.1.apply(pass, x));
-        let mixed = |h, layer: &Dense| {
-            let z = a.at(layer.apply(pass, h));
+        let u = self.encoders.0.apply(pass, x);
+        let v = self.encoders.1.apply(pass, x);
+        let mixed = |h, layer: &Hidden| {
+            let z = layer.apply(pass, h);
             u + z * (v - u)
         };
         self.last.apply(pass, self.layers.iter().fold(x, mixed))

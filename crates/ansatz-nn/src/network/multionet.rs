@@ -98,6 +98,7 @@ impl MultiONet {
             activation: options.activation,
             weight: options.weight.clone(),
             bias: options.bias.clone(),
+            ..MlpOptions::default()
         };
         let mut network = |name: &str, inputs: usize| -> Vec<Dense> {
             let mut scope = scope.scope(name);

@@ -16,7 +16,7 @@ use ansatz_core::{Event, Key, NoiseLevel, Observer, Scalar};
 
 use super::line_search::Trial;
 use super::{StrongWolfe, within};
-use crate::{NetworkError, Objective, Parameters};
+use crate::{Loss, NetworkError, Parameters};
 
 /// Minimises a function of many variables from its values and gradients.
 ///
@@ -261,10 +261,10 @@ impl Lbfgs {
     /// evaluation; buffers such as running statistics stay as they are.
     ///
     /// # Errors
-    /// As [`Lbfgs::minimise`] and [`Objective::gradient`].
-    pub fn fit<T, O>(
+    /// As [`Lbfgs::minimise`] and [`Loss::gradient`].
+    pub fn fit<T, L, O>(
         &self,
-        objective: &mut Objective<T>,
+        objective: &mut L,
         parameters: &mut Parameters<T>,
         data: &[&[T]],
         key: Key,
@@ -272,6 +272,7 @@ impl Lbfgs {
     ) -> Result<Descent, NetworkError>
     where
         T: Element,
+        L: Loss<T> + ?Sized,
         O: for<'a> Observer<Iterate<'a, T>> + ?Sized,
     {
         let mut at = parameters.clone();

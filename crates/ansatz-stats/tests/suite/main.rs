@@ -12,6 +12,7 @@
 mod chains;
 mod diagnostics;
 mod errors;
+mod kalman;
 mod langevin;
 mod nuts;
 mod resample;
