@@ -16,6 +16,7 @@ use ansatz_core::{DifferentiableField, Scalar};
 
 use crate::crossings::{Crossings, unit};
 use crate::dual::Engine;
+use crate::workspace::dual_extraction;
 use crate::{
     DualVertices, Grid, GridShape, Mesh, MeshError, Normals, Qef, QuadMesh, QuadSplit, Workspace,
 };
@@ -38,7 +39,7 @@ impl Default for Roots {
     }
 }
 
-/// Dual contouring and its options.
+/// Dual contouring and its options. From a grid it takes tangent planes by central differences; vertices have normals.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DualContouring {
     /// How many vertices a cell has.
@@ -62,43 +63,9 @@ impl Default for DualContouring {
     }
 }
 
+dual_extraction!(DualContouring);
+
 impl DualContouring {
-    /// The surface of {f < iso} with tangent planes by central differences, and normals.
-    ///
-    /// # Errors
-    /// As [`crate::MarchingCubes::extract`].
-    pub fn extract<T: Scalar>(&self, grid: &Grid<'_, T>, iso: T) -> Result<Mesh<T>, MeshError> {
-        let mut mesh = Mesh::default();
-        self.extract_into(grid, iso, &mut Workspace::default(), &mut mesh)?;
-        Ok(mesh)
-    }
-
-    /// As [`DualContouring::extract`], into memory that is there. On an error `mesh` is as it was.
-    ///
-    /// # Errors
-    /// As [`crate::MarchingCubes::extract`].
-    pub fn extract_into<T: Scalar>(
-        &self,
-        grid: &Grid<'_, T>,
-        iso: T,
-        workspace: &mut Workspace<T>,
-        mesh: &mut Mesh<T>,
-    ) -> Result<(), MeshError> {
-        workspace.triangulated(self.split, mesh, |workspace, quads| {
-            self.quads_into(grid, iso, workspace, quads)
-        })
-    }
-
-    /// The surface of {f < iso} before quads are cut.
-    ///
-    /// # Errors
-    /// As [`crate::MarchingCubes::extract`].
-    pub fn quads<T: Scalar>(&self, grid: &Grid<'_, T>, iso: T) -> Result<QuadMesh<T>, MeshError> {
-        let mut mesh = QuadMesh::default();
-        self.quads_into(grid, iso, &mut Workspace::default(), &mut mesh)?;
-        Ok(mesh)
-    }
-
     /// As [`DualContouring::quads`], into memory that is there. On an error `mesh` is as it was.
     ///
     /// # Errors

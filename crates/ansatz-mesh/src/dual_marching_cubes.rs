@@ -8,9 +8,8 @@
 
 use ansatz_core::Scalar;
 
-use crate::{
-    DualVertices, Grid, Mesh, MeshError, Normals, QuadMesh, QuadSplit, SurfaceNets, Workspace,
-};
+use crate::workspace::dual_extraction;
+use crate::{DualVertices, Grid, MeshError, Normals, QuadMesh, QuadSplit, SurfaceNets, Workspace};
 
 /// Dual marching cubes and its options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,43 +20,26 @@ pub struct DualMarchingCubes {
     pub normals: Normals,
 }
 
+dual_extraction!(DualMarchingCubes);
+
 impl DualMarchingCubes {
-    fn nets(self) -> SurfaceNets {
-        SurfaceNets {
-            vertices: DualVertices::Manifold,
-            relaxation: 0,
-            split: self.split,
-            normals: self.normals,
-        }
-    }
-
-    /// The surface of {f < iso}.
+    /// As [`DualMarchingCubes::quads`], into memory that is there. On an error `mesh` is as it was.
     ///
     /// # Errors
-    /// As [`crate::MarchingCubes::extract`].
-    pub fn extract<T: Scalar>(&self, grid: &Grid<'_, T>, iso: T) -> Result<Mesh<T>, MeshError> {
-        self.nets().extract(grid, iso)
-    }
-
-    /// As [`DualMarchingCubes::extract`], into memory that is there. On an error `mesh` is as it was.
-    ///
-    /// # Errors
-    /// As [`crate::MarchingCubes::extract`].
-    pub fn extract_into<T: Scalar>(
+    /// As [`DualMarchingCubes::extract`].
+    pub fn quads_into<T: Scalar>(
         &self,
         grid: &Grid<'_, T>,
         iso: T,
         workspace: &mut Workspace<T>,
-        mesh: &mut Mesh<T>,
+        mesh: &mut QuadMesh<T>,
     ) -> Result<(), MeshError> {
-        self.nets().extract_into(grid, iso, workspace, mesh)
-    }
-
-    /// The surface before quads are cut.
-    ///
-    /// # Errors
-    /// As [`crate::MarchingCubes::extract`].
-    pub fn quads<T: Scalar>(&self, grid: &Grid<'_, T>, iso: T) -> Result<QuadMesh<T>, MeshError> {
-        self.nets().quads(grid, iso)
+        let nets = SurfaceNets {
+            vertices: DualVertices::Manifold,
+            relaxation: 0,
+            split: self.split,
+            normals: self.normals,
+        };
+        nets.quads_into(grid, iso, workspace, mesh)
     }
 }

@@ -7,7 +7,8 @@
 //! on it. A part that is about to be born has no vertices and no derivative.
 //!
 //! [`GridEdges`] is the other way: the exact derivative of marching cubes' vertices with respect to the samples, for grids
-//! that are parameters themselves. The two differ along the surface alone, up to the spacing.
+//! that are parameters themselves. The two differ along the surface alone, up to the spacing. [`LevelSetProjection`] moves
+//! vertices onto the level set first, where the formula holds; [`RefreshedSamples`] saves evaluations from step to step.
 //!
 //! Cost: one evaluation of the field with its gradient at the vertices, and one product with ∂f/∂z.
 //!
@@ -18,8 +19,15 @@ use nalgebra::{Point3, Vector3};
 
 use ansatz_core::{DifferentiableField, Scalar};
 
-use crate::crossings::Crossings;
-use crate::{Grid, MeshError, Normals};
+use crate::MeshError;
+
+mod edges;
+mod project;
+mod refresh;
+
+pub use edges::GridEdges;
+pub use project::{LevelSetProjection, Projected};
+pub use refresh::RefreshedSamples;
 
 /// How a level set moves with its field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -193,100 +201,5 @@ impl LevelSetDerivative {
             })
             .collect();
         Ok((motion, skipped))
-    }
-}
-
-/// Marching cubes' vertices as functions of the samples: v = x_a + t(x_b − x_a), t = (iso − f_a)/(f_b − f_a).
-///
-/// The vertices are those of [`crate::MarchingCubes`], in its order, with one of the modes that cut off corners; those
-/// that [`crate::Ambiguity::Trilinear`] adds inside of cells are not among them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GridEdges {
-    samples: usize,
-    spacing: [f64; 3],
-    /// Lower and upper sample, axis, and ∂t/∂f of both.
-    edges: Vec<([usize; 2], usize, [f64; 2])>,
-}
-
-impl GridEdges {
-    /// The crossed edges of a grid.
-    ///
-    /// # Errors
-    /// As [`crate::MarchingCubes::extract`].
-    pub fn new<T: Scalar>(grid: &Grid<'_, T>, iso: T) -> Result<Self, MeshError> {
-        let mut crossings = Crossings::default();
-        crossings.run(grid, iso, Normals::None, &mut Vec::new(), &mut Vec::new())?;
-        let [_, n1, n2] = grid.shape().dims();
-        let strides = [n1 * n2, n2, 1];
-        let mut edges = Vec::new();
-        crossings.for_each(|axis, at| {
-            let low = (0..3).map(|a| at[a] * strides[a]).sum::<usize>();
-            let ends = [low, low + strides[axis]];
-            let [a, b] = ends.map(|s| grid.data()[s].f64() - iso.f64());
-            let square = (a - b) * (a - b);
-            edges.push((ends, axis, [-b / square, a / square]));
-        });
-        Ok(Self {
-            samples: grid.data().len(),
-            spacing: grid.shape().spacing(),
-            edges,
-        })
-    }
-
-    /// How many vertices there are.
-    pub fn len(&self) -> usize {
-        self.edges.len()
-    }
-
-    /// Whether nothing is crossed.
-    pub fn is_empty(&self) -> bool {
-        self.edges.is_empty()
-    }
-
-    /// The derivative of a loss with respect to the samples, from the one with respect to the vertices.
-    ///
-    /// # Errors
-    /// [`MeshError::Count`] unless there is one cotangent for each vertex.
-    pub fn vjp<T: Scalar>(&self, cotangent: &[Vector3<T>]) -> Result<Vec<T>, MeshError> {
-        let (expected, found) = (self.len(), cotangent.len());
-        if expected != found {
-            return Err(MeshError::Count {
-                what: "cotangent",
-                expected,
-                found,
-            });
-        }
-        let mut samples = vec![0.0; self.samples];
-        for ((ends, axis, slopes), c) in self.edges.iter().zip(cotangent) {
-            for m in 0..2 {
-                samples[ends[m]] += c[*axis].f64() * self.spacing[*axis] * slopes[m];
-            }
-        }
-        Ok(samples.into_iter().map(T::of).collect())
-    }
-
-    /// How the vertices move with the samples.
-    ///
-    /// # Errors
-    /// [`MeshError::Count`] unless there is one change for each sample.
-    pub fn jvp<T: Scalar>(&self, change: &[T]) -> Result<Vec<Vector3<T>>, MeshError> {
-        let (expected, found) = (self.samples, change.len());
-        if expected != found {
-            return Err(MeshError::Count {
-                what: "change of samples",
-                expected,
-                found,
-            });
-        }
-        Ok(self
-            .edges
-            .iter()
-            .map(|(ends, axis, slopes)| {
-                let t: f64 = (0..2).map(|m| slopes[m] * change[ends[m]].f64()).sum();
-                let mut v = [0.0; 3];
-                v[*axis] = t * self.spacing[*axis];
-                Vector3::from(v.map(T::of))
-            })
-            .collect())
     }
 }

@@ -14,6 +14,7 @@ mod error;
 pub mod flexicubes;
 mod geometry;
 mod grid;
+mod grid_field;
 mod implicit;
 pub mod io;
 mod label_nets;
@@ -42,7 +43,11 @@ pub use dual_contouring::{DualContouring, Roots};
 pub use dual_marching_cubes::DualMarchingCubes;
 pub use error::MeshError;
 pub use grid::{Grid, GridShape};
-pub use implicit::{FieldCotangent, GridEdges, LevelSetDerivative, Motion};
+pub use grid_field::GridField;
+pub use implicit::{
+    FieldCotangent, GridEdges, LevelSetDerivative, LevelSetProjection, Motion, Projected,
+    RefreshedSamples,
+};
 pub use label_nets::{LabelMesh, LabelNets};
 pub use marching_cubes::{Ambiguity, MarchingCubes};
 pub use marching_tetrahedra::MarchingTetrahedra;

@@ -22,6 +22,7 @@ use ansatz_core::Scalar;
 
 use crate::crossings::{Crossings, LIMIT, block_size, concatenate, unit};
 use crate::cube::{Entry, Trilinear, table};
+use crate::workspace::extraction;
 use crate::{Grid, GridShape, Mesh, MeshError, Normals, Workspace};
 
 /// What to do where signs alone leave a choice: on a face with two inside corners across from one another.
@@ -65,6 +66,9 @@ pub(crate) struct Part<T: Scalar> {
     /// Vertices inside of cells; triangles name them by `LIMIT` + place until their numbers are known.
     points: Vec<Point3<T>>,
     normals: Vec<Vector3<T>>,
+    /// Crossings of which these vertices are the means, those of one behind those of another, and where they end.
+    sources: Vec<u32>,
+    ends: Vec<usize>,
     /// Triangles that name such vertices.
     open: Vec<usize>,
 }
@@ -74,22 +78,24 @@ impl<T: Scalar> Part<T> {
         self.triangles.clear();
         self.points.clear();
         self.normals.clear();
+        self.sources.clear();
+        self.ends.clear();
         self.open.clear();
+    }
+
+    /// The crossings of which each vertex inside of a cell is the mean.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &[u32]> {
+        let mut begin = 0;
+        self.ends.iter().map(move |&end| {
+            let from = std::mem::replace(&mut begin, end);
+            &self.sources[from..end]
+        })
     }
 }
 
-impl MarchingCubes {
-    /// The surface of {f < iso}.
-    ///
-    /// # Errors
-    /// [`MeshError::Sample`] for a sample that is not finite, [`MeshError::NotFinite`] for such an iso value,
-    /// [`MeshError::TooLarge`] for more than 2³¹ vertices. An iso value that nothing crosses gives an empty mesh.
-    pub fn extract<T: Scalar>(&self, grid: &Grid<'_, T>, iso: T) -> Result<Mesh<T>, MeshError> {
-        let mut mesh = Mesh::default();
-        self.extract_into(grid, iso, &mut Workspace::default(), &mut mesh)?;
-        Ok(mesh)
-    }
+extraction!(MarchingCubes);
 
+impl MarchingCubes {
     /// As [`MarchingCubes::extract`], into memory that is there. On an error `mesh` is as it was.
     ///
     /// # Errors
@@ -235,8 +241,14 @@ pub(crate) fn exact_cell<T: Scalar>(
     }
     let (o, h) = (shape.origin(), shape.spacing());
     let position = |e: u8| vertices[edges[usize::from(e)] as usize].map(Scalar::f64);
-    let add = |part: &mut Part<T>, p: Point3<f64>| {
+    // A vertex at the mean of crossings.
+    let add = |part: &mut Part<T>, of: &[u8]| {
+        let sum: Vector3<f64> = of.iter().map(|&e| position(e).coords).sum();
+        let p = Point3::from(sum / of.len() as f64);
         part.points.push(p.map(T::of));
+        part.sources
+            .extend(of.iter().map(|&e| edges[usize::from(e)]));
+        part.ends.push(part.sources.len());
         if normals {
             let local =
                 std::array::from_fn(|a| ((p[a] - o[a]) / h[a] - at[a] as f64).clamp(0.0, 1.0));
@@ -258,8 +270,7 @@ pub(crate) fn exact_cell<T: Scalar>(
         }
         let mut names = *edges;
         if middle {
-            let sum: Vector3<f64> = patch.iter().map(|&e| position(e).coords).sum();
-            names[12 + l] = add(part, Point3::from(sum / patch.len() as f64));
+            names[12 + l] = add(part, patch);
         }
         for t in own {
             if middle {
@@ -273,7 +284,7 @@ pub(crate) fn exact_cell<T: Scalar>(
         if patches[0].len() < patches[1].len() {
             patches.swap(0, 1);
         }
-        let (triangles, count) = tube(patches, edges, position, |p| add(part, p));
+        let (triangles, count) = tube(patches, edges, position, |of| add(part, of));
         for t in &triangles[..count] {
             part.open.push(part.triangles.len());
             part.triangles.push(*t);
@@ -287,7 +298,7 @@ fn tube(
     [long, short]: [&[u8]; 2],
     edges: &[u32; 16],
     position: impl Fn(u8) -> Point3<f64>,
-    mut add: impl FnMut(Point3<f64>) -> u32,
+    mut add: impl FnMut(&[u8]) -> u32,
 ) -> ([[u32; 3]; 48], usize) {
     let (n, m) = (long.len(), short.len());
     // Along a tube its two rims run in opposite senses.
@@ -303,8 +314,7 @@ fn tube(
         .unwrap_or(0);
     let mut ring = [0; 12];
     for (i, vertex) in ring[..n].iter_mut().enumerate() {
-        let (p, q) = (position(long[i]), position(partner(i, turn)));
-        *vertex = add(nalgebra::center(&p, &q));
+        *vertex = add(&[long[i], partner(i, turn)]);
     }
     let name = |e: u8| edges[usize::from(e)];
     // Two loops have twelve edges at most.

@@ -16,6 +16,7 @@ use ansatz_core::Scalar;
 
 use crate::crossings::{fraction, gradient, unit};
 use crate::marching_cubes::fill_normals;
+use crate::workspace::extraction;
 use crate::{Grid, Mesh, MeshError, Normals, Workspace};
 
 /// Corners of the six tetrahedra of a cell, by paths along the axes in all orders. Those of even orders are right-handed.
@@ -92,17 +93,9 @@ fn triangles(inside: u8, mut visit: impl FnMut([[usize; 2]; 3])) {
     }
 }
 
-impl MarchingTetrahedra {
-    /// The surface of {f < iso}.
-    ///
-    /// # Errors
-    /// As [`crate::MarchingCubes::extract`].
-    pub fn extract<T: Scalar>(&self, grid: &Grid<'_, T>, iso: T) -> Result<Mesh<T>, MeshError> {
-        let mut mesh = Mesh::default();
-        self.extract_into(grid, iso, &mut Workspace::default(), &mut mesh)?;
-        Ok(mesh)
-    }
+extraction!(MarchingTetrahedra);
 
+impl MarchingTetrahedra {
     /// As [`MarchingTetrahedra::extract`], into memory that is there. On an error `mesh` is as it was.
     ///
     /// # Errors

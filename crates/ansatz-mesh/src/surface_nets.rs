@@ -13,7 +13,8 @@ use nalgebra::{Point3, Vector3};
 use ansatz_core::Scalar;
 
 use crate::dual::{DualVertices, Engine};
-use crate::{Grid, GridShape, Mesh, MeshError, Normals, QuadMesh, QuadSplit, Workspace};
+use crate::workspace::dual_extraction;
+use crate::{Grid, GridShape, MeshError, Normals, QuadMesh, QuadSplit, Workspace};
 
 /// Surface nets and their options.
 ///
@@ -49,43 +50,9 @@ impl Default for SurfaceNets {
     }
 }
 
+dual_extraction!(SurfaceNets);
+
 impl SurfaceNets {
-    /// The surface of {f < iso}.
-    ///
-    /// # Errors
-    /// As [`crate::MarchingCubes::extract`].
-    pub fn extract<T: Scalar>(&self, grid: &Grid<'_, T>, iso: T) -> Result<Mesh<T>, MeshError> {
-        let mut mesh = Mesh::default();
-        self.extract_into(grid, iso, &mut Workspace::default(), &mut mesh)?;
-        Ok(mesh)
-    }
-
-    /// As [`SurfaceNets::extract`], into memory that is there. On an error `mesh` is as it was.
-    ///
-    /// # Errors
-    /// As [`SurfaceNets::extract`].
-    pub fn extract_into<T: Scalar>(
-        &self,
-        grid: &Grid<'_, T>,
-        iso: T,
-        workspace: &mut Workspace<T>,
-        mesh: &mut Mesh<T>,
-    ) -> Result<(), MeshError> {
-        workspace.triangulated(self.split, mesh, |workspace, quads| {
-            self.quads_into(grid, iso, workspace, quads)
-        })
-    }
-
-    /// The surface before quads are cut.
-    ///
-    /// # Errors
-    /// As [`SurfaceNets::extract`].
-    pub fn quads<T: Scalar>(&self, grid: &Grid<'_, T>, iso: T) -> Result<QuadMesh<T>, MeshError> {
-        let mut mesh = QuadMesh::default();
-        self.quads_into(grid, iso, &mut Workspace::default(), &mut mesh)?;
-        Ok(mesh)
-    }
-
     /// As [`SurfaceNets::quads`], into memory that is there. On an error `mesh` is as it was.
     ///
     /// # Errors

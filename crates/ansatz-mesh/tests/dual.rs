@@ -110,15 +110,8 @@ fn threads_do_not_change_bits() {
                 normals: Normals::CentralDifferences,
                 ..nets(kind)
             };
-            let on = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .expect("sound");
-                pool.install(|| method.extract(&grid, 0.0).expect("sound"))
-            };
-            let one = on(1);
-            assert!(!one.is_empty() && on(2) == one && on(3) == one);
+            let one = on_all_threads(|| method.extract(&grid, 0.0).expect("sound"));
+            assert!(!one.is_empty());
         }
     }
 }

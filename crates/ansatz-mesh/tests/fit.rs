@@ -53,7 +53,7 @@ fn a_box_is_fitted_with_its_edges() {
     let target = lattice();
     let run = |freedom| {
         let ball = |p: [f64; 3]| (Point3::from(p) - Point3::from(CENTRE)).norm() - 0.55;
-        let mut fit = Fit::new(12, ball, freedom).expect("sound");
+        let mut fit = Fit::new(12, &ball, freedom).expect("sound");
         for _ in 0..300 {
             fit.step(0.01, [1e-3, 0.0], |mesh| loss(mesh, &target))
                 .expect("sound");

@@ -75,7 +75,7 @@ impl Case {
             .iter()
             .map(|v| v.coords * 2.0 + ones)
             .collect();
-        let by_entry = vec![1.0 / s.developability.len() as f64; s.developability.len()];
+        let by_entry = vec![1.0 / s.deviation.len() as f64; s.deviation.len()];
         s.vjp(&by_vertex, &by_entry).expect("sound")
     }
 }
@@ -88,7 +88,7 @@ fn parts(s: &FlexiSurface<f64>) -> [f64; 3] {
         .map(|v| v.coords.norm_squared())
         .sum();
     let sum = s.mesh.vertices.iter().map(|v| v.coords.sum()).sum();
-    let spread = s.developability.iter().sum::<f64>() / s.developability.len() as f64;
+    let spread = s.deviation.iter().sum::<f64>() / s.deviation.len() as f64;
     [squares, sum, spread]
 }
 
@@ -169,7 +169,7 @@ fn values_and_derivatives_are_those_of_the_official_program() {
     assert_eq!(
         Case::new(sphere_at, 8, false)
             .surface(Evaluation)
-            .developability
+            .deviation
             .len(),
         648
     );
@@ -206,7 +206,7 @@ fn derivatives_agree_with_finite_differences() {
                 .collect()
         };
         let by_vertex = vectors(11, s.mesh.vertices.len());
-        let by_entry = random(12, s.developability.len());
+        let by_entry = random(12, s.deviation.len());
         let g = s.vjp(&by_vertex, &by_entry).expect("sound");
         let loss = |s: &FlexiSurface<f64>| -> f64 {
             let v: f64 = s
@@ -216,12 +216,7 @@ fn derivatives_agree_with_finite_differences() {
                 .zip(&by_vertex)
                 .map(|(v, c)| v.coords.dot(c))
                 .sum();
-            let e: f64 = s
-                .developability
-                .iter()
-                .zip(&by_entry)
-                .map(|(e, c)| e * c)
-                .sum();
+            let e: f64 = s.deviation.iter().zip(&by_entry).map(|(e, c)| e * c).sum();
             v + e
         };
         for kind in 0..5 {
@@ -300,7 +295,7 @@ fn tetrahedra_fill_the_surface() {
     ] {
         let case = Case::new(sphere_at, cells, false);
         let s = case.surface(split);
-        let tets = s.tetrahedra(&case.grid, &case.parameters());
+        let tets = s.tetrahedra(&case.grid, &case.parameters()).expect("sound");
         assert_eq!(
             (tets.vertices.len(), tets.tetrahedra.len()),
             (vertices, count)

@@ -8,7 +8,8 @@ use ansatz_mesh::core::{DifferentiableField, ScalarField};
 use ansatz_mesh::measure::{Topology, volume};
 use ansatz_mesh::nalgebra::{Point3, Vector3};
 use ansatz_mesh::{
-    Ambiguity, Grid, GridEdges, LevelSetDerivative, MarchingCubes, Mesh, MeshError, Motion,
+    Ambiguity, Grid, GridEdges, GridShape, LevelSetDerivative, MarchingCubes, Mesh, MeshError,
+    Motion,
 };
 use common::*;
 
@@ -236,18 +237,29 @@ fn an_ellipsoid_is_recovered() {
 /// Vertices of marching cubes as functions of the samples: central differences, and ⟨c, J d⟩ = ⟨Jᵀc, d⟩.
 #[test]
 fn samples_move_vertices_as_finite_differences_say() {
-    let (shape, data) = hash_field::<f64>(9, 5);
+    let (shape, data) = hash_field::<f64>(9, 9);
+    for ambiguity in [Ambiguity::Trilinear, Ambiguity::SeparateInside] {
+        check_samples(shape, &data, ambiguity);
+    }
+}
+
+fn check_samples(shape: GridShape, data: &[f64], ambiguity: Ambiguity) {
     let mc = MarchingCubes {
-        ambiguity: Ambiguity::SeparateInside,
+        ambiguity,
         ..MarchingCubes::default()
     };
     let of = |data: &[f64]| {
         mc.extract(&Grid::new(shape, data).expect("sound"), 0.1)
             .expect("sound")
     };
-    let mesh = of(&data);
-    let edges = GridEdges::new(&Grid::new(shape, &data).expect("sound"), 0.1).expect("sound");
+    let mesh = of(data);
+    let edges =
+        GridEdges::new(&Grid::new(shape, data).expect("sound"), 0.1, ambiguity).expect("sound");
     assert_eq!(edges.len(), mesh.vertices.len());
+    // Noise has cells with vertices inside.
+    let on_edges = |v: &&Point3<f64>| v.iter().filter(|x| x.fract() != 0.0).count() == 1;
+    let inside = mesh.vertices.len() - mesh.vertices.iter().filter(on_edges).count();
+    assert_eq!(inside > 10, ambiguity == Ambiguity::Trilinear);
     let change: Vec<f64> = (0..data.len())
         .map(|s| 2.0 * uniform(2, s as u64) - 1.0)
         .collect();

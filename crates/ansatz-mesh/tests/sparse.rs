@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ansatz_mesh::{
-    Ambiguity, Grid, GridShape, MarchingCubes, Mesh, MeshError, Search, SparseMarchingCubes,
+    Ambiguity, Grid, GridShape, MarchingCubes, Mesh, MeshError, Normals, Search,
+    SparseMarchingCubes,
 };
 use common::*;
 
@@ -77,7 +78,7 @@ fn triangles_are_those_of_the_dense_grid() {
                 let method = SparseMarchingCubes {
                     search,
                     ambiguity,
-                    audit: 0,
+                    ..SparseMarchingCubes::default()
                 };
                 let on = |threads| {
                     let pool = rayon::ThreadPoolBuilder::new()
@@ -98,6 +99,57 @@ fn triangles_are_those_of_the_dense_grid() {
                 assert_eq!(on(2), (one.clone(), cost.clone()));
                 assert_eq!(on(4), (one, cost));
             }
+        }
+    }
+}
+
+/// Normals by central differences are those of the dense grid, bit for bit, border and vertices inside of cells included.
+#[test]
+fn normals_are_those_of_the_dense_grid() {
+    let (shape, noise) = hash_field::<f64>(5, 12);
+    let lookup = move |p: [f64; 3]| {
+        let [i, j, k] = p.map(|x| (x.round() as usize).min(13));
+        noise[(i * 14 + j) * 14 + k]
+    };
+    let cases: [(GridShape, Field<'_>); 3] = [
+        (shape, &lookup),
+        (unit_box(30), &gyroid_at),
+        (
+            GridShape::spanning([20, 33, 47], [-1.0; 3], [0.4; 3]).expect("sound"),
+            &sphere_at,
+        ),
+    ];
+    for (shape, field) in cases {
+        let data = shape.sample::<f64>(&|p: [f64; 3]| field(p));
+        let normals = Normals::CentralDifferences;
+        let expected = MarchingCubes {
+            normals,
+            ..MarchingCubes::default()
+        };
+        let grid = Grid::new(shape, &data).expect("sound");
+        let expected = expected.extract(&grid, 0.0).expect("sound");
+        let by_place = |mesh: &Mesh<f64>| -> BTreeMap<[u64; 3], [u64; 3]> {
+            let normals = mesh.normals.as_ref().expect("asked for");
+            assert_eq!(normals.len(), mesh.vertices.len());
+            let bits = |x: &[f64]| [0, 1, 2].map(|a| x[a].to_bits());
+            let pairs = mesh.vertices.iter().zip(normals);
+            pairs
+                .map(|(p, n)| (bits(p.coords.as_slice()), bits(n.as_slice())))
+                .collect()
+        };
+        for search in [
+            Search::Blocks { lipschitz: 1e9 },
+            Search::Refine { stride: 1 },
+        ] {
+            let method = SparseMarchingCubes {
+                search,
+                normals,
+                ..SparseMarchingCubes::default()
+            };
+            let (mesh, _) = method
+                .extract(&|p: [f64; 3]| field(p), shape, 0.0)
+                .expect("sound");
+            assert_eq!(by_place(&mesh), by_place(&expected));
         }
     }
 }

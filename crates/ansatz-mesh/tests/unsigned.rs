@@ -161,7 +161,11 @@ fn counts_are_those_of_the_official_program() {
             .iter()
             .map(|p| field(p.map(f64::from).into()))
             .collect();
-        let most = off.iter().copied().fold(0.0, f64::max);
+        let mut far = off.clone();
+        far.sort_by(|a, b| b.total_cmp(a));
+        // One vertex of the box lies twice as far away as the farthest one of the program; the next one is that one.
+        let most = far[usize::from(name == "box")];
+        assert!(far[0] <= 2.1 * errors[0], "{name} {}", far[0]);
         let mean = off.iter().sum::<f64>() / off.len() as f64;
         assert_eq!((found.leaves, found.found), (leaves, kinds), "{name}");
         // Samples whose gradient is not trusted are asked once, not twice.
@@ -175,10 +179,8 @@ fn counts_are_those_of_the_official_program() {
             (area(mesh).expect("sound") / a - 1.0).abs() < 2e-3,
             "{name}"
         );
-        // A vertex of the box lies twice as far away as the farthest one of the program.
-        let slack = if name == "box" { 2.1 } else { 1.05 };
         assert!(
-            most <= slack * errors[0] && mean <= slack * errors[1],
+            most <= 1.05 * errors[0] && mean <= 1.05 * errors[1] + far[0] / off.len() as f64,
             "{name} {most} {mean}"
         );
     }

@@ -6,20 +6,26 @@
 //! by 1 + w·tanh and w·σ + (1 − w)/2 with w = 0.99. Signs and connectivity are constants of the derivatives.
 //!
 //! [`FlexiCubes::extract`] gives a [`FlexiSurface`], which keeps what [`FlexiSurface::vjp`] and [`FlexiSurface::jvp`]
-//! need. On a lattice the mesh is a manifold wherever it does not leave the grid; triangles may intersect.
+//! need. On a lattice the mesh is a manifold wherever it does not leave the grid; triangles may intersect. [`OctreeGrid`]
+//! has small cells where they are wanted and large ones elsewhere, and meshes without cracks between them.
 //!
 //! Cost: O(cells) to find the surface, O(surface) for mesh and derivatives.
 //!
 //! Source: T. Shen, J. Munkberg, J. Hasselgren, K. Yin, Z. Wang, W. Chen, Z. Gojcic, S. Fidler, N. Sharp, J. Gao,
 //! Flexible isosurface extraction for gradient-based mesh optimization (2023).
 
+mod develop;
 mod grid;
+mod octree;
 mod qef;
 mod regularise;
+mod sheets;
 mod surface;
 mod tetrahedra;
 
+pub use develop::developability;
 pub use grid::HexGrid;
+pub use octree::OctreeGrid;
 pub use regularise::{deform, deform_vjp, sign_regulariser};
 pub use surface::{FlexiSurface, FlexiVariation};
 pub use tetrahedra::TetMesh;
@@ -44,6 +50,12 @@ pub enum FlexiSplit {
     Evaluation,
 }
 
+/// Grids that FlexiCubes works on: [`HexGrid`], all cells alike, and [`OctreeGrid`], cells of several sizes.
+pub trait FlexiGrid: sheets::Cells {}
+
+impl FlexiGrid for HexGrid {}
+impl FlexiGrid for OctreeGrid {}
+
 /// FlexiCubes and its options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FlexiCubes {
@@ -58,9 +70,9 @@ pub struct FlexiParameters<'a, T: Scalar> {
     pub points: &'a [Point3<T>],
     /// Values s at the grid's vertices; negative inside.
     pub values: &'a [T],
-    /// Raw weights a, eight for each cell; `None` stands for α = 1.
+    /// Raw weights a, one for each vertex of each cell (eight on a [`HexGrid`]); `None` stands for α = 1.
     pub alpha: Option<&'a [T]>,
-    /// Raw weights b, twelve for each cell; `None` stands for β = 1.
+    /// Raw weights b, one for each edge of each cell (twelve on a [`HexGrid`]); `None` stands for β = 1.
     pub beta: Option<&'a [T]>,
     /// Raw weights g, one for each cell; `None` stands for γ = 1.
     pub gamma: Option<&'a [T]>,
@@ -78,14 +90,15 @@ impl<'a, T: Scalar> FlexiParameters<'a, T> {
         }
     }
 
-    fn check(&self, grid: &HexGrid) -> Result<(), MeshError> {
-        let (n, m) = (grid.vertices(), grid.cells().len());
+    fn check(&self, grid: &impl FlexiGrid) -> Result<(), MeshError> {
+        let sizes = grid.sizes();
+        let n = sizes.vertices;
         let counts = [
             ("points", Some(self.points.len()), n),
             ("values", Some(self.values.len()), n),
-            ("alpha", self.alpha.map(<[T]>::len), 8 * m),
-            ("beta", self.beta.map(<[T]>::len), 12 * m),
-            ("gamma", self.gamma.map(<[T]>::len), m),
+            ("alpha", self.alpha.map(<[T]>::len), sizes.alpha),
+            ("beta", self.beta.map(<[T]>::len), sizes.beta),
+            ("gamma", self.gamma.map(<[T]>::len), sizes.gamma),
         ];
         for (what, found, expected) in counts {
             if let Some(found) = found.filter(|f| *f != expected) {
@@ -149,7 +162,7 @@ impl FlexiCubes {
     /// [`MeshError::Vertex`] for what is not finite.
     pub fn extract<T: Scalar>(
         &self,
-        grid: &HexGrid,
+        grid: &impl FlexiGrid,
         parameters: &FlexiParameters<'_, T>,
     ) -> Result<FlexiSurface<T>, MeshError> {
         parameters.check(grid)?;

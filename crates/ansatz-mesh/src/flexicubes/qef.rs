@@ -4,7 +4,7 @@ use nalgebra::{Point3, Vector3};
 
 use ansatz_core::{DifferentiableField, Scalar};
 
-use super::{FlexiCubes, FlexiParameters, FlexiSplit, FlexiSurface, HexGrid};
+use super::{FlexiCubes, FlexiGrid, FlexiParameters, FlexiSplit, FlexiSurface};
 use crate::crossings::unit;
 use crate::{CellPolicy, Mesh, MeshError, Qef, QuadMesh, QuadSplit};
 
@@ -16,7 +16,7 @@ impl FlexiCubes {
     /// As [`FlexiCubes::extract`], and [`MeshError::NotFinite`] for a gradient.
     pub fn extract_field<T: Scalar>(
         &self,
-        grid: &HexGrid,
+        grid: &impl FlexiGrid,
         points: &[Point3<T>],
         values: &[T],
         field: &impl DifferentiableField<T>,
@@ -30,6 +30,7 @@ impl FlexiCubes {
             crossings,
             duals,
             quads,
+            triangles,
             ..
         } = &surface;
         let at: Vec<[T; 3]> = crossings
@@ -67,6 +68,8 @@ impl FlexiCubes {
         }
         mesh.normals = Some(directions);
         mesh.quads = quads.iter().map(|q| q.corners).collect();
-        Ok(mesh.triangulate(QuadSplit::SimilarNormals))
+        let mut mesh = mesh.triangulate(QuadSplit::SimilarNormals);
+        mesh.triangles.extend(triangles.iter().map(|t| t.corners));
+        Ok(mesh)
     }
 }

@@ -4,9 +4,8 @@ use nalgebra::{Point3, Vector3};
 
 use ansatz_core::Scalar;
 
-use super::HexGrid;
+use super::FlexiGrid;
 use crate::MeshError;
-use crate::cube::EDGES;
 
 /// L_sign, which pushes towards fewer crossings, and its derivative: the mean over the grid's edges whose ends differ in
 /// sign of `BCE(σ(sₐ), [s_b > 0]) + BCE(σ(s_b), [sₐ > 0])`. Zero where no edge is crossed.
@@ -14,10 +13,10 @@ use crate::cube::EDGES;
 /// # Errors
 /// [`MeshError::Count`] unless there is one value for each vertex of the grid.
 pub fn sign_regulariser<T: Scalar>(
-    grid: &HexGrid,
+    grid: &impl FlexiGrid,
     values: &[T],
 ) -> Result<(f64, Vec<T>), MeshError> {
-    let (expected, found) = (grid.vertices(), values.len());
+    let (expected, found) = (grid.sizes().vertices, values.len());
     if found != expected {
         return Err(MeshError::Count {
             what: "values",
@@ -25,17 +24,7 @@ pub fn sign_regulariser<T: Scalar>(
             found,
         });
     }
-    let mut edges: Vec<[u32; 2]> = Vec::new();
-    for cell in grid.cells() {
-        for ends in EDGES {
-            let [a, b] = ends.map(|c| cell[usize::from(c)]);
-            if (values[a as usize] < T::zero()) != (values[b as usize] < T::zero()) {
-                edges.push([a.min(b), a.max(b)]);
-            }
-        }
-    }
-    edges.sort_unstable();
-    edges.dedup();
+    let edges = grid.crossed(values);
     let mut gradient = vec![0.0; values.len()];
     let mut loss = 0.0;
     let scale = 1.0 / edges.len().max(1) as f64;
@@ -59,13 +48,7 @@ pub fn deform<T: Scalar>(
     spacing: [f64; 3],
     raw: &[Vector3<T>],
 ) -> Vec<Point3<T>> {
-    let half = spacing.map(|h| h / 2.0 * (1.0 - 1e-8));
-    let moved = |(p, d): (&Point3<T>, &Vector3<T>)| {
-        Point3::from(std::array::from_fn(|a| {
-            T::of(p[a].f64() + half[a] * d[a].f64().tanh())
-        }))
-    };
-    points.iter().zip(raw).map(moved).collect()
+    deform_by(points, |_| spacing, raw)
 }
 
 /// The derivative with respect to δ from the one with respect to the positions of [`deform`].
@@ -74,11 +57,40 @@ pub fn deform_vjp<T: Scalar>(
     raw: &[Vector3<T>],
     cotangent: &[Vector3<T>],
 ) -> Vec<Vector3<T>> {
-    let half = spacing.map(|h| h / 2.0 * (1.0 - 1e-8));
-    let back = |(d, c): (&Vector3<T>, &Vector3<T>)| {
-        Vector3::from(std::array::from_fn(|a| {
-            T::of(half[a] * (1.0 - d[a].f64().tanh().powi(2)) * c[a].f64())
+    deform_vjp_by(|_| spacing, raw, cotangent)
+}
+
+/// How far a coordinate may move.
+fn reach(spacing: f64) -> f64 {
+    spacing / 2.0 * (1.0 - 1e-8)
+}
+
+/// As [`deform`], each vertex with its own spacing.
+pub(super) fn deform_by<T: Scalar>(
+    points: &[Point3<T>],
+    spacing: impl Fn(usize) -> [f64; 3],
+    raw: &[Vector3<T>],
+) -> Vec<Point3<T>> {
+    let moved = |(v, (p, d)): (usize, (&Point3<T>, &Vector3<T>))| {
+        let h = spacing(v);
+        Point3::from(std::array::from_fn(|a| {
+            T::of(p[a].f64() + reach(h[a]) * d[a].f64().tanh())
         }))
     };
-    raw.iter().zip(cotangent).map(back).collect()
+    points.iter().zip(raw).enumerate().map(moved).collect()
+}
+
+/// As [`deform_vjp`], each vertex with its own spacing.
+pub(super) fn deform_vjp_by<T: Scalar>(
+    spacing: impl Fn(usize) -> [f64; 3],
+    raw: &[Vector3<T>],
+    cotangent: &[Vector3<T>],
+) -> Vec<Vector3<T>> {
+    let back = |(v, (d, c)): (usize, (&Vector3<T>, &Vector3<T>))| {
+        let h = spacing(v);
+        Vector3::from(std::array::from_fn(|a| {
+            T::of(reach(h[a]) * (1.0 - d[a].f64().tanh().powi(2)) * c[a].f64())
+        }))
+    };
+    raw.iter().zip(cotangent).enumerate().map(back).collect()
 }

@@ -4,9 +4,8 @@ use nalgebra::{Point3, Vector3};
 
 use ansatz_core::Scalar;
 
-use super::grid::{Active, Around};
-use super::{FlexiParameters, FlexiSplit, HexGrid, WEIGHT};
-use crate::cube::EDGES;
+use super::sheets::{Cells, Polygon, Sheets, Side, Sizes};
+use super::{FlexiParameters, FlexiSplit, WEIGHT};
 use crate::{Mesh, MeshError};
 
 /// One edge of a loop, as the cell of the loop sees it.
@@ -39,30 +38,24 @@ pub(super) struct Dual {
     pub(super) to: u32,
 }
 
-/// A quad and the grid edge it goes around.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Quad {
-    pub(super) corners: [u32; 4],
-    /// The inside end of its edge.
-    pub(super) inside: u32,
-}
-
 /// A surface that knows how it depends on its parameters.
 #[derive(Debug, Clone)]
 pub struct FlexiSurface<T: Scalar> {
-    /// The mesh. Vertices of cells come first; with [`FlexiSplit::Training`] the centres of quads follow.
+    /// The mesh. Vertices of cells come first; with [`FlexiSplit::Training`] the centres of quads follow. Triangles of quads
+    /// come before those around edges of three cells.
     pub mesh: Mesh<T>,
-    /// Entries |dₑ − mean d| of the developability term, one for each crossing of each vertex, where dₑ is the distance
-    /// of the vertex from the unweighted crossing on edge e; the term is their mean.
-    pub developability: Vec<T>,
+    /// Entries |dₑ − mean d| of the term L_dev, one for each crossing of each vertex, where dₑ is the distance of the vertex
+    /// from the unweighted crossing on edge e; the term is their mean.
+    pub deviation: Vec<T>,
     pub(super) duals: Vec<Dual>,
     pub(super) crossings: Vec<Crossing>,
-    pub(super) quads: Vec<Quad>,
+    pub(super) quads: Vec<Polygon<4>>,
+    pub(super) triangles: Vec<Polygon<3>>,
     pub(super) split: FlexiSplit,
     /// Vertices in f64, and γ of each.
     pub(super) points: Vec<Vector3<f64>>,
     gamma: Vec<f64>,
-    sizes: [usize; 2],
+    pub(super) sizes: Sizes,
     has: [bool; 3],
 }
 
@@ -107,20 +100,21 @@ fn vector<T: Scalar>(p: &Point3<T>) -> Vector3<f64> {
 
 impl<T: Scalar> FlexiSurface<T> {
     pub(super) fn new(
-        grid: &HexGrid,
+        grid: &impl Cells,
         parameters: &FlexiParameters<'_, T>,
         split: FlexiSplit,
     ) -> Self {
-        let active = grid.active(parameters.values);
-        let (duals, crossings) = crossings(grid, parameters, &active);
+        let sheets = grid.sheets(parameters.values);
+        let (duals, crossings) = crossings(parameters, &sheets);
         let mut surface = Self {
             mesh: Mesh::default(),
-            developability: Vec::with_capacity(crossings.len()),
-            quads: quads(grid, parameters.values, &active),
+            deviation: Vec::with_capacity(crossings.len()),
+            quads: sheets.quads,
+            triangles: sheets.triangles,
             split,
             points: Vec::with_capacity(duals.len()),
             gamma: Vec::with_capacity(duals.len()),
-            sizes: [grid.vertices(), grid.cells().len()],
+            sizes: grid.sizes(),
             has: [parameters.alpha, parameters.beta, parameters.gamma].map(|w| w.is_some()),
             duals,
             crossings,
@@ -133,7 +127,7 @@ impl<T: Scalar> FlexiSurface<T> {
             let distances = own.iter().map(|c| (point - c.plain).norm());
             let mean = distances.clone().sum::<f64>() / own.len() as f64;
             surface
-                .developability
+                .deviation
                 .extend(distances.map(|d| T::of((d - mean).abs())));
             surface.points.push(point);
             let raw = parameters.gamma.map(|g| g[dual.cell as usize].f64());
@@ -177,9 +171,19 @@ impl<T: Scalar> FlexiSurface<T> {
                 }
             }
         }
+        let triangles = self.triangles.iter().map(|t| t.corners);
+        self.mesh.triangles.extend(triangles);
     }
 
-    /// Jᵀ of vertices and developability entries: what the derivative of a loss with respect to both is with respect to
+    /// How long the arrays of raw weights are that were given.
+    fn weights(&self) -> [usize; 3] {
+        let Sizes {
+            alpha, beta, gamma, ..
+        } = self.sizes;
+        [(alpha, 0), (beta, 1), (gamma, 2)].map(|(n, m)| if self.has[m] { n } else { 0 })
+    }
+
+    /// Jᵀ of vertices and deviation entries: what the derivative of a loss with respect to both is with respect to
     /// the parameters. An empty slice stands for zeros.
     ///
     /// # Errors
@@ -187,7 +191,7 @@ impl<T: Scalar> FlexiSurface<T> {
     pub fn vjp(
         &self,
         vertices: &[Vector3<T>],
-        developability: &[T],
+        deviation: &[T],
     ) -> Result<FlexiVariation<T>, MeshError> {
         let duals = self.duals.len();
         let mut at_vertex = vec![Vector3::zeros(); duals];
@@ -227,19 +231,20 @@ impl<T: Scalar> FlexiSurface<T> {
                 }
             }
         }
-        if !developability.is_empty() {
+        if !deviation.is_empty() {
             check(
-                "cotangent of developability",
-                developability.len(),
+                "cotangent of deviation",
+                deviation.len(),
                 self.crossings.len(),
             )?;
         }
-        let [n, m] = self.sizes;
+        let n = self.sizes.vertices;
+        let [of_alpha, of_beta, of_gamma] = self.weights();
         let mut points = vec![Vector3::zeros(); n];
         let mut values = vec![0.0; n];
-        let mut alpha = vec![0.0; if self.has[0] { 8 * m } else { 0 }];
-        let mut beta = vec![0.0; if self.has[1] { 12 * m } else { 0 }];
-        let mut gamma = vec![0.0; if self.has[2] { m } else { 0 }];
+        let mut alpha = vec![0.0; of_alpha];
+        let mut beta = vec![0.0; of_beta];
+        let mut gamma = vec![0.0; of_gamma];
         // What the place t of a crossing on its edge, and the crossing itself, hand on to the ends.
         let mut to_ends = |c: &Crossing, cotangent: Vector3<f64>, product: [f64; 2]| -> [f64; 2] {
             let [a, b] = product;
@@ -253,12 +258,12 @@ impl<T: Scalar> FlexiSurface<T> {
             let range = dual.from as usize..dual.to as usize;
             let own = &self.crossings[range.clone()];
             let point = self.points[v];
-            if !developability.is_empty() {
+            if !deviation.is_empty() {
                 let distance = |c: &Crossing| (point - c.plain).norm();
                 let count = own.len() as f64;
                 let mean = own.iter().map(distance).sum::<f64>() / count;
                 let signed = |c: &Crossing, r: &T| sign(distance(c) - mean) * r.f64();
-                let entries = own.iter().zip(&developability[range]);
+                let entries = own.iter().zip(&deviation[range]);
                 let shift = entries.clone().map(|(c, r)| signed(c, r)).sum::<f64>() / count;
                 for (c, r) in entries {
                     let d = distance(c);
@@ -299,30 +304,19 @@ impl<T: Scalar> FlexiSurface<T> {
         })
     }
 
-    /// J: how vertices and developability entries change with the parameters. Empty parts of the change are zero.
+    /// J: how vertices and deviation entries change with the parameters. Empty parts of the change are zero.
     ///
     /// # Errors
     /// [`MeshError::Count`] for a part of another length than the parameters it belongs to.
     pub fn jvp(&self, change: &FlexiVariation<T>) -> Result<(Vec<Vector3<T>>, Vec<T>), MeshError> {
-        let [n, m] = self.sizes;
+        let n = self.sizes.vertices;
+        let [alpha, beta, gamma] = self.weights();
         let parts = [
             ("change of points", change.points.len(), n),
             ("change of values", change.values.len(), n),
-            (
-                "change of alpha",
-                change.alpha.len(),
-                if self.has[0] { 8 * m } else { 0 },
-            ),
-            (
-                "change of beta",
-                change.beta.len(),
-                if self.has[1] { 12 * m } else { 0 },
-            ),
-            (
-                "change of gamma",
-                change.gamma.len(),
-                if self.has[2] { m } else { 0 },
-            ),
+            ("change of alpha", change.alpha.len(), alpha),
+            ("change of beta", change.beta.len(), beta),
+            ("change of gamma", change.gamma.len(), gamma),
         ];
         for (what, found, expected) in parts {
             if found > 0 {
@@ -414,67 +408,40 @@ fn check(what: &'static str, found: usize, expected: usize) -> Result<(), MeshEr
     }
 }
 
-/// Vertices and crossings of the active cells.
+/// Vertices and crossings of the loops.
 fn crossings<T: Scalar>(
-    grid: &HexGrid,
     parameters: &FlexiParameters<'_, T>,
-    active: &[Active],
+    sheets: &Sheets,
 ) -> (Vec<Dual>, Vec<Crossing>) {
-    let (mut duals, mut crossings) = (Vec::new(), Vec::new());
     let squash = |raw: Option<&[T]>, at: u32| {
         raw.map_or(1.0, |w| 1.0 + WEIGHT * w[at as usize].f64().tanh())
     };
-    for Active { cell, entry, .. } in active {
-        for patch in entry.loops() {
-            let from = crossings.len() as u32;
-            for &e in patch {
-                let corners = EDGES[usize::from(e)];
-                let ends = corners.map(|c| grid.cells()[*cell as usize][usize::from(c)]);
-                let alpha = corners.map(|c| 8 * cell + u32::from(c));
-                let beta = 12 * cell + u32::from(e);
-                let s = ends.map(|v| parameters.values[v as usize].f64());
-                let weight = alpha.map(|at| squash(parameters.alpha, at));
-                let product = [s[0] * weight[0], s[1] * weight[1]];
-                let x = ends.map(|v| vector(&parameters.points[v as usize]));
-                let at = |[a, b]: [f64; 2]| (x[1] * a - x[0] * b) / (a - b);
-                crossings.push(Crossing {
-                    ends,
-                    alpha,
-                    beta,
-                    s,
-                    weight,
-                    product,
-                    strength: squash(parameters.beta, beta),
-                    along: x[1] - x[0],
-                    point: at(product),
-                    plain: at(s),
-                });
-            }
-            duals.push(Dual {
-                cell: *cell,
-                from,
-                to: crossings.len() as u32,
-            });
+    let crossing = |&Side { ends, alpha, beta }: &Side| {
+        let s = ends.map(|v| parameters.values[v as usize].f64());
+        let weight = alpha.map(|at| squash(parameters.alpha, at));
+        let product = [s[0] * weight[0], s[1] * weight[1]];
+        let x = ends.map(|v| vector(&parameters.points[v as usize]));
+        let at = |[a, b]: [f64; 2]| (x[1] * a - x[0] * b) / (a - b);
+        Crossing {
+            ends,
+            alpha,
+            beta,
+            s,
+            weight,
+            product,
+            strength: squash(parameters.beta, beta),
+            along: x[1] - x[0],
+            point: at(product),
+            plain: at(s),
         }
-    }
-    (duals, crossings)
-}
-
-/// Quads around the crossed edges that have four cells.
-fn quads<T: Scalar>(grid: &HexGrid, values: &[T], active: &[Active]) -> Vec<Quad> {
-    let around = grid.edges_around(values, active.iter().map(|a| a.cell), |a, b| a != b);
-    around.iter().map(|edge| quad(active, edge)).collect()
-}
-
-fn quad(active: &[Active], edge: &Around) -> Quad {
-    let corners = edge.cells.map(|(cell, e)| {
-        let at = active.partition_point(|a| a.cell < cell);
-        active[at].first + u32::from(active[at].entry.of_edge[usize::from(e)])
-    });
-    Quad {
-        corners,
-        inside: edge.ends[0],
-    }
+    };
+    let mut from = 0;
+    let dual = |&(cell, to): &(u32, u32)| {
+        let from = std::mem::replace(&mut from, to);
+        Dual { cell, from, to }
+    };
+    let duals = sheets.loops.iter().map(dual).collect();
+    (duals, sheets.sides.iter().map(crossing).collect())
 }
 
 fn sigmoid(x: f64) -> f64 {

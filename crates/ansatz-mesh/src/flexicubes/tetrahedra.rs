@@ -7,7 +7,9 @@ use nalgebra::{Point3, Vector3};
 use ansatz_core::Scalar;
 
 use super::grid::Around;
+use super::sheets::Cells;
 use super::{FlexiParameters, FlexiSplit, FlexiSurface, HexGrid};
+use crate::MeshError;
 use crate::cube::EDGES;
 
 /// A mesh of tetrahedra; those of positive volume have (v₁ − v₀, v₂ − v₀, v₃ − v₀) right-handed.
@@ -24,7 +26,30 @@ impl<T: Scalar> FlexiSurface<T> {
     /// tetrahedron for each of the four pairs of neighbouring cells, through their vertices or centres. Grid and parameters
     /// are those of the surface. Vertices are those of the surface, then the inside vertices of the grid, then the centres
     /// of cells inside. Thin tetrahedra near the surface may be inverted; the volumes add up to that of the surface.
-    pub fn tetrahedra(&self, grid: &HexGrid, parameters: &FlexiParameters<'_, T>) -> TetMesh<T> {
+    ///
+    /// # Errors
+    /// [`MeshError::Count`] for a grid of another size than that of the surface, or parameters that do not fit it; in
+    /// particular surfaces of a [`super::OctreeGrid`] are not filled.
+    pub fn tetrahedra(
+        &self,
+        grid: &HexGrid,
+        parameters: &FlexiParameters<'_, T>,
+    ) -> Result<TetMesh<T>, MeshError> {
+        parameters.check(grid)?;
+        let (own, given) = (self.sizes, grid.sizes());
+        for (what, expected, found) in [
+            ("vertices of the grid", own.vertices, given.vertices),
+            ("weights of the grid", own.beta, given.beta),
+            ("edges of three cells", 0, self.triangles.len()),
+        ] {
+            if expected != found {
+                return Err(MeshError::Count {
+                    what,
+                    expected,
+                    found,
+                });
+            }
+        }
         let values = parameters.values;
         let mut out = TetMesh {
             vertices: self.mesh.vertices.clone(),
@@ -87,6 +112,6 @@ impl<T: Scalar> FlexiSurface<T> {
                 out.tetrahedra.push([low, high, a, b]);
             }
         }
-        out
+        Ok(out)
     }
 }

@@ -1,10 +1,10 @@
 //! A surface that is fitted by FlexiCubes and Adam.
 
-#![allow(unreachable_pub, reason = "each test is a crate of its own")]
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
+use ansatz_mesh::core::ScalarField;
 use ansatz_mesh::flexicubes::{
-    FlexiCubes, FlexiParameters, FlexiSplit, FlexiSurface, HexGrid, deform, deform_vjp,
-    sign_regulariser,
+    FlexiCubes, FlexiParameters, FlexiSplit, FlexiSurface, OctreeGrid, sign_regulariser,
 };
 use ansatz_mesh::nalgebra::{Point3, Vector3};
 use ansatz_mesh::{Mesh, MeshError};
@@ -44,12 +44,10 @@ pub enum Freedom {
     All,
 }
 
-/// Parameters of a surface on a lattice over [−1, 1]³.
+/// Parameters of a surface on cells over [−1, 1]³.
 #[derive(Debug, Clone)]
 pub struct Fit {
-    pub grid: HexGrid,
-    start: Vec<Point3<f64>>,
-    spacing: [f64; 3],
+    grid: OctreeGrid,
     values: Vec<f64>,
     moved: Vec<Vector3<f64>>,
     alpha: Vec<f64>,
@@ -60,33 +58,36 @@ pub struct Fit {
 }
 
 impl Fit {
+    /// Begins with a field on a lattice.
     pub fn new(
         cells: usize,
-        start: impl Fn([f64; 3]) -> f64,
+        start: &impl ScalarField<f64>,
         freedom: Freedom,
     ) -> Result<Self, MeshError> {
-        let grid = HexGrid::lattice([cells; 3])?;
-        let points = grid.lattice_points([-1.0; 3], [1.0; 3]);
-        let m = grid.cells().len();
-        Ok(Self {
-            spacing: [2.0 / cells as f64; 3],
-            values: points
-                .iter()
-                .map(|p: &Point3<f64>| start((*p).into()))
-                .collect(),
-            moved: vec![Vector3::zeros(); points.len()],
-            alpha: vec![0.0; 8 * m],
-            beta: vec![0.0; 12 * m],
-            gamma: vec![0.0; m],
-            adam: Default::default(),
-            start: points,
+        let grid = OctreeGrid::new([cells; 3], [-1.0; 3], [1.0; 3])?;
+        Ok(Self::on(grid, start, freedom))
+    }
+
+    /// Begins with a field on any cells.
+    pub fn on(grid: OctreeGrid, start: &impl ScalarField<f64>, freedom: Freedom) -> Self {
+        let points: Vec<[f64; 3]> = grid.points::<f64>().iter().map(|p| (*p).into()).collect();
+        let mut values = vec![0.0; points.len()];
+        start.eval(&points, &mut values);
+        let [alpha, beta, gamma] = grid.weights().map(|n| vec![0.0; n]);
+        Self {
             grid,
+            values,
+            moved: vec![Vector3::zeros(); points.len()],
+            alpha,
+            beta,
+            gamma,
             freedom,
-        })
+            adam: Default::default(),
+        }
     }
 
     pub fn surface(&self, split: FlexiSplit) -> Result<FlexiSurface<f64>, MeshError> {
-        let points = deform(&self.start, self.spacing, &self.moved);
+        let points = self.grid.deform(&self.moved)?;
         let parameters = FlexiParameters {
             points: &points,
             values: &self.values,
@@ -107,7 +108,7 @@ impl Fit {
     ) -> Result<f64, MeshError> {
         let surface = self.surface(FlexiSplit::Training)?;
         let (value, by_vertex) = loss(&surface.mesh);
-        let entries = surface.developability.len();
+        let entries = surface.deviation.len();
         let g = surface.vjp(&by_vertex, &vec![smooth / entries as f64; entries])?;
         let mut by_value = g.values;
         if sign > 0.0 {
@@ -119,7 +120,7 @@ impl Fit {
         }
         self.adam[0].update(&mut self.values, &by_value, rate);
         if self.freedom == Freedom::All {
-            let by_move = deform_vjp(self.spacing, &self.moved, &g.points);
+            let by_move = self.grid.deform_vjp(&self.moved, &g.points)?;
             let flat: Vec<f64> = by_move.iter().flatten().copied().collect();
             let mut moved: Vec<f64> = self.moved.iter().flatten().copied().collect();
             self.adam[1].update(&mut moved, &flat, rate);
@@ -155,13 +156,40 @@ pub fn to_vertices(mesh: &Mesh<f64>, by_point: &[Vector3<f64>]) -> Vec<Vector3<f
     g
 }
 
-/// For each sample the nearest point, by a search along the axis in which points are sorted.
+/// Directions of [`points_of`]: those of triangles, and their sums at vertices.
+pub fn normals_of(mesh: &Mesh<f64>) -> Vec<Vector3<f64>> {
+    let mut normals = vec![Vector3::zeros(); mesh.vertices.len()];
+    let mut of_triangles = Vec::with_capacity(mesh.triangles.len());
+    for (t, triangle) in mesh.triangles.iter().enumerate() {
+        let [a, b, c] = mesh.corners(t);
+        let normal = (b - a).cross(&(c - a));
+        for v in triangle {
+            normals[*v as usize] += normal;
+        }
+        of_triangles.push(normal);
+    }
+    normals.extend(of_triangles);
+    normals
+}
+
+/// For each sample the nearest point.
 pub fn nearest(samples: &[Point3<f64>], points: &[Point3<f64>]) -> Vec<usize> {
+    nearest_of(samples, points, |_, _| true)
+}
+
+/// For each sample the nearest point among those that `fits` takes for it (0 without one), by a search along the axis in
+/// which points are sorted.
+pub fn nearest_of(
+    samples: &[Point3<f64>],
+    points: &[Point3<f64>],
+    fits: impl Fn(usize, usize) -> bool,
+) -> Vec<usize> {
     let mut order: Vec<usize> = (0..points.len()).collect();
     order.sort_by(|a, b| points[*a].x.total_cmp(&points[*b].x));
     samples
         .iter()
-        .map(|s| {
+        .enumerate()
+        .map(|(m, s)| {
             let middle = order.partition_point(|&p| points[p].x < s.x);
             let (mut best, mut least) = (0, f64::INFINITY);
             let mut visit = |p: usize| -> bool {
@@ -170,7 +198,7 @@ pub fn nearest(samples: &[Point3<f64>], points: &[Point3<f64>]) -> Vec<usize> {
                     return false;
                 }
                 let far = d.norm_squared();
-                if far < least {
+                if far < least && fits(m, p) {
                     (best, least) = (p, far);
                 }
                 true

@@ -151,3 +151,18 @@ pub fn bunny() -> Mesh<f64> {
     let place = |p: &Vector3<f64>| Point3::from((p - centre) * scale);
     Mesh::new(points.iter().map(place).collect(), raw.triangles).expect("sound")
 }
+
+/// What `run` gives has the same bits on one, two and three threads.
+#[track_caller]
+pub fn on_all_threads<R: PartialEq + Send>(run: impl Fn() -> R + Sync) -> R {
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("sound");
+        pool.install(&run)
+    };
+    let one = on(1);
+    assert!(on(2) == one && on(3) == one);
+    one
+}
