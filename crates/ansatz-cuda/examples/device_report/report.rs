@@ -1,0 +1,169 @@
+//! Lines of a report, for people and for programs.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use ansatz_cuda::Device;
+
+/// One thing that was checked or timed.
+enum Line {
+    Check {
+        name: String,
+        /// What is wrong.
+        wrong: Option<String>,
+    },
+    Time {
+        name: String,
+        seconds: f64,
+        /// Bytes that have to move, for things bound by memory.
+        bytes: f64,
+        /// Operations, for things bound by arithmetic.
+        operations: f64,
+        /// Fraction of the bandwidth that is asked for.
+        target: Option<f64>,
+    },
+}
+
+/// Everything that was found out about a device.
+pub(crate) struct Report {
+    device: String,
+    /// Bytes a second of a copy, read and written.
+    pub(crate) bandwidth: f64,
+    lines: Vec<Line>,
+}
+
+impl Report {
+    pub(crate) fn new(device: &Device) -> Self {
+        let name = device.name().unwrap_or_else(|e| e.to_string());
+        let memory = device.memory().map_or(0, |(_, total)| total >> 20);
+        let units = device.multiprocessors().unwrap_or(0);
+        Self {
+            device: format!(
+                "{name}, {}, {units} multiprocessors, {memory} MiB",
+                device.target()
+            ),
+            bandwidth: f64::NAN,
+            lines: Vec::new(),
+        }
+    }
+
+    pub(crate) fn passed(&mut self, name: &str) {
+        self.lines.push(Line::Check {
+            name: name.into(),
+            wrong: None,
+        });
+    }
+
+    pub(crate) fn failed(&mut self, name: &str, why: &str) {
+        self.lines.push(Line::Check {
+            name: name.into(),
+            wrong: Some(why.into()),
+        });
+    }
+
+    pub(crate) fn time(
+        &mut self,
+        name: &str,
+        seconds: f64,
+        [bytes, operations]: [f64; 2],
+        target: Option<f64>,
+    ) {
+        self.lines.push(Line::Time {
+            name: name.into(),
+            seconds,
+            bytes,
+            operations,
+            target,
+        });
+    }
+
+    /// Whether no check failed. Times are reported, not judged.
+    pub(crate) fn is_sound(&self) -> bool {
+        !self
+            .lines
+            .iter()
+            .any(|l| matches!(l, Line::Check { wrong: Some(_), .. }))
+    }
+
+    pub(crate) fn write(&self, folder: &Path) -> std::io::Result<()> {
+        std::fs::write(folder.join("device-report.md"), self.markdown())?;
+        std::fs::write(folder.join("device-report.jsonl"), self.jsonl())
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = format!(
+            "# Device report\n\n{}\n\n| check | result |\n|---|---|\n",
+            self.device
+        );
+        // Writing to a string cannot fail.
+        for line in &self.lines {
+            if let Line::Check { name, wrong } = line {
+                let result = wrong.as_deref().unwrap_or("passes").replace('\n', " ");
+                let _ = writeln!(text, "| {name} | {result} |");
+            }
+        }
+        let _ = writeln!(
+            text,
+            "\nA copy moves {:.0} GB/s, reading and writing.\n\n\
+             | work | ms | GB/s | of the copy | Gop/s | target |\n|---|---|---|---|---|---|",
+            self.bandwidth / 1e9
+        );
+        for line in &self.lines {
+            if let Line::Time {
+                name,
+                seconds,
+                bytes,
+                operations,
+                target,
+            } = line
+            {
+                let fraction = bytes / seconds / self.bandwidth;
+                let verdict = target.map_or(String::new(), |t| {
+                    let word = if fraction >= t { "met" } else { "missed" };
+                    format!("{t:.2} {word}")
+                });
+                let _ = writeln!(
+                    text,
+                    "| {name} | {:.3} | {:.0} | {fraction:.2} | {:.0} | {verdict} |",
+                    1e3 * seconds,
+                    bytes / seconds / 1e9,
+                    operations / seconds / 1e9,
+                );
+            }
+        }
+        text
+    }
+
+    fn jsonl(&self) -> String {
+        // NaN is no JSON.
+        let copy = Some(self.bandwidth).filter(|b| b.is_finite());
+        let copy = copy.map_or_else(|| "null".into(), |b| format!("{b:e}"));
+        let quoted = |s: &str| format!("{s:?}");
+        let mut text = format!(
+            "{{\"device\": {}, \"copy\": {copy}}}\n",
+            quoted(&self.device)
+        );
+        for line in &self.lines {
+            let _ = match line {
+                Line::Check { name, wrong } => writeln!(
+                    text,
+                    "{{\"check\": {}, \"passes\": {}}}",
+                    quoted(name),
+                    wrong.is_none()
+                ),
+                Line::Time {
+                    name,
+                    seconds,
+                    bytes,
+                    operations,
+                    ..
+                } => writeln!(
+                    text,
+                    "{{\"work\": {}, \"seconds\": {seconds:e}, \"bytes\": {bytes:e}, \"operations\": {operations:e}}}",
+                    quoted(name)
+                ),
+            };
+        }
+        text
+    }
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod buffer;
+mod call;
+mod device;
+mod element;
+mod error;
+mod family;
+pub mod kernel;
+pub mod nvrtc;
+mod pool;
+mod state;
+
+pub use buffer::Buffer;
+pub use call::{Call, Kind, View, ViewMut};
+pub use device::Device;
+pub use element::{DeviceScalar, Element};
+pub use error::CudaError;
+pub use family::Family;
+pub use state::CudaState;

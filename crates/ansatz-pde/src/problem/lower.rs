@@ -1,0 +1,406 @@
+//! From expressions to arrays of a network's values and derivatives.
+
+use std::sync::Arc;
+
+use ansatz_autodiff::Array;
+use ansatz_expr::{Compiled, Expr, Formula, Leaf, Pool};
+use ansatz_nn::{Layer, Parameter, Pass};
+
+use super::{Coefficient, Range};
+use crate::derivatives::MOST;
+use crate::{Model, PdeError, partials};
+
+/// What a measurement's value is called in its residual.
+const MEASURED: &str = "measured_value";
+
+/// What an argument of unknowns is called whose derivative is the normal one.
+const NORMAL: &str = "n";
+
+/// Residuals of some equations, with the derivatives that they need.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    formula: Formula,
+    /// Derivatives of unknowns: which unknown, orders by coordinate.
+    pub(crate) wanted: Vec<(usize, Vec<usize>)>,
+    leaves: Vec<Source>,
+    coefficients: Vec<Range>,
+    dims: usize,
+    /// Rows hold a normal behind the coordinates.
+    pub(crate) has_normal: bool,
+}
+
+/// Where the value of a leaf comes from.
+#[derive(Debug)]
+enum Source {
+    Coordinate(usize),
+    Coefficient(usize),
+    /// One of `wanted`.
+    Derivative(usize),
+    /// The sum of these of `wanted`, each times its component of the normal.
+    Normal(Vec<usize>),
+    /// The last number of the row.
+    Measured,
+}
+
+/// Reads text with the names of a problem.
+pub(super) struct Reader<'p> {
+    pool: &'p Pool,
+    coordinates: &'p [String],
+    unknowns: &'p [String],
+    coefficients: &'p [Coefficient],
+    constants: Vec<(Expr<'p>, Expr<'p>)>,
+}
+
+/// A term in an error.
+fn term(text: &str) -> impl FnOnce(ansatz_expr::ExprError) -> PdeError {
+    let term = text.to_owned();
+    |source| PdeError::Text {
+        term,
+        source: Box::new(source),
+    }
+}
+
+impl<'p> Reader<'p> {
+    pub(super) fn new(
+        pool: &'p Pool,
+        (coordinates, unknowns): (&'p [String], &'p [String]),
+        coefficients: &'p [Coefficient],
+        constants: &[(String, f64)],
+    ) -> Self {
+        let normal = !coordinates.iter().any(|c| c == NORMAL);
+        let mut arguments: Vec<Expr<'p>> = coordinates.iter().map(|c| pool.symbol(c)).collect();
+        if normal {
+            arguments.push(pool.symbol(NORMAL));
+        }
+        for unknown in unknowns {
+            pool.field(unknown, &arguments);
+        }
+        for coefficient in coefficients {
+            pool.symbol(&coefficient.name);
+        }
+        let constants = constants.iter();
+        let constants = constants.map(|(name, value)| (pool.symbol(name), pool.number(*value)));
+        Self {
+            constants: constants.collect(),
+            pool,
+            coordinates,
+            unknowns,
+            coefficients,
+        }
+    }
+
+    /// Residuals of equations that hold inside.
+    pub(super) fn equations(&self, texts: &[String]) -> Result<Lowered, PdeError> {
+        let read = |text: &String| {
+            let e = self.pool.equation(text).map_err(term(text))?;
+            self.lower(text, &[e], false).map(|l| (e, l))
+        };
+        // One by one for errors that name the equation, then all together.
+        let all = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let expressions: Vec<Expr<'p>> = all.iter().map(|(e, _)| *e).collect();
+        self.lower(&texts.join("; "), &expressions, false)
+    }
+
+    /// Expressions that hold no equation.
+    pub(super) fn expressions(&self, texts: &[String]) -> Result<Lowered, PdeError> {
+        let read = |text: &String| self.pool.parse(text).map_err(term(text));
+        let all = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        self.lower(&texts.join("; "), &all, false)
+    }
+
+    /// The residual of a condition: of an equation, or of an expression that was measured.
+    pub(super) fn condition(
+        &self,
+        text: &str,
+        measured: bool,
+        on_boundary: bool,
+    ) -> Result<Lowered, PdeError> {
+        let e = if measured {
+            let e = self.pool.parse(text).map_err(term(text))?;
+            e - self.pool.symbol(MEASURED)
+        } else {
+            self.pool.equation(text).map_err(term(text))?
+        };
+        self.lower(text, &[e], on_boundary)
+    }
+
+    fn lower(
+        &self,
+        text: &str,
+        expressions: &[Expr<'p>],
+        on_boundary: bool,
+    ) -> Result<Lowered, PdeError> {
+        let number = |e: &Expr<'p>| e.substitute(&self.constants);
+        let expressions: Vec<Expr<'p>> = expressions.iter().map(number).collect();
+        let formula = self.pool.formula(&expressions).map_err(term(text))?;
+        let place = |names: &[String], name: &str| names.iter().position(|n| n == name);
+        let dims = self.coordinates.len();
+        let mut wanted: Vec<(usize, Vec<usize>)> = Vec::new();
+        let mut want = |field: usize, orders: Vec<usize>| {
+            let new = (field, orders);
+            let known = wanted.iter().position(|w| *w == new);
+            known.unwrap_or_else(|| {
+                wanted.push(new);
+                wanted.len() - 1
+            })
+        };
+        let mut has_normal = false;
+        let mut leaves = Vec::new();
+        for (leaf, name) in formula.leaves().iter().zip(formula.names()) {
+            leaves.push(match leaf {
+                Leaf::Symbol(name) if name == MEASURED => Source::Measured,
+                Leaf::Symbol(name) => {
+                    let coefficient = self.coefficients.iter().position(|c| c.name == *name);
+                    match (place(self.coordinates, name), coefficient) {
+                        (Some(axis), _) => Source::Coordinate(axis),
+                        (_, Some(i)) => Source::Coefficient(i),
+                        // Constants were replaced; only the normal is left.
+                        _ => return Err(normal_misused(text, name)),
+                    }
+                }
+                Leaf::Field(derivative) => {
+                    let field = place(self.unknowns, &derivative.field).unwrap_or(0);
+                    let order = derivative.order();
+                    if order > MOST {
+                        return Err(PdeError::Term {
+                            term: text.to_owned(),
+                            part: name.clone(),
+                            source: Box::new(PdeError::Order { order, most: MOST }),
+                        });
+                    }
+                    let mut orders = derivative.orders.clone();
+                    orders.truncate(dims);
+                    let along = derivative.orders.get(dims).copied().unwrap_or(0);
+                    match along {
+                        0 => Source::Derivative(want(field, orders)),
+                        1 if on_boundary => {
+                            has_normal = true;
+                            let one = |axis: usize| {
+                                let mut orders = orders.clone();
+                                orders[axis] += 1;
+                                want(field, orders)
+                            };
+                            Source::Normal((0..dims).map(one).collect())
+                        }
+                        _ => return Err(normal_misused(text, name)),
+                    }
+                }
+            });
+        }
+        Ok(Lowered {
+            formula,
+            wanted,
+            leaves,
+            coefficients: self.coefficients.iter().map(|c| c.range).collect(),
+            dims,
+            has_normal,
+        })
+    }
+
+    /// An equation of one unknown as a function of numbers, with its slopes.
+    pub(super) fn pointwise(&self, text: &str) -> Result<Pointwise, PdeError> {
+        let e = self.pool.equation(text).map_err(term(text))?;
+        let e = e.substitute(&self.constants);
+        let dims = self.coordinates.len();
+        let (mut outputs, mut wanted) = (vec![e], Vec::new());
+        let mut names: Vec<String> = self.coordinates.to_vec();
+        for derivative in e.fields() {
+            let mut leaf = self.pool.parse(&derivative.field).map_err(term(text))?;
+            for (name, order) in self.coordinates.iter().zip(&derivative.orders) {
+                for _ in 0..*order {
+                    leaf = leaf.derivative(self.pool.symbol(name));
+                }
+            }
+            if derivative.orders.get(dims).is_some_and(|n| *n > 0) {
+                return Err(normal_misused(text, &leaf.to_string()));
+            }
+            outputs.push(e.derivative(leaf));
+            names.push(leaf.to_string());
+            let mut orders = derivative.orders;
+            orders.truncate(dims);
+            wanted.push(orders);
+        }
+        let formula = self.pool.formula(&outputs).map_err(term(text))?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Ok(Pointwise {
+            compiled: formula.compile(&names).map_err(term(text))?,
+            wanted,
+        })
+    }
+
+    /// The forms of all unknowns as one formula of coordinates and outputs of the network.
+    pub(super) fn forms(
+        &self,
+        forms: &[(String, String)],
+    ) -> Result<Option<Arc<Formula>>, PdeError> {
+        if forms.is_empty() {
+            return Ok(None);
+        }
+        for (name, _) in forms {
+            super::check::known("unknown", name, self.unknowns)?;
+        }
+        // Unknowns are plain symbols here: the network's outputs.
+        let pool = Pool::new();
+        for name in self.coordinates.iter().chain(self.unknowns) {
+            pool.symbol(name);
+        }
+        let constants: Vec<_> = self
+            .constants
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((
+                    pool.symbol(&name.to_string()),
+                    pool.number(value.as_number()?),
+                ))
+            })
+            .collect();
+        let read = |unknown: &String| match forms.iter().find(|(name, _)| name == unknown) {
+            None => Ok(pool.symbol(unknown)),
+            Some((_, text)) => {
+                let e = pool.parse(text).map_err(term(text))?;
+                Ok(e.substitute(&constants))
+            }
+        };
+        let all = self.unknowns.iter().map(read);
+        let all = all.collect::<Result<Vec<_>, PdeError>>()?;
+        let formula = pool.formula(&all).map_err(term("forms"))?;
+        Ok(Some(Arc::new(formula)))
+    }
+}
+
+fn normal_misused(text: &str, part: &str) -> PdeError {
+    PdeError::Normal {
+        term: text.to_owned(),
+        part: part.to_owned(),
+    }
+}
+
+impl Lowered {
+    /// Numbers in a row of points: coordinates, a normal, a measured value.
+    pub(crate) fn columns(&self) -> usize {
+        let measured = self.leaves.iter().any(|l| matches!(l, Source::Measured));
+        self.dims * (1 + usize::from(self.has_normal)) + usize::from(measured)
+    }
+
+    /// The residuals of a model, as a term takes them.
+    pub(crate) fn of(
+        self: Arc<Self>,
+        model: Model,
+        coefficients: Vec<Parameter>,
+    ) -> impl for<'g> Fn(&Pass<'g>, Array<'g>) -> Result<Array<'g>, PdeError> + Send + Sync + 'static
+    {
+        move |pass, rows| self.trace(pass, rows, &*model, &coefficients)
+    }
+
+    /// The residuals `[n, equations]` at rows of points.
+    pub(crate) fn trace<'g>(
+        &self,
+        pass: &Pass<'g>,
+        rows: Array<'g>,
+        model: &(dyn Layer + Send + Sync),
+        coefficients: &[Parameter],
+    ) -> Result<Array<'g>, PdeError> {
+        let d = self.dims;
+        let x = if self.columns() == d {
+            rows
+        } else {
+            rows.narrow(1, 0, d)
+        };
+        let u = model.apply(pass, x);
+        let mut orders: Vec<Vec<usize>> = self.wanted.iter().map(|(_, o)| o.clone()).collect();
+        orders.sort_unstable();
+        orders.dedup();
+        let all = partials(u, x, &orders)?;
+        let column = |a: Array<'g>, i: usize| {
+            if a.shape()[1] == 1 {
+                a
+            } else {
+                a.narrow(1, i, i + 1)
+            }
+        };
+        let derivative = |i: usize| {
+            let (field, index) = &self.wanted[i];
+            // They were asked for.
+            let place = orders.binary_search(index).unwrap_or(0);
+            column(all[place], *field)
+        };
+        let mut leaves = self.leaves.iter();
+        let n = rows.shape()[0];
+        let outputs = self.formula.trace(pass.graph(), |_| match leaves.next() {
+            Some(Source::Coordinate(axis)) => column(x, *axis),
+            Some(Source::Coefficient(i)) => {
+                let value = pass[coefficients[*i]];
+                match self.coefficients[*i] {
+                    Range::Any => value,
+                    Range::Positive => value.exp(),
+                }
+            }
+            Some(Source::Derivative(i)) => derivative(*i),
+            Some(Source::Normal(parts)) => {
+                let each = parts.iter().enumerate();
+                let each = each.map(|(k, i)| rows.narrow(1, d + k, d + k + 1) * derivative(*i));
+                each.reduce(|a, b| a + b).unwrap_or_else(|| x.zeros())
+            }
+            Some(Source::Measured) | None => {
+                let last = rows.shape()[1];
+                rows.narrow(1, last - 1, last)
+            }
+        });
+        let full = |a: &Array<'g>| a.broadcast(&[n, 1]);
+        let outputs: Vec<Array<'g>> = outputs.iter().map(full).collect();
+        Ok(match outputs[..] {
+            [one] => one,
+            _ => Array::concatenate(&outputs, 1),
+        })
+    }
+}
+
+/// An equation as a function of numbers: coordinates, then derivatives of the unknown.
+#[derive(Debug, Clone)]
+pub(crate) struct Pointwise {
+    compiled: Compiled,
+    /// Orders of the derivatives.
+    pub(crate) wanted: Vec<Vec<usize>>,
+}
+
+impl Pointwise {
+    /// The residual; its slopes in the derivatives go to `slopes`. NaN where the formula has no value.
+    pub(crate) fn at(&self, x: &[f64], fields: &[f64], slopes: &mut [f64]) -> f64 {
+        let inputs = [x, fields].concat();
+        let (mut outputs, mut registers) = (vec![0.0; 1 + slopes.len()], Vec::new());
+        let run = self.compiled.at(&inputs, &mut outputs, &mut registers);
+        if run.is_err() {
+            outputs.fill(f64::NAN);
+        }
+        slopes.copy_from_slice(&outputs[1..]);
+        outputs[0]
+    }
+}
+
+/// A network's outputs in forms that meet conditions.
+#[derive(Debug)]
+pub(crate) struct Formed<L> {
+    pub(super) net: L,
+    pub(super) formula: Arc<Formula>,
+    pub(super) coordinates: Vec<String>,
+    pub(super) unknowns: Vec<String>,
+}
+
+impl Layer for Formed<Model> {
+    fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
+        let (net, n) = (self.net.apply(pass, x), x.shape()[0]);
+        let place = |names: &[String], leaf: &Leaf| match leaf {
+            Leaf::Symbol(name) => names.iter().position(|n| n == name),
+            Leaf::Field(_) => None,
+        };
+        let outputs = self.formula.trace(pass.graph(), |leaf| {
+            let (from, i) = match place(&self.coordinates, leaf) {
+                Some(i) => (x, i),
+                None => (net, place(&self.unknowns, leaf).unwrap_or(0)),
+            };
+            from.narrow(1, i, i + 1)
+        });
+        let outputs: Vec<Array<'g>> = outputs.iter().map(|a| a.broadcast(&[n, 1])).collect();
+        Array::concatenate(&outputs, 1)
+    }
+}
