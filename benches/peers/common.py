@@ -10,6 +10,9 @@ import time
 
 SCHEMA = 1
 
+# Packages print what they like; only what we emit goes to the program that started us.
+CHANNEL, sys.stdout = sys.stdout, sys.stderr
+
 
 def arguments():
     parser = argparse.ArgumentParser()
@@ -80,7 +83,7 @@ def per_thread_count(compare, packages):
 
 
 def emit(kind, **fields):
-    print(json.dumps({"kind": kind, **fields}), flush=True)
+    print(json.dumps({"kind": kind, **fields}), file=CHANNEL, flush=True)
 
 
 def record(**fields):

