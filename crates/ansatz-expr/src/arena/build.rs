@@ -44,16 +44,20 @@ impl Arena {
         b: Id,
         make: fn(&mut Self, &[(Id, Number)]) -> Id,
     ) -> Id {
-        let long = [a, b].iter().any(|id| match self.node(*id) {
+        let long = |id: &&Id| match self.node(**id) {
             Node::Add(_, terms) | Node::Mul(_, terms) => terms.is_long(),
             _ => false,
-        });
+        };
+        let long = [a, b].iter().filter(long).count();
         let key = (kind, a.min(b), a.max(b));
-        if long && let Some(id) = self.pairs.get(&key) {
+        if long > 0
+            && let Some(id) = self.pairs.get(&key)
+        {
             return *id;
         }
+        let logs = self.logs.len();
         let made = make(self, &[(a, Number::ONE), (b, Number::ONE)]);
-        if long {
+        if long > 1 || (long > 0 && self.logs.len() > logs) {
             self.pairs.insert(key, made);
         }
         made

@@ -2,7 +2,8 @@
 //!
 //! A short list is kept by itself. A long one is the first `len` entries of a log of changes; the list that ends where its log
 //! ends is extended in place, so that adding n terms one by one takes O(n) altogether although every partial sum remains.
-//! Extending a list inside a log copies it.
+//! Extending a list inside a log by what the log goes on with gives the list that is there already; extending it by anything
+//! else copies it.
 
 use std::sync::Arc;
 
@@ -27,15 +28,69 @@ enum Store {
     Short(Arc<[(Id, Number)]>),
     Long {
         log: u32,
-        len: usize,
+        len: u32,
     },
+}
+
+/// What becomes of a key.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    key: Id,
+    /// The change of this key before this one, or [`Change::FIRST`].
+    previous: u32,
+    /// Its number from here on, which may be zero.
+    number: Number,
+}
+
+impl Change {
+    const FIRST: u32 = u32::MAX;
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// What was added to the number of a key.
-    changes: Vec<(Id, Number)>,
-    totals: Map<Id, Number>,
+    changes: Vec<Change>,
+    /// Where the last change of a key is. Places are short, so that long sums stay in a cache.
+    last: Map<Id, u32>,
+}
+
+impl Log {
+    fn number(&self, place: u32) -> Number {
+        let change = self.changes.get(place as usize);
+        change.map_or(Number::ZERO, |change| change.number)
+    }
+
+    /// Takes back what stands after `len`.
+    fn truncate(&mut self, len: usize) {
+        while self.changes.len() > len
+            && let Some(change) = self.changes.pop()
+        {
+            if change.previous == Change::FIRST {
+                self.last.remove(&change.key);
+            } else {
+                self.last.insert(change.key, change.previous);
+            }
+        }
+    }
+
+    fn list(&self, len: u32) -> Vec<(Id, Number)> {
+        let changes = &self.changes[..len as usize];
+        let mut list: Vec<(Id, Number)> = if changes.len() == self.changes.len() {
+            let places = self.last.iter();
+            places.map(|(key, place)| (*key, self.number(*place))).collect()
+        } else {
+            let numbers: Map<Id, Number> = changes.iter().map(|c| (c.key, c.number)).collect();
+            numbers.into_iter().collect()
+        };
+        list.retain(|(_, number)| !number.is_zero());
+        list.sort_unstable_by_key(|(key, _)| *key);
+        list
+    }
+}
+
+/// What a multiset becomes while its numbers change.
+struct Tally {
+    count: usize,
+    digest: u128,
 }
 
 impl Terms {
@@ -61,11 +116,7 @@ impl Arena {
     pub(crate) fn list(&self, terms: &Terms) -> Arc<[(Id, Number)]> {
         match &terms.store {
             Store::Short(list) => list.clone(),
-            Store::Long { log, len } => {
-                let mut list: Vec<(Id, Number)> = self.totals(*log, *len).into_iter().collect();
-                list.sort_unstable_by_key(|(key, _)| *key);
-                list.into()
-            }
+            Store::Long { log, len } => self.logs[*log as usize].list(*len).into(),
         }
     }
 
@@ -73,20 +124,8 @@ impl Arena {
     pub(super) fn extends_in_place(&self, terms: &Terms) -> bool {
         match terms.store {
             Store::Short(_) => false,
-            Store::Long { log, len } => self.logs[log as usize].changes.len() == len,
+            Store::Long { log, len } => self.logs[log as usize].changes.len() == len as usize,
         }
-    }
-
-    fn totals(&self, log: u32, len: usize) -> Map<Id, Number> {
-        let log = &self.logs[log as usize];
-        if log.changes.len() == len {
-            return log.totals.clone();
-        }
-        let mut totals = Map::default();
-        for (key, change) in &log.changes[..len] {
-            change_total(&mut totals, *key, *change);
-        }
-        totals
     }
 
     fn entry(&self, key: Id, number: Number) -> u128 {
@@ -96,27 +135,40 @@ impl Arena {
             .end()
     }
 
+    /// The number of a key after a change.
+    fn tally(
+        &self,
+        tally: &mut Tally,
+        key: Id,
+        before: Number,
+        change: Number,
+    ) -> Result<Number, ExprError> {
+        let after = before.plus(change);
+        if !after.is_finite() {
+            return Err(ExprError::NotFinite {
+                value: after.value(),
+            });
+        }
+        if !before.is_zero() {
+            tally.count -= 1;
+            tally.digest = tally.digest.wrapping_sub(self.entry(key, before));
+        }
+        if !after.is_zero() {
+            tally.count += 1;
+            tally.digest = tally.digest.wrapping_add(self.entry(key, after));
+        }
+        Ok(after)
+    }
+
     /// `terms` with the numbers of some keys changed.
     pub(super) fn changed(
         &mut self,
         terms: Terms,
         changes: &[(Id, Number)],
     ) -> Result<Terms, ExprError> {
-        let mut digest = terms.digest;
-        let mut update = |arena: &Self, key, before: Number, change: Number| {
-            let after = before.plus(change);
-            if !after.is_finite() {
-                return Err(ExprError::NotFinite {
-                    value: after.value(),
-                });
-            }
-            if !before.is_zero() {
-                digest = digest.wrapping_sub(arena.entry(key, before));
-            }
-            if !after.is_zero() {
-                digest = digest.wrapping_add(arena.entry(key, after));
-            }
-            Ok(after)
+        let mut tally = Tally {
+            count: terms.count,
+            digest: terms.digest,
         };
         let (log, len) = match terms.store {
             Store::Short(list) if list.len() + changes.len() <= SHORT => {
@@ -124,7 +176,7 @@ impl Arena {
                 for (key, change) in changes {
                     let place = list.binary_search_by_key(key, |(key, _)| *key);
                     let before = place.map_or(Number::ZERO, |i| list[i].1);
-                    let after = update(self, *key, before, *change)?;
+                    let after = self.tally(&mut tally, *key, before, *change)?;
                     match place {
                         Ok(i) if after.is_zero() => drop(list.remove(i)),
                         Ok(i) => list[i].1 = after,
@@ -132,76 +184,111 @@ impl Arena {
                         Err(_) => {}
                     }
                 }
-                return Ok(Terms {
-                    count: list.len(),
-                    digest,
-                    store: Store::Short(list.into()),
-                });
+                return Ok(tally.terms(Store::Short(list.into())));
             }
-            Store::Short(list) => self.start(list.iter().copied()),
-            Store::Long { log, len } if self.logs[log as usize].changes.len() == len => (log, len),
+            Store::Short(list) => self.start(&list),
             Store::Long { log, len } => {
-                let mut list: Vec<_> = self.totals(log, len).into_iter().collect();
-                list.sort_unstable_by_key(|(key, _)| *key);
-                self.start(list.into_iter())
-            }
-        };
-        // Nothing is written before all is known to be finite.
-        let mut totals = std::mem::take(&mut self.logs[log as usize].totals);
-        let mut written = 0;
-        let mut failure = None;
-        for (key, change) in changes {
-            let before = totals.get(key).copied().unwrap_or(Number::ZERO);
-            match update(self, *key, before, *change) {
-                Ok(_) => change_total(&mut totals, *key, *change),
-                Err(error) => {
-                    failure = Some(error);
-                    break;
+                let held = &self.logs[log as usize];
+                if held.changes.len() == len as usize {
+                    (log, len)
+                } else if let Some(terms) = self.goes_on(log, len, &tally, changes)? {
+                    return Ok(terms);
+                } else {
+                    let list = held.list(len);
+                    self.start(&list)
                 }
             }
-            written += 1;
+        };
+        let mut held = std::mem::take(&mut self.logs[log as usize]);
+        let written = self.write(&mut held, &mut tally, changes);
+        if written.is_err() {
+            held.truncate(len as usize);
         }
-        if let Some(error) = failure {
-            for (key, change) in &changes[..written] {
-                change_total(&mut totals, *key, change.negated());
-            }
-            self.logs[log as usize].totals = totals;
-            return Err(error);
-        }
-        let count = totals.len();
-        let held = &mut self.logs[log as usize];
-        held.totals = totals;
-        held.changes.extend_from_slice(changes);
-        let len = len + changes.len();
-        let store = if count <= SHORT {
-            let mut list: Vec<_> = held.totals.iter().map(|(k, n)| (*k, *n)).collect();
-            list.sort_unstable_by_key(|(key, _)| *key);
-            Store::Short(list.into())
+        let store = if tally.count <= SHORT {
+            Store::Short(held.list(held.changes.len() as u32).into())
         } else {
+            let len = held.changes.len() as u32;
             Store::Long { log, len }
         };
-        Ok(Terms {
-            count,
-            digest,
-            store,
-        })
+        self.logs[log as usize] = held;
+        written.map(|()| tally.terms(store))
     }
 
-    fn start(&mut self, list: impl Iterator<Item = (Id, Number)>) -> (u32, usize) {
-        let changes: Vec<(Id, Number)> = list.collect();
-        let len = changes.len();
-        self.logs.push(Log {
-            totals: changes.iter().copied().collect(),
-            changes,
-        });
-        (self.logs.len() as u32 - 1, len)
+    fn write(
+        &self,
+        held: &mut Log,
+        tally: &mut Tally,
+        changes: &[(Id, Number)],
+    ) -> Result<(), ExprError> {
+        for (key, change) in changes {
+            let place = held.changes.len() as u32;
+            let previous = held.last.insert(*key, place).unwrap_or(Change::FIRST);
+            let number = self.tally(tally, *key, held.number(previous), *change);
+            held.changes.push(Change {
+                key: *key,
+                previous,
+                // A change that fails is taken back with the rest.
+                number: *number.as_ref().unwrap_or(&Number::ZERO),
+            });
+            number?;
+        }
+        Ok(())
+    }
+
+    /// The first `len` entries of a log with `changes`, if that is how the log goes on.
+    fn goes_on(
+        &self,
+        log: u32,
+        len: u32,
+        tally: &Tally,
+        changes: &[(Id, Number)],
+    ) -> Result<Option<Terms>, ExprError> {
+        let held = &self.logs[log as usize];
+        let end = len as usize + changes.len();
+        let Some(next) = held.changes.get(len as usize..end) else {
+            return Ok(None);
+        };
+        let mut tally = Tally { ..*tally };
+        for (made, (key, change)) in next.iter().zip(changes) {
+            if made.key != *key {
+                return Ok(None);
+            }
+            let before = held.number(made.previous);
+            if self.tally(&mut tally, *key, before, *change)? != made.number {
+                return Ok(None);
+            }
+        }
+        // A list that became short is kept by itself, wherever it was made.
+        let store = if tally.count <= SHORT {
+            Store::Short(held.list(end as u32).into())
+        } else {
+            let len = end as u32;
+            Store::Long { log, len }
+        };
+        Ok(Some(tally.terms(store)))
+    }
+
+    fn start(&mut self, list: &[(Id, Number)]) -> (u32, u32) {
+        let mut log = Log::default();
+        for (place, (key, number)) in list.iter().enumerate() {
+            log.last.insert(*key, place as u32);
+            log.changes.push(Change {
+                key: *key,
+                previous: Change::FIRST,
+                number: *number,
+            });
+        }
+        self.logs.push(log);
+        (self.logs.len() as u32 - 1, list.len() as u32)
     }
 }
 
-fn change_total(totals: &mut Map<Id, Number>, key: Id, change: Number) {
-    let total = totals.entry(key).or_insert(Number::ZERO);
-    *total = total.plus(change);
-    if total.is_zero() {
-        totals.remove(&key);
+impl Tally {
+    fn terms(self, store: Store) -> Terms {
+        Terms {
+            count: self.count,
+            digest: self.digest,
+            store,
+        }
     }
 }

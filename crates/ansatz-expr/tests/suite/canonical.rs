@@ -72,6 +72,57 @@ fn long_sums_are_persistent() {
     assert_eq!(product * inverse, pool.number(1.0));
 }
 
+fn partial_sums<'p>(pool: &'p Pool, terms: &[Expr<'p>]) -> Vec<Expr<'p>> {
+    let mut sum = pool.number(0.0);
+    let mut add = |term: &Expr<'p>| {
+        sum = sum + *term;
+        sum
+    };
+    terms.iter().map(&mut add).collect()
+}
+
+/// What was made once is found again, also from sums whose lists went on since.
+#[test]
+fn repeated_sums_make_nothing() {
+    let pool = Pool::new();
+    let terms: Vec<Expr<'_>> = (0..60).map(|i| pool.symbol(&format!("x{i}"))).collect();
+    let partial = partial_sums(&pool, &terms);
+    let branch = partial[40] + terms[50];
+    let made = pool.len();
+    assert_eq!(partial_sums(&pool, &terms), partial);
+    assert_eq!(partial[40] + terms[50], branch);
+    assert_eq!(pool.len(), made);
+    // A change that has no value leaves the list as it was.
+    let huge = pool.number(1e308);
+    let large = partial[59] + huge * terms[7];
+    assert!((large + huge * terms[7]).check().is_err());
+    assert_eq!(partial[59] + huge * terms[7], large);
+    assert_eq!((large + terms[8]) - terms[8], large);
+}
+
+proptest::proptest! {
+    /// Any tree of sums holds the terms that a map of coefficients holds.
+    #[test]
+    fn sums_are_maps(steps in proptest::collection::vec((0_usize..1000, 0_usize..40, -2_i8..3), 1..300)) {
+        let pool = Pool::new();
+        let terms: Vec<Expr<'_>> = (0..40).map(|i| pool.symbol(&format!("x{i}"))).collect();
+        let all = terms.iter().copied().sum::<Expr<'_>>();
+        let mut sums = vec![(all, [1_i64; 40])];
+        for (from, term, change) in steps {
+            // Mostly from the newest, at times from any.
+            let back = if from < 700 { 0 } else { from % sums.len() };
+            let (sum, mut numbers) = sums[sums.len() - 1 - back];
+            numbers[term] += i64::from(change);
+            sums.push((sum + f64::from(change) * terms[term], numbers));
+        }
+        for (sum, numbers) in &sums {
+            let parts = terms.iter().zip(numbers).map(|(x, n)| *n as f64 * *x);
+            let backwards = parts.rev().fold(pool.number(0.0), |sum, part| part + sum);
+            proptest::prop_assert_eq!(*sum, backwards);
+        }
+    }
+}
+
 #[test]
 fn derivatives_are_exact() {
     let pool = Pool::new();
