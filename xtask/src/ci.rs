@@ -149,7 +149,10 @@ fn tests() -> Vec<Command> {
         ]);
         vec![run, doc_tests]
     } else {
-        vec![cargo(&["test", "--workspace", "--tests", "--quiet"]), doc_tests]
+        vec![
+            cargo(&["test", "--workspace", "--tests", "--quiet"]),
+            doc_tests,
+        ]
     }
 }
 

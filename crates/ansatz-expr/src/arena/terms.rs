@@ -76,7 +76,9 @@ impl Log {
         let changes = &self.changes[..len as usize];
         let mut list: Vec<(Id, Number)> = if changes.len() == self.changes.len() {
             let places = self.last.iter();
-            places.map(|(key, place)| (*key, self.number(*place))).collect()
+            places
+                .map(|(key, place)| (*key, self.number(*place)))
+                .collect()
         } else {
             let numbers: Map<Id, Number> = changes.iter().map(|c| (c.key, c.number)).collect();
             numbers.into_iter().collect()
