@@ -319,6 +319,11 @@ impl Device {
     /// The call's arguments must be what its kernel's parameters are, its addresses those of this stream's buffers with at
     /// least the elements that the kernel reaches, none of which is written by the call and borrowed elsewhere.
     pub(crate) unsafe fn launch(&self, call: &Call) -> Result<(), CudaError> {
+        if call.stands_in() {
+            return Err(CudaError::StandIn {
+                kernel: call.entry(),
+            });
+        }
         let kernel = self
             .kernels(call.family())?
             .get(call.entry())

@@ -66,6 +66,12 @@ pub enum CudaError {
         /// Elements found.
         got: usize,
     },
+    /// A call whose views are none of buffers.
+    #[error("{kernel} was planned on stand-ins for memory: plan it on a buffer's views")]
+    StandIn {
+        /// The kernel.
+        kernel: &'static str,
+    },
     /// Operands that different streams order.
     #[error("{what} is ordered by another stream: bring it over with `to_device`")]
     OtherStream {
