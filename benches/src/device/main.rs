@@ -11,6 +11,7 @@
     reason = "a program for people"
 )]
 
+#[path = "../../../crates/ansatz-cuda/tests/device/checks.rs"]
 mod checks;
 mod report;
 mod times;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ansatz_cuda::Device;
+use ansatz_testkit::device::outcomes;
 use report::Report;
 use times::Sizes;
 
@@ -37,7 +39,9 @@ fn main() -> ExitCode {
         }
     };
     let mut report = Report::new(&device);
-    checks::run(&device, &mut report);
+    for list in [checks::CHECKS] {
+        report.checked(outcomes(&device, list));
+    }
     if let Err(why) = times::run(&device, &sizes, &mut report) {
         report.failed("times", &why.to_string());
     }
