@@ -4,7 +4,7 @@ use cudarc::driver::{CudaSlice, DevicePtr};
 
 use crate::call::{View, ViewMut};
 use crate::device::driver_error;
-use crate::error::demand_len;
+use crate::error::{demand_len, demand_range};
 use crate::{CudaError, Device, Element};
 
 /// `len` elements in a device's memory, which go back to their stream's pool when dropped.
@@ -168,6 +168,19 @@ impl<T: Element> Buffer<T> {
         let from = other.block()?.slice(..other.len);
         stream
             .memcpy_dtod(&from, self.block_mut()?)
+            .map_err(|e| driver_error("copying on the device", e))
+    }
+
+    /// Copies another buffer's elements to those from `at` on.
+    pub(crate) fn put(&mut self, at: usize, other: &Self) -> Result<(), CudaError> {
+        same_stream(&self.device, "the buffer copied", other)?;
+        let stream = self.device.stream().clone();
+        let from = other.block()?.slice(..other.len);
+        let end = at + other.len;
+        demand_range("the end of the part copied to", end, 0, self.len)?;
+        let mut to = self.block_mut()?.slice_mut(at..end);
+        stream
+            .memcpy_dtod(&from, &mut to)
             .map_err(|e| driver_error("copying on the device", e))
     }
 
