@@ -72,6 +72,14 @@ pub enum CudaError {
         /// The kernel.
         kernel: &'static str,
     },
+    /// A number that must be finite is not.
+    #[error("element {index} of {what} is NaN or infinite: mask it or fill it first")]
+    NotFinite {
+        /// Which argument.
+        what: &'static str,
+        /// The first such element.
+        index: usize,
+    },
     /// Operands that different streams order.
     #[error("{what} is ordered by another stream: bring it over with `to_device`")]
     OtherStream {
