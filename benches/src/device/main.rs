@@ -1,5 +1,5 @@
-//! What a device does and how fast: laws of states, kernels against their twins, then times as fractions of the bandwidth that
-//! a copy reaches. Writes `device-report.md` and `device-report.jsonl` to the folder given (default: here); the word `small`
+//! What a device does and how fast: laws of states and maps, kernels against their twins, Krylov methods, steppers, samplers
+//! and extraction as they run in main memory, then times as fractions of the bandwidth that a copy reaches. Writes `device-report.md` and `device-report.jsonl` to the folder given (default: here); the word `small`
 //! after it makes the timed work small, to see that it runs.
 //!
 //! The program needs a driver and NVRTC and nothing else, so that it can be built on one machine and run on another:
@@ -12,7 +12,15 @@
 )]
 
 #[path = "../../../crates/ansatz-cuda/tests/device/checks.rs"]
-mod checks;
+mod cuda;
+#[path = "../../../crates/ansatz-diffeq/tests/device/checks.rs"]
+mod diffeq;
+#[path = "../../../crates/ansatz-diffusion/tests/device/checks.rs"]
+mod diffusion;
+#[path = "../../../crates/ansatz-linalg/tests/device/checks.rs"]
+mod linalg;
+#[path = "../../../crates/ansatz-mesh/tests/device/checks.rs"]
+mod mesh;
 mod report;
 mod times;
 
@@ -39,7 +47,13 @@ fn main() -> ExitCode {
         }
     };
     let mut report = Report::new(&device);
-    for list in [checks::CHECKS] {
+    for list in [
+        cuda::CHECKS,
+        linalg::CHECKS,
+        diffeq::CHECKS,
+        diffusion::CHECKS,
+        mesh::CHECKS,
+    ] {
         report.checked(outcomes(&device, list));
     }
     if let Err(why) = times::run(&device, &sizes, &mut report) {

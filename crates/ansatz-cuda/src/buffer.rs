@@ -147,6 +147,23 @@ impl<T: Element> Buffer<T> {
             .map_err(|e| driver_error("copying from the device", e))
     }
 
+    /// One element.
+    ///
+    /// # Errors
+    /// [`CudaError::OutOfRange`](crate::CudaError::OutOfRange) for one that is not there; as [`Buffer::read`].
+    pub fn element(&self, index: usize) -> Result<T, CudaError> {
+        let last = self.len.saturating_sub(1);
+        demand_range("the number of an element", index, 0, last)?;
+        let mut data = [T::default()];
+        let stream = self.device.stream();
+        stream
+            .memcpy_dtoh(&self.block()?.slice(index..=index), &mut data)
+            .and_then(|()| stream.synchronize())
+            .and_then(|()| self.device.context().check_err())
+            .map_err(|e| driver_error("copying from the device", e))?;
+        Ok(data[0])
+    }
+
     /// The elements.
     ///
     /// # Errors

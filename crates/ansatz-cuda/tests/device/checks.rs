@@ -4,7 +4,7 @@
 use ansatz_core::{Key, Scalar, State};
 use ansatz_cuda::kernel::conv::{self, Conv};
 use ansatz_cuda::kernel::kron::{self, Mode, Side};
-use ansatz_cuda::kernel::{grid_field, ihvp, philox, reduce, stencil};
+use ansatz_cuda::kernel::{grid_field, ihvp, philox, reduce, scan, stencil};
 use ansatz_cuda::{CudaError, CudaState, Device, DeviceScalar};
 use ansatz_testkit::device::Check;
 use ansatz_testkit::laws;
@@ -27,6 +27,7 @@ pub(crate) const CHECKS: &[Check<Device>] = &[
     ("convolution, f64", convolution::<f64>),
     ("level set, f32", level_set::<f32>),
     ("level set, f64", level_set::<f64>),
+    ("sums before each number", scans),
     ("errors are typed", errors_are_typed),
 ];
 
@@ -238,6 +239,20 @@ fn level_set<T: DeviceScalar>(device: &Device) {
         let vertices = grid_field::dual(shape, &samples, 0.4, &crossed);
         same(&found.vertices.to_vec()?, &vertices, "vertices");
         assert!(found.cases.to_vec()? == cases && found.cells.to_vec()? == crossed);
+        Ok(())
+    })());
+}
+
+fn scans(device: &Device) {
+    held((|| {
+        for n in [1, 4097, 1_000_003] {
+            let mut x: Vec<u32> = (0..n).map(|i| Key::new(3).bits(0, i)[0] % 100).collect();
+            let mut on = device.upload(&x)?;
+            assert_eq!(scan::exclusive(&mut on)?, scan::twin(&mut x));
+            assert!(on.to_vec()? == x, "{n} numbers");
+            let last = x[x.len() - 1];
+            assert_eq!(on.element(x.len() - 1), Ok(last));
+        }
         Ok(())
     })());
 }
