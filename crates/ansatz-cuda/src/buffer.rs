@@ -189,7 +189,11 @@ impl<T: Element> Buffer<T> {
     }
 
     /// Copies another buffer's elements to those from `at` on.
-    pub(crate) fn put(&mut self, at: usize, other: &Self) -> Result<(), CudaError> {
+    ///
+    /// # Errors
+    /// [`CudaError::OutOfRange`](crate::CudaError::OutOfRange) where they end beyond this buffer,
+    /// [`CudaError::OtherStream`](crate::CudaError::OtherStream); what the driver answers.
+    pub fn put(&mut self, at: usize, other: &Self) -> Result<(), CudaError> {
         same_stream(&self.device, "the buffer copied", other)?;
         let stream = self.device.stream().clone();
         let from = other.block()?.slice(..other.len);
@@ -198,6 +202,21 @@ impl<T: Element> Buffer<T> {
         let mut to = self.block_mut()?.slice_mut(at..end);
         stream
             .memcpy_dtod(&from, &mut to)
+            .map_err(|e| driver_error("copying on the device", e))
+    }
+
+    /// Copies as many elements of another buffer as there are here, from number `at` on.
+    ///
+    /// # Errors
+    /// As [`Buffer::put`].
+    pub fn take(&mut self, other: &Self, at: usize) -> Result<(), CudaError> {
+        same_stream(&self.device, "the buffer copied", other)?;
+        let (stream, end) = (self.device.stream().clone(), at + self.len);
+        demand_range("the end of the part copied", end, 0, other.len)?;
+        let len = self.len;
+        let mut to = self.block_mut()?.slice_mut(..len);
+        stream
+            .memcpy_dtod(&other.block()?.slice(at..end), &mut to)
             .map_err(|e| driver_error("copying on the device", e))
     }
 

@@ -75,6 +75,11 @@ impl<T> View<'_, T> {
         self.len == 0
     }
 
+    /// The address, for libraries.
+    pub(crate) fn address(&self) -> u64 {
+        self.address
+    }
+
     /// Whether 16 bytes can be read at once.
     pub(crate) fn is_wide(&self) -> bool {
         self.address.is_multiple_of(16)
@@ -112,6 +117,11 @@ impl<T> ViewMut<'_, T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// The address, for libraries.
+    pub(crate) fn address(&self) -> u64 {
+        self.address
     }
 
     /// The same elements, for reading.

@@ -16,6 +16,11 @@ pub enum CudaError {
         "no run-time compiler was found (libnvrtc): install NVRTC and name its folder where the loader looks for libraries"
     )]
     NvrtcMissing,
+    /// The library of Fourier transforms cannot be loaded.
+    #[error(
+        "no library of Fourier transforms was found (libcufft): install cuFFT and name its folder where the loader looks for libraries, or keep such operators in main memory"
+    )]
+    FftMissing,
     /// There is no device of this number.
     #[error(
         "there is no device {ordinal}, {found} found: choose a smaller number, or make more devices visible"
@@ -167,6 +172,7 @@ mod tests {
         for (error, remedy) in [
             (CudaError::DriverMissing, "install"),
             (CudaError::NvrtcMissing, "install"),
+            (CudaError::FftMissing, "install"),
             (CudaError::OutOfMemory { bytes: 8, free: 4 }, "8 bytes"),
             (
                 CudaError::NoDevice {

@@ -98,6 +98,9 @@ families! {
     /// Crossings of grids with level sets.
     Crossings = "crossings", head: SIGNS,
         typed: ["signs", "points"], plain: ["count", "pack"];
+    /// Products of half spectra.
+    Spectrum = "spectrum", head: "",
+        typed: ["multiply"], plain: [];
     /// Triangles of crossed cells.
     Cubes = "cubes", head: SIGNS,
         typed: ["open"], plain: ["cases", "set", "emit", "fill"];

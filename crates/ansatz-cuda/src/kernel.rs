@@ -14,4 +14,5 @@ pub mod lincomb;
 pub mod philox;
 pub mod reduce;
 pub mod scan;
+pub mod spectrum;
 pub mod stencil;

@@ -7,6 +7,7 @@ mod device;
 mod element;
 mod error;
 mod family;
+pub mod fft;
 pub mod kernel;
 pub mod nvrtc;
 mod pool;

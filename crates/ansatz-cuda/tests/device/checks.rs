@@ -5,8 +5,8 @@ use ansatz_core::{Key, Scalar, State};
 use ansatz_cuda::kernel::conv::{self, Conv};
 use ansatz_cuda::kernel::kron::{self, Mode, Side};
 use ansatz_cuda::kernel::{grid_field, ihvp, philox, reduce, scan, stencil};
-use ansatz_cuda::{CudaError, CudaState, Device, DeviceScalar};
-use ansatz_testkit::device::Check;
+use ansatz_cuda::{CudaError, CudaState, Device, DeviceScalar, fft};
+use ansatz_testkit::device::{Check, skipped};
 use ansatz_testkit::laws;
 
 /// The checks of this crate. Those on memory come first and last: they look at how much is free.
@@ -28,6 +28,8 @@ pub(crate) const CHECKS: &[Check<Device>] = &[
     ("level set, f32", level_set::<f32>),
     ("level set, f64", level_set::<f64>),
     ("sums before each number", scans),
+    ("Fourier transforms, f32", transforms::<f32>),
+    ("Fourier transforms, f64", transforms::<f64>),
     ("errors are typed", errors_are_typed),
 ];
 
@@ -253,6 +255,54 @@ fn scans(device: &Device) {
             let last = x[x.len() - 1];
             assert_eq!(on.element(x.len() - 1), Ok(last));
         }
+        Ok(())
+    })());
+}
+
+/// Transforms of a batch against their definition, and back; without the library, the error that says so.
+fn transforms<T: DeviceScalar>(device: &Device) {
+    if !fft::is_present() {
+        let missing = fft::RealFft::<T>::new(device, 8, 1).map(drop);
+        assert_eq!(missing, Err(CudaError::FftMissing));
+        skipped("Fourier transforms on a device", &CudaError::FftMissing);
+        return;
+    }
+    held((|| {
+        for (n, batch) in [(1, 3), (2, 1), (37, 2), (60, 3)] {
+            let fft = fft::RealFft::<T>::new(device, n, batch)?;
+            let x = normal::<T>(n * batch, 1);
+            let on = device.upload(&x)?;
+            let mut spectrum = device.zeros(2 * batch * fft.bins())?;
+            fft.forward(&on, &mut spectrum)?;
+            let got = spectrum.to_vec()?;
+            let allowed = 50.0 * T::EPS.f64() * n as f64;
+            for (b, x) in x.chunks(n).enumerate() {
+                for k in 0..fft.bins() {
+                    let turn =
+                        |j: usize| 2.0 * std::f64::consts::PI * ((j * k) % n) as f64 / n as f64;
+                    let part = |of: fn(f64) -> f64| -> f64 {
+                        (0..n).map(|j| x[j].f64() * of(turn(j))).sum()
+                    };
+                    let at = 2 * (b * fft.bins() + k);
+                    let (re, im) = (part(f64::cos), -part(f64::sin));
+                    assert!((got[at].f64() - re).abs() < allowed, "{n}: bin {k}");
+                    assert!((got[at + 1].f64() - im).abs() < allowed, "{n}: bin {k}");
+                }
+            }
+            let mut back = device.zeros(n * batch)?;
+            fft.backward(&mut spectrum, &mut back)?;
+            for (a, b) in back.to_vec()?.iter().zip(&x) {
+                assert!((a.f64() / n as f64 - b.f64()).abs() < allowed);
+            }
+            assert_eq!(on.to_vec()?, x);
+            let short = device.zeros(n * batch + 1)?;
+            assert!(fft.forward(&short, &mut spectrum).is_err());
+        }
+        let zero = fft::RealFft::<T>::new(device, 0, 1).map(drop);
+        assert!(
+            matches!(zero, Err(CudaError::OutOfRange { .. })),
+            "{zero:?}"
+        );
         Ok(())
     })());
 }

@@ -1,6 +1,6 @@
 //! Crossings and triangles of level sets against plain loops, bit for bit, for any table.
 
-use ansatz_core::{Key, Scalar};
+use ansatz_core::Key;
 use ansatz_cuda::DeviceScalar;
 use ansatz_cuda::kernel::crossings::{
     cell_words, cells, edges, plan_count, plan_pack, plan_points, plan_signs, points, words,

@@ -11,6 +11,7 @@ mod lincomb;
 mod philox;
 mod reduce;
 mod scan;
+mod spectrum;
 mod stencil;
 
 use ansatz_core::{Key, Scalar};

@@ -1,16 +1,18 @@
 //! Operators on a device keep the laws of maps and have the bits (or the rounding) of those in main memory; Krylov methods
 //! and windows of gradients take the same steps on either side. One list for the tests and for the report on a device.
 
-use ansatz_core::{Key, LinearMap, LinearOp, OnHost, Scalar, State};
-use ansatz_cuda::{CudaState, Device, DeviceScalar};
+use ansatz_core::{AdjointOp, Key, LinearMap, LinearOp, OnHost, Scalar, State};
+use ansatz_cuda::{CudaError, CudaState, Device, DeviceScalar, fft};
 use ansatz_linalg::LinalgError;
-use ansatz_linalg::device::{DeviceFisherWindow, DeviceKronecker, DevicePoisson};
+use ansatz_linalg::device::{
+    DeviceConvolution, DeviceFisherWindow, DeviceKronecker, DevicePoisson,
+};
 use ansatz_linalg::fisher::{FactorOptions, FisherWindow};
 use ansatz_linalg::krylov::{
     BiCgStab, Cg, DeflatedCg, Fgmres, Gmres, Lsmr, Method, Minres, SolveReport, Stop, System,
 };
-use ansatz_linalg::operator::{Cell, Face, Grid, Kronecker, Poisson};
-use ansatz_testkit::device::Check;
+use ansatz_linalg::operator::{Cell, Circulant, Face, Grid, Kronecker, Poisson, Toeplitz};
+use ansatz_testkit::device::{Check, skipped};
 use ansatz_testkit::laws;
 use faer::Mat;
 use faer::traits::RealField;
@@ -21,6 +23,12 @@ pub(crate) const CHECKS: &[Check<Device>] = &[
     ("Laplacian map, f64", poisson::<f64>),
     ("Kronecker map, f32", kronecker::<f32>),
     ("Kronecker map, f64", kronecker::<f64>),
+    ("Toeplitz and circulant maps, f32", convolution::<f32>),
+    ("Toeplitz and circulant maps, f64", convolution::<f64>),
+    (
+        "Toeplitz system with a circulant preconditioner, f64",
+        toeplitz_system,
+    ),
     ("inverse Fisher map, f32", fisher::<f32>),
     ("inverse Fisher map, f64", fisher::<f64>),
     ("window of gradients as states, f32", window::<f32>),
@@ -104,6 +112,87 @@ fn kronecker<T: DeviceScalar + RealField>(device: &Device) {
     for (a, b) in down(&there).iter().zip(&y) {
         let allowed = 40.0 * T::EPS.f64() * scale;
         assert!((a.f64() - b.f64()).abs() <= allowed, "{a:?} {b:?}");
+    }
+}
+
+/// Whether there is a library of transforms; without one, the error says so.
+fn has_fft(device: &Device) -> bool {
+    if fft::is_present() {
+        return true;
+    }
+    let missing = fft::RealFft::<f64>::new(device, 8, 1).map(drop);
+    assert_eq!(missing, Err(CudaError::FftMissing));
+    skipped("Fourier transforms on a device", &CudaError::FftMissing);
+    false
+}
+
+fn convolution<T: DeviceScalar>(device: &Device) {
+    if !has_fft(device) {
+        return;
+    }
+    let check = |host: &dyn AdjointOp<f64>, on: &DeviceConvolution<T>| {
+        let sizes = on.shape();
+        assert_eq!(sizes, [host.rows(), host.cols()]);
+        laws::adjoint_maps(on, &on.transposed(), sizes, |x| up(device, x), down);
+        let x = normal::<f64>(sizes[1], 4);
+        let narrow: Vec<T> = x.iter().map(|v| T::of(*v)).collect();
+        let zeros = up(device, &vec![T::zero(); sizes[0]]);
+        let there = down(&image(on, &up(device, &narrow), &zeros));
+        let mut y = vec![0.0; sizes[0]];
+        host.apply(&x, &mut y, &mut vec![0.0; host.scratch_len()]);
+        let scale = y.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        for (a, b) in there.iter().zip(&y) {
+            let allowed = 100.0 * T::EPS.f64() * scale;
+            assert!((a.f64() - b).abs() <= allowed, "{a:?} {b:?}");
+        }
+    };
+    for n in [1, 2, 45, 64] {
+        let host = Circulant::new(&normal(n, 1)).expect("an operator");
+        let on = DeviceConvolution::of_circulant(&host, device).expect("an operator");
+        check(&host, &on);
+    }
+    for (rows, columns) in [(1, 1), (17, 40), (40, 17), (33, 33)] {
+        let (column, mut row) = (normal::<f64>(rows, 1), normal::<f64>(columns, 2));
+        row[0] = column[0];
+        let host = Toeplitz::new(&column, &row).expect("an operator");
+        let on = DeviceConvolution::of_toeplitz(&host, device).expect("an operator");
+        check(&host, &on);
+    }
+}
+
+/// The covariances 0.9^|i − j|: few steps with Strang's circulant, whatever n.
+fn toeplitz_system(device: &Device) {
+    if !has_fft(device) {
+        return;
+    }
+    let column: Vec<f64> = (0..150).map(|j| 0.9_f64.powi(j)).collect();
+    let a = Toeplitz::symmetric(&column).expect("an operator");
+    let strang = Circulant::strang(&column).and_then(|c| c.inverse());
+    let on = DeviceConvolution::<f64>::of_toeplitz(&a, device).expect("an operator");
+    let mut near = DeviceConvolution::of_circulant(&strang.expect("a circulant"), device)
+        .expect("a preconditioner");
+    laws::spd_map(&on, 150, |x| up(device, x), down);
+    let b = up(device, &normal::<f64>(150, 1));
+    let mut solve = |with: bool| {
+        let mut x = b.zeros_like();
+        let system = System::new(&on, &b);
+        let system = if with {
+            system.preconditioned(&mut near)
+        } else {
+            system
+        };
+        let report = system.solve(&Cg::default(), &mut x).expect("a solution");
+        (report.iterations, x)
+    };
+    let (plain, (fast, x)) = (solve(false).0, solve(true));
+    assert!(fast < 15 && 2 * fast < plain, "{fast} of {plain} steps");
+    // The inverse is known: tridiagonal, (1 + 0.81, −0.9)/(1 − 0.81), 1/(1 − 0.81) at the ends.
+    let (b, x) = (down(&b), down(&x));
+    for i in 0..150 {
+        let at = |j: usize| b.get(j).copied().unwrap_or(0.0);
+        let inner = if i == 0 || i == 149 { 1.0 } else { 1.81 };
+        let exact = (inner * b[i] - 0.9 * (at(i + 1) + at(i.wrapping_sub(1)))) / 0.19;
+        assert!((x[i] - exact).abs() < 1e-5, "{i}: {} {exact}", x[i]);
     }
 }
 

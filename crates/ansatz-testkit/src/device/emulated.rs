@@ -2,6 +2,7 @@
 //!
 //! [`Driver::build`] compiles the text of kernels, as C++ behind a header that gives it threads, into a shared library of the
 //! name that programs look for; [`Driver::run`] runs tests of the calling program again in a child process that finds it.
+//! A library of Fourier transforms, done by definition, stands beside it.
 //! Every copy and every pointer of a launch is checked against what is allocated, new memory is full of ones, and what is not
 //! given back ends the child. Opening a device compiles kernels, hence NVRTC must be there as well.
 
@@ -56,6 +57,7 @@ impl Driver {
         let folder = scratch.join("driver");
         std::fs::create_dir_all(&folder).expect("a folder");
         library(compiler, &folder, "cuda", &text(kernels));
+        library(compiler, &folder, "cufft", include_str!("cufft.cpp"));
         Some(Self(folder))
     }
 
