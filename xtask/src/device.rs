@@ -23,16 +23,14 @@ pub(crate) fn run(then: Then) -> Result<(), Error> {
     let name = "device_report";
     let mut build = shell::cargo();
     build
-        .args(["build", "--release", "-p", "ansatz-cuda", "--example", name])
+        .args(["build", "--release", "-p", "ansatz-bench"])
+        .args(["--features", "device", "--bin", name])
         .current_dir(&workspace.workspace_root);
     shell::run(&mut build)?;
     let folder = workspace.target_directory.join("device");
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let program = folder.join(&file);
-    let built = workspace
-        .target_directory
-        .join("release/examples")
-        .join(&file);
+    let built = workspace.target_directory.join("release").join(&file);
     let copied = std::fs::create_dir_all(&folder).and_then(|()| std::fs::copy(&built, &program));
     copied.map_err(|source| Error::Write {
         path: program.clone(),

@@ -1,7 +1,7 @@
 // Level sets on a grid: which cells the surface crosses, those cells packed, and a vertex for each.
 //
 // Threads: one for each cell, blocks of 256: `classify` writes each cell's case and how many of a block are crossed,
-//   `scan` (one block of 512) turns those numbers into first places, `compact` writes crossed cells in ascending order.
+//   scan.cu turns those numbers into first places, `compact` writes crossed cells in ascending order.
 //   `dual`, one thread for each crossed cell.
 // Shapes:  samples [nx, ny, nz] (nz fastest), cells [nx − 1, ny − 1, nz − 1]; bit 4z + 2y + x of a case is set where that
 //   corner lies below the level. Vertices are three coordinates in cells.
@@ -30,28 +30,6 @@ __device__ __forceinline__ void classify(const T* samples, T level, u32 nx, u32 
     }
     __syncthreads();
     if (threadIdx.x == 0) counts[blockIdx.x] = in_block;
-}
-
-// counts[b] ← sum of those before, *total ← the sum of all.
-extern "C" __global__ void __launch_bounds__(512) grid_field_scan(u32* counts, u32 blocks, u32* total) {
-    __shared__ u32 sums[512];
-    u32 before = 0;
-    for (u32 from = 0; from < blocks; from += 512) {
-        const u32 i = from + threadIdx.x;
-        const u32 own = i < blocks ? counts[i] : 0;
-        sums[threadIdx.x] = own;
-        __syncthreads();
-        for (u32 step = 1; step < 512; step *= 2) {
-            const u32 left = threadIdx.x >= step ? sums[threadIdx.x - step] : 0;
-            __syncthreads();
-            sums[threadIdx.x] += left;
-            __syncthreads();
-        }
-        if (i < blocks) counts[i] = before + sums[threadIdx.x] - own;
-        before += sums[511];
-        __syncthreads();
-    }
-    if (threadIdx.x == 0) *total = before;
 }
 
 extern "C" __global__ void __launch_bounds__(256) grid_field_compact(const u8* cases, u64 cells, const u32* firsts, u32 room,

@@ -4,7 +4,7 @@ use cudarc::driver::{CudaSlice, DevicePtr};
 
 use crate::call::{View, ViewMut};
 use crate::device::driver_error;
-use crate::error::demand_len;
+use crate::error::{demand_len, demand_range};
 use crate::{CudaError, Device, Element};
 
 /// `len` elements in a device's memory, which go back to their stream's pool when dropped.
@@ -147,6 +147,23 @@ impl<T: Element> Buffer<T> {
             .map_err(|e| driver_error("copying from the device", e))
     }
 
+    /// One element.
+    ///
+    /// # Errors
+    /// [`CudaError::OutOfRange`](crate::CudaError::OutOfRange) for one that is not there; as [`Buffer::read`].
+    pub fn element(&self, index: usize) -> Result<T, CudaError> {
+        let last = self.len.saturating_sub(1);
+        demand_range("the number of an element", index, 0, last)?;
+        let mut data = [T::default()];
+        let stream = self.device.stream();
+        stream
+            .memcpy_dtoh(&self.block()?.slice(index..=index), &mut data)
+            .and_then(|()| stream.synchronize())
+            .and_then(|()| self.device.context().check_err())
+            .map_err(|e| driver_error("copying from the device", e))?;
+        Ok(data[0])
+    }
+
     /// The elements.
     ///
     /// # Errors
@@ -169,6 +186,88 @@ impl<T: Element> Buffer<T> {
         stream
             .memcpy_dtod(&from, self.block_mut()?)
             .map_err(|e| driver_error("copying on the device", e))
+    }
+
+    /// Copies another buffer's elements to those from `at` on.
+    ///
+    /// # Errors
+    /// [`CudaError::OutOfRange`](crate::CudaError::OutOfRange) where they end beyond this buffer,
+    /// [`CudaError::OtherStream`](crate::CudaError::OtherStream); what the driver answers.
+    pub fn put(&mut self, at: usize, other: &Self) -> Result<(), CudaError> {
+        same_stream(&self.device, "the buffer copied", other)?;
+        let stream = self.device.stream().clone();
+        let from = other.block()?.slice(..other.len);
+        let end = at + other.len;
+        demand_range("the end of the part copied to", end, 0, self.len)?;
+        let mut to = self.block_mut()?.slice_mut(at..end);
+        stream
+            .memcpy_dtod(&from, &mut to)
+            .map_err(|e| driver_error("copying on the device", e))
+    }
+
+    /// Copies as many elements of another buffer as there are here, from number `at` on.
+    ///
+    /// # Errors
+    /// As [`Buffer::put`].
+    pub fn take(&mut self, other: &Self, at: usize) -> Result<(), CudaError> {
+        same_stream(&self.device, "the buffer copied", other)?;
+        let (stream, end) = (self.device.stream().clone(), at + self.len);
+        demand_range("the end of the part copied", end, 0, other.len)?;
+        let len = self.len;
+        let mut to = self.block_mut()?.slice_mut(..len);
+        stream
+            .memcpy_dtod(&other.block()?.slice(at..end), &mut to)
+            .map_err(|e| driver_error("copying on the device", e))
+    }
+
+    /// Copies `data` to the elements from `at` on.
+    pub(crate) fn write_at(&mut self, at: usize, data: &[T]) -> Result<(), CudaError> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        demand_range("the end of a part", at + data.len(), 0, self.len)?;
+        let stream = self.device.stream().clone();
+        let mut part = self.block_mut()?.slice_mut(at..at + data.len());
+        let sent = stream.memcpy_htod(data, &mut part);
+        sent.and_then(|()| self.device.context().check_err())
+            .map_err(|e| driver_error("copying to the device", e))
+    }
+
+    /// Copies the elements from `at` on to `data`, once the work before is done.
+    pub(crate) fn read_at(&self, at: usize, data: &mut [T]) -> Result<(), CudaError> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        demand_range("the end of a part", at + data.len(), 0, self.len)?;
+        let stream = self.device.stream();
+        stream
+            .memcpy_dtoh(&self.block()?.slice(at..at + data.len()), data)
+            .and_then(|()| stream.synchronize())
+            .and_then(|()| self.device.context().check_err())
+            .map_err(|e| driver_error("copying from the device", e))
+    }
+
+    /// Copies `len` elements from `from` on to those from `to` on, which lie apart.
+    pub(crate) fn copy_within(
+        &mut self,
+        from: usize,
+        to: usize,
+        len: usize,
+    ) -> Result<(), CudaError> {
+        if len == 0 {
+            return Ok(());
+        }
+        let (low, high) = (from.min(to), from.max(to));
+        demand_range("the end of a part", high + len, 0, self.len)?;
+        demand_range("the distance of parts", high - low, len, usize::MAX)?;
+        let stream = self.device.stream().clone();
+        let (mut head, mut tail) = self.block_mut()?.split_at_mut(high);
+        let copied = if from < to {
+            stream.memcpy_dtod(&head.slice(low..low + len), &mut tail.slice_mut(..len))
+        } else {
+            stream.memcpy_dtod(&tail.slice(..len), &mut head.slice_mut(low..low + len))
+        };
+        copied.map_err(|e| driver_error("copying on the device", e))
     }
 
     /// A copy that belongs to another stream or device. Waits for both.

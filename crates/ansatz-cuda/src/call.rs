@@ -15,11 +15,13 @@ const ARGUMENTS: usize = 24;
 /// Pointers and numbers in a [`Call::table`].
 pub(crate) const TABLE: usize = 16;
 
-/// Where elements are that a kernel reads. An address alone: it can be read by nobody but a kernel.
+/// Where elements are that a kernel reads: those of a [`Buffer`](crate::Buffer), or a stand-in. An address alone: it can be
+/// read by nobody but a kernel.
 #[derive(Debug)]
 pub struct View<'a, T> {
     address: u64,
     len: usize,
+    stands_in: bool,
     life: PhantomData<&'a [T]>,
 }
 
@@ -31,22 +33,33 @@ impl<T> Clone for View<'_, T> {
 
 impl<T> Copy for View<'_, T> {}
 
-/// Where elements are that a kernel writes.
+/// Where elements are that a kernel writes: those of a [`Buffer`](crate::Buffer), or a stand-in.
 #[derive(Debug)]
 pub struct ViewMut<'a, T> {
     address: u64,
     len: usize,
+    stands_in: bool,
     life: PhantomData<&'a mut [T]>,
 }
 
 impl<T> View<'_, T> {
-    /// The `len` elements from `address` on.
-    #[must_use]
-    pub fn new(address: u64, len: usize) -> Self {
+    /// The `len` elements from `address` on, which must be a buffer's.
+    pub(crate) fn new(address: u64, len: usize) -> Self {
         Self {
             address,
             len,
+            stands_in: false,
             life: PhantomData,
+        }
+    }
+
+    /// `len` elements in no device's memory, for plans that run elsewhere: a device refuses a call with one
+    /// ([`CudaError::StandIn`](crate::CudaError::StandIn)). The address says what the reader of the plan likes.
+    #[must_use]
+    pub fn stand_in(address: u64, len: usize) -> Self {
+        Self {
+            stands_in: true,
+            ..Self::new(address, len)
         }
     }
 
@@ -60,6 +73,11 @@ impl<T> View<'_, T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// The address, for libraries.
+    pub(crate) fn address(&self) -> u64 {
+        self.address
     }
 
     /// Whether 16 bytes can be read at once.
@@ -69,13 +87,23 @@ impl<T> View<'_, T> {
 }
 
 impl<T> ViewMut<'_, T> {
-    /// The `len` elements from `address` on.
-    #[must_use]
-    pub fn new(address: u64, len: usize) -> Self {
+    /// The `len` elements from `address` on, which must be a buffer's.
+    pub(crate) fn new(address: u64, len: usize) -> Self {
         Self {
             address,
             len,
+            stands_in: false,
             life: PhantomData,
+        }
+    }
+
+    /// `len` elements in no device's memory, for plans that run elsewhere: a device refuses a call with one
+    /// ([`CudaError::StandIn`](crate::CudaError::StandIn)). The address says what the reader of the plan likes.
+    #[must_use]
+    pub fn stand_in(address: u64, len: usize) -> Self {
+        Self {
+            stands_in: true,
+            ..Self::new(address, len)
         }
     }
 
@@ -91,10 +119,18 @@ impl<T> ViewMut<'_, T> {
         self.len == 0
     }
 
+    /// The address, for libraries.
+    pub(crate) fn address(&self) -> u64 {
+        self.address
+    }
+
     /// The same elements, for reading.
     #[must_use]
     pub fn view(&self) -> View<'_, T> {
-        View::new(self.address, self.len)
+        View {
+            stands_in: self.stands_in,
+            ..View::new(self.address, self.len)
+        }
     }
 }
 
@@ -139,6 +175,7 @@ pub struct Call {
     used: usize,
     kinds: [Kind; ARGUMENTS],
     count: usize,
+    stands_in: bool,
 }
 
 impl Call {
@@ -152,6 +189,7 @@ impl Call {
             used: 0,
             kinds: [Kind::U32; ARGUMENTS],
             count: 0,
+            stands_in: false,
         }
     }
 
@@ -163,11 +201,13 @@ impl Call {
         self
     }
 
-    pub(crate) fn read<T: Element>(self, view: View<'_, T>) -> Self {
+    pub(crate) fn read<T: Element>(mut self, view: View<'_, T>) -> Self {
+        self.stands_in |= view.stands_in;
         self.push(Kind::Read(T::KIND), &[view.address])
     }
 
-    pub(crate) fn write<T: Element>(self, view: &ViewMut<'_, T>) -> Self {
+    pub(crate) fn write<T: Element>(mut self, view: &ViewMut<'_, T>) -> Self {
+        self.stands_in |= view.stands_in;
         self.push(Kind::Write(T::KIND), &[view.address])
     }
 
@@ -193,11 +233,12 @@ impl Call {
     }
 
     pub(crate) fn table<'a, T: Element>(
-        self,
+        mut self,
         terms: impl Iterator<Item = (f64, View<'a, T>)>,
     ) -> Self {
         let mut words = [0; 2 * TABLE];
         for (k, (c, x)) in terms.enumerate() {
+            self.stands_in |= x.stands_in;
             words[k] = x.address;
             words[TABLE + k] = c.to_bits();
         }
@@ -226,6 +267,11 @@ impl Call {
     #[must_use]
     pub fn block(&self) -> u32 {
         self.block
+    }
+
+    /// Whether an address stands for memory that no device has.
+    pub(crate) fn stands_in(&self) -> bool {
+        self.stands_in
     }
 
     /// Parameters in order with their words: numbers as bits, addresses as they are.
@@ -264,5 +310,19 @@ mod tests {
         assert_eq!(arguments[2].1[..3], [256, 256, 0]);
         assert_eq!(arguments[2].1[17], 2.0_f64.to_bits());
         assert_eq!(arguments[3], (Kind::F64, &[(-1.0_f64).to_bits()][..]));
+        assert!(!call.stands_in());
+    }
+
+    /// However it gets into a call, a stand-in is remembered.
+    #[test]
+    fn stand_ins_mark_their_call() {
+        let call = || Call::new(Family::Lincomb, "lincomb_0_f32", [1; 3], 64);
+        let (x, y) = (
+            View::<f32>::stand_in(256, 3),
+            ViewMut::<f32>::stand_in(256, 3),
+        );
+        assert!(call().read(x).stands_in() && call().write(&y).stands_in());
+        assert!(call().read(y.view()).stands_in());
+        assert!(call().table([(1.0, x)].into_iter()).u32(1).stands_in());
     }
 }

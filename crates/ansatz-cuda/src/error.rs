@@ -16,6 +16,16 @@ pub enum CudaError {
         "no run-time compiler was found (libnvrtc): install NVRTC and name its folder where the loader looks for libraries"
     )]
     NvrtcMissing,
+    /// The library of Fourier transforms cannot be loaded.
+    #[error(
+        "no library of Fourier transforms was found (libcufft): install cuFFT and name its folder where the loader looks for libraries, or keep such operators in main memory"
+    )]
+    FftMissing,
+    /// The library of matrix products cannot be loaded.
+    #[error(
+        "no library of matrix products was found (libcublas): install cuBLAS and name its folder where the loader looks for libraries, or let generated kernels do the products"
+    )]
+    CublasMissing,
     /// There is no device of this number.
     #[error(
         "there is no device {ordinal}, {found} found: choose a smaller number, or make more devices visible"
@@ -65,6 +75,20 @@ pub enum CudaError {
         expected: usize,
         /// Elements found.
         got: usize,
+    },
+    /// A call whose views are none of buffers.
+    #[error("{kernel} was planned on stand-ins for memory: plan it on a buffer's views")]
+    StandIn {
+        /// The kernel.
+        kernel: &'static str,
+    },
+    /// A number that must be finite is not.
+    #[error("element {index} of {what} is NaN or infinite: mask it or fill it first")]
+    NotFinite {
+        /// Which argument.
+        what: &'static str,
+        /// The first such element.
+        index: usize,
     },
     /// Operands that different streams order.
     #[error("{what} is ordered by another stream: bring it over with `to_device`")]
@@ -153,6 +177,8 @@ mod tests {
         for (error, remedy) in [
             (CudaError::DriverMissing, "install"),
             (CudaError::NvrtcMissing, "install"),
+            (CudaError::FftMissing, "install"),
+            (CudaError::CublasMissing, "generated kernels"),
             (CudaError::OutOfMemory { bytes: 8, free: 4 }, "8 bytes"),
             (
                 CudaError::NoDevice {

@@ -15,9 +15,15 @@ const TREE: &str = concat!(
     include_str!("../kernels/tree.cuh")
 );
 
-/// Declares the families: variant, file, whether it reduces, entry points, and of those which exist for both element types.
+/// Packed signs of grids, for families that extract level sets.
+const SIGNS: &str = concat!(
+    "#line 1 \"signs.cuh\"\n",
+    include_str!("../kernels/signs.cuh")
+);
+
+/// Declares the families: variant, file, what stands before it, entry points, and of those which exist for both element types.
 macro_rules! families {
-    ($($(#[$doc:meta])* $family:ident = $name:literal, tree: $tree:expr, typed: [$($typed:literal),*], plain: [$($plain:literal),*];)*) => {
+    ($($(#[$doc:meta])* $family:ident = $name:literal, head: $head:expr, typed: [$($typed:literal),*], plain: [$($plain:literal),*];)*) => {
         /// A file of kernels.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -49,13 +55,13 @@ macro_rules! families {
             /// The whole source, as the compiler gets it.
             #[must_use]
             pub fn source(self) -> String {
-                let (tree, own) = match self {
-                    $(Self::$family => ($tree, concat!(
+                let (head, own) = match self {
+                    $(Self::$family => ($head, concat!(
                         "#line 1 \"", $name, ".cu\"\n",
                         include_str!(concat!("../kernels/", $name, ".cu"))
                     )),)*
                 };
-                [COMMON, if tree { TREE } else { "" }, own].concat()
+                [COMMON, head, own].concat()
             }
         }
     };
@@ -63,29 +69,41 @@ macro_rules! families {
 
 families! {
     /// Linear combinations of states.
-    Lincomb = "lincomb", tree: false,
+    Lincomb = "lincomb", head: "",
         typed: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "any"], plain: [];
     /// Inner products, sums, norms, extremes in a fixed order.
-    Reduce = "reduce", tree: true,
+    Reduce = "reduce", head: TREE,
         typed: ["dots", "sum", "error", "finite", "largest"], plain: ["tree"];
     /// Random bits and normal numbers.
-    Philox = "philox", tree: false,
+    Philox = "philox", head: "",
         typed: ["normal"], plain: ["bits"];
     /// Products along axes of arrays.
-    Kron = "kron", tree: false,
+    Kron = "kron", head: "",
         typed: ["mode"], plain: [];
     /// Products with stored gradients.
-    Ihvp = "ihvp", tree: true,
+    Ihvp = "ihvp", head: TREE,
         typed: ["products", "combine"], plain: [];
     /// Laplacians of grids with inner products.
-    Stencil = "stencil", tree: true,
+    Stencil = "stencil", head: TREE,
         typed: ["poisson"], plain: [];
     /// Convolutions in three dimensions.
-    Conv = "conv", tree: false,
+    Conv = "conv", head: "",
         typed: ["taps"], plain: [];
     /// Level sets on grids.
-    GridField = "grid_field", tree: false,
-        typed: ["classify", "dual"], plain: ["scan", "compact"];
+    GridField = "grid_field", head: "",
+        typed: ["classify", "dual"], plain: ["compact"];
+    /// Sums of all numbers before each.
+    Scan = "scan", head: "",
+        typed: [], plain: ["part", "add"];
+    /// Crossings of grids with level sets.
+    Crossings = "crossings", head: SIGNS,
+        typed: ["signs", "points"], plain: ["count", "pack"];
+    /// Products of half spectra.
+    Spectrum = "spectrum", head: "",
+        typed: ["multiply"], plain: [];
+    /// Triangles of crossed cells.
+    Cubes = "cubes", head: SIGNS,
+        typed: ["open"], plain: ["cases", "set", "emit", "fill"];
 }
 
 /// The name of a kernel for an element type: `entry!(T, "family_op")`.

@@ -5,10 +5,14 @@
 //! processor that has the same result (its twin), which the tests compare with.
 
 pub mod conv;
+pub mod crossings;
+pub mod cubes;
 pub mod grid_field;
 pub mod ihvp;
 pub mod kron;
 pub mod lincomb;
 pub mod philox;
 pub mod reduce;
+pub mod scan;
+pub mod spectrum;
 pub mod stencil;

@@ -1,15 +1,20 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod blas;
 mod buffer;
 mod call;
 mod device;
 mod element;
 mod error;
 mod family;
+pub mod fft;
+mod graph;
 pub mod kernel;
+mod module;
 pub mod nvrtc;
 mod pool;
+pub mod program;
 mod state;
 
 pub use buffer::Buffer;

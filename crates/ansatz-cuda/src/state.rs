@@ -117,8 +117,11 @@ impl<T: DeviceScalar> CudaState<T> {
         }
     }
 
-    /// The buffer to overwrite: a new one if the values were lost.
-    fn target(&mut self) -> Result<&mut Buffer<T>, CudaError> {
+    /// The buffer, to be overwritten as a whole: a new one if the values were lost.
+    ///
+    /// # Errors
+    /// [`CudaError::OutOfMemory`]; what the driver answers.
+    pub fn target(&mut self) -> Result<&mut Buffer<T>, CudaError> {
         if self.values.is_none() {
             self.values = Some(self.device.zeros(self.len)?);
         }

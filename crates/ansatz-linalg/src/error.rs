@@ -142,6 +142,10 @@ pub enum LinalgError {
     /// Numbers outside the memory could not be read or written.
     #[error("storage: {0}")]
     Storage(#[from] std::io::Error),
+    /// A device failed, or there is none.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Device(#[from] ansatz_cuda::CudaError),
     /// An operator, preconditioner or model reported an error.
     #[error(transparent)]
     Operator(#[from] EvalError),

@@ -3,6 +3,8 @@
 
 pub mod deep;
 mod determinant;
+#[cfg(feature = "cuda")]
+pub mod device;
 mod error;
 pub mod faer_bridge;
 pub mod fisher;

@@ -153,4 +153,8 @@ pub enum MeshError {
         /// Elements from one sample to the next along each axis.
         strides: [isize; 3],
     },
+    /// A device failed.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Device(#[from] ansatz_cuda::CudaError),
 }

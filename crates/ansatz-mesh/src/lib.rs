@@ -6,6 +6,8 @@ mod closest;
 pub mod compare;
 mod crossings;
 mod cube;
+#[cfg(feature = "cuda")]
+pub mod device;
 mod dual;
 mod dual_contouring;
 mod dual_marching_cubes;

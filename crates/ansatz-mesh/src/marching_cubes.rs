@@ -213,7 +213,9 @@ fn exact_grid_cell<T: Scalar>(
         let offset = ((c & 1) * n1 + (c >> 1 & 1)) * n2 + (c >> 2);
         grid.data()[flat + offset].f64() - iso.f64()
     }));
-    exact_cell(grid.shape(), field, cell, normals, vertices, part);
+    let edges = cell.edges;
+    let position = |e: u8| vertices[edges[usize::from(e)] as usize].map(Scalar::f64);
+    exact_cell(grid.shape(), field, cell, normals, position, part);
 }
 
 /// A cell: where it is, its signs, and the numbers of the vertices on its edges.
@@ -224,13 +226,13 @@ pub(crate) struct Cell<'a> {
     pub(crate) edges: &'a [u32; 16],
 }
 
-/// Adds the triangles of a cell with these corner values.
+/// Adds the triangles of a cell with these corner values; `position` says where the crossing of an edge is.
 pub(crate) fn exact_cell<T: Scalar>(
     shape: GridShape,
     field: Trilinear,
     Cell { at, case, edges }: Cell<'_>,
     normals: bool,
-    vertices: &[Point3<T>],
+    position: impl Fn(u8) -> Point3<f64>,
     part: &mut Part<T>,
 ) {
     let table = table();
@@ -240,7 +242,6 @@ pub(crate) fn exact_cell<T: Scalar>(
         return triangles(entry, edges, part);
     }
     let (o, h) = (shape.origin(), shape.spacing());
-    let position = |e: u8| vertices[edges[usize::from(e)] as usize].map(Scalar::f64);
     // A vertex at the mean of crossings.
     let add = |part: &mut Part<T>, of: &[u8]| {
         let sum: Vector3<f64> = of.iter().map(|&e| position(e).coords).sum();
@@ -284,7 +285,7 @@ pub(crate) fn exact_cell<T: Scalar>(
         if patches[0].len() < patches[1].len() {
             patches.swap(0, 1);
         }
-        let (triangles, count) = tube(patches, edges, position, |of| add(part, of));
+        let (triangles, count) = tube(patches, edges, &position, |of| add(part, of));
         for t in &triangles[..count] {
             part.open.push(part.triangles.len());
             part.triangles.push(*t);
@@ -337,17 +338,36 @@ fn tube(
     (out, count)
 }
 
-/// Puts blocks one after the other and numbers the vertices inside of cells.
-pub(crate) fn join<T: Scalar>(parts: &mut [Part<T>], mesh: &mut Mesh<T>) {
-    for part in parts.iter_mut() {
-        let before = mesh.vertices.len() as u32;
-        for &t in &part.open {
-            for v in &mut part.triangles[t] {
+#[cfg(feature = "cuda")]
+impl<T: Scalar> Part<T> {
+    /// The triangles so far.
+    pub(crate) fn triangles(&self) -> &[[u32; 3]] {
+        &self.triangles
+    }
+
+    /// The vertices inside of cells.
+    pub(crate) fn points(&self) -> &[Point3<T>] {
+        &self.points
+    }
+}
+
+impl<T: Scalar> Part<T> {
+    /// Numbers the vertices inside of cells, which stand behind `before` others.
+    pub(crate) fn number(&mut self, before: u32) {
+        for &t in &self.open {
+            for v in &mut self.triangles[t] {
                 if *v as usize >= LIMIT {
                     *v = *v - LIMIT as u32 + before;
                 }
             }
         }
+    }
+}
+
+/// Puts blocks one after the other and numbers the vertices inside of cells.
+pub(crate) fn join<T: Scalar>(parts: &mut [Part<T>], mesh: &mut Mesh<T>) {
+    for part in parts.iter_mut() {
+        part.number(mesh.vertices.len() as u32);
         mesh.vertices.extend_from_slice(&part.points);
         if let Some(normals) = &mut mesh.normals {
             normals.extend_from_slice(&part.normals);

@@ -209,14 +209,10 @@ impl SparseMarchingCubes {
                         edges: &edges,
                     };
                     let normals = stencils.is_some();
-                    exact_cell(
-                        source.shape,
-                        field,
-                        cell,
-                        normals,
-                        &mesh.vertices,
-                        &mut part,
-                    );
+                    let (vertices, edges) = (&mesh.vertices, cell.edges);
+                    let position =
+                        |e: u8| vertices[edges[usize::from(e)] as usize].map(Scalar::f64);
+                    exact_cell(source.shape, field, cell, normals, position, &mut part);
                 }
             }
         }

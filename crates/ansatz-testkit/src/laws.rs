@@ -11,6 +11,7 @@
 //! | [`denoiser`], [`divergence`] | [`Denoiser`](ansatz_core::Denoiser), [`DivergenceDenoiser`](ansatz_core::DivergenceDenoiser) |
 //! | [`prediction_conversions`], [`schedule`] | [`NoiseLevel`](ansatz_core::NoiseLevel), [`NoiseSchedule`](ansatz_core::NoiseSchedule) |
 //! | [`linear_op`], [`adjoint_op`], [`spd_op`] | operators on slices |
+//! | [`linear_map`], [`adjoint_maps`], [`spd_map`] | maps between states, on any device |
 //! | [`residual_derivatives`], [`vjp_field`], [`vjp_parameters`], [`differentiable_field`] | hand-written derivatives |
 //! | [`same_for_threads`] | anything that runs in a pool |
 //! | [`order`] | anything with an order of convergence |
@@ -25,7 +26,7 @@ mod state;
 
 pub use derivative::{differentiable_field, residual_derivatives, vjp_field, vjp_parameters};
 pub use divergence::divergence;
-pub use linear::{adjoint_op, linear_op, spd_op};
+pub use linear::{adjoint_maps, adjoint_op, linear_map, linear_op, spd_map, spd_op};
 pub use noise::{denoiser, prediction_conversions};
 pub use run::{order, same_for_threads};
 pub use schedule::{Variance, schedule};

@@ -352,3 +352,47 @@ fn laws_hold_in_single_precision() {
     check(1.0, 1.0);
     names(|| check(1.0, 1.2), "gradient is no derivative");
 }
+
+// --- maps between states ----------------------------------------------------------------------
+
+/// y ← A·x + β·y with A = [[2, 1], [1, 3]] or its mirror image with another sign.
+fn small(sign: f64, beta: f64) -> impl Fn(&Vec<f64>, &mut Vec<f64>) -> Result<(), EvalError> {
+    move |x, y| {
+        let product = [2.0 * x[0] + x[1], sign * x[0] + 3.0 * x[1]];
+        for (y, p) in y.iter_mut().zip(product) {
+            *y = p + if beta == 0.0 { 0.0 } else { beta * *y };
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn laws_of_maps_accept_and_refuse() {
+    let copy = |x: &[f64]| x.to_vec();
+    let read = |x: &Vec<f64>| x.clone();
+    laws::spd_map(&small(1.0, 0.0), 2, copy, read);
+    laws::adjoint_maps(&small(1.0, 0.0), &small(1.0, 0.0), [2, 2], copy, read);
+    names(
+        || laws::linear_map(&small(1.0, 0.5), [2, 2], copy, read),
+        "NaN that its output",
+    );
+    names(
+        || laws::adjoint_maps(&small(-1.0, 0.0), &small(-1.0, 0.0), [2, 2], copy, read),
+        "not adjoint",
+    );
+    let negative = |x: &Vec<f64>, y: &mut Vec<f64>| -> Result<(), EvalError> {
+        y.lincomb(0.0, &[(-1.0, x)]);
+        Ok(())
+    };
+    names(
+        || laws::spd_map(&negative, 2, copy, read),
+        "not positive definite",
+    );
+    let fails = |_: &Vec<f64>, _: &mut Vec<f64>| -> Result<(), EvalError> {
+        Err(EvalError::NonFinite { what: "x" })
+    };
+    names(
+        || laws::linear_map(&fails, [2, 2], copy, read),
+        "the map failed",
+    );
+}

@@ -13,6 +13,7 @@ use crate::call::{Call, View, ViewMut};
 use crate::error::{demand_len, demand_range, elements};
 use crate::family::entry;
 use crate::kernel::lincomb::grid;
+use crate::kernel::scan;
 use crate::{Buffer, CudaError, Device, DeviceScalar, Family};
 
 const BLOCK: u32 = 256;
@@ -65,24 +66,6 @@ pub fn plan_classify<T: DeviceScalar>(
             .write(cases)
             .write(counts),
     ))
-}
-
-/// Counts become first places; their sum goes to `total[0]`.
-///
-/// # Errors
-/// [`CudaError::ShapeMismatch`].
-pub fn plan_scan(counts: &ViewMut<'_, u32>, total: &ViewMut<'_, u32>) -> Result<Call, CudaError> {
-    demand_len("the total", 1, total.len())?;
-    demand_range(
-        "the number of counts",
-        counts.len(),
-        0,
-        u32::MAX as usize / 2,
-    )?;
-    Ok(Call::new(Family::GridField, "grid_field_scan", [1; 3], 512)
-        .write(counts)
-        .u32(counts.len())
-        .write(total))
 }
 
 /// Numbers of crossed cells, ascending. `None` for grids without a cell.
@@ -173,16 +156,13 @@ pub fn extract<T: DeviceScalar>(
     same_stream(device, "the samples", samples)?;
     let mut cases = Buffer::stale(device, cells(shape)?)?;
     let mut counts = Buffer::stale(device, counts_len(shape)?)?;
-    let mut total = Buffer::stale(device, 1)?;
     let (marks, numbers) = (cases.view_mut(), counts.view_mut());
     send(
         device,
         plan_classify(shape, samples.view(), level, &marks, &numbers)?,
     )?;
-    send(device, Some(plan_scan(&numbers, &total.view_mut())?))?;
-    let mut count = [0];
-    total.read(&mut count)?;
-    let mut cells = Buffer::stale(device, count[0] as usize)?;
+    let count = scan::exclusive(&mut counts)?;
+    let mut cells = Buffer::stale(device, count as usize)?;
     let mut vertices = Buffer::stale(device, 3 * cells.len())?;
     send(
         device,

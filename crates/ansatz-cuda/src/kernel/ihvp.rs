@@ -163,6 +163,20 @@ impl<T: DeviceScalar> Rows<T> {
         self.pass(x, Some(row), out)
     }
 
+    /// Row `row` ← x, without products: for a window whose m×m side may yet refuse the row.
+    ///
+    /// # Errors
+    /// [`CudaError::OutOfRange`] for a row that is not there; [`CudaError::ShapeMismatch`], [`CudaError::OtherStream`]; what
+    /// the driver answers.
+    pub fn write(&mut self, row: usize, x: &Buffer<T>) -> Result<(), CudaError> {
+        demand_range("the row to write", row, 0, self.count - 1)?;
+        demand_len("the vector", self.len, x.len())?;
+        if self.len == 0 {
+            return Ok(());
+        }
+        self.data.put(row * pitch::<T>(self.len), x)
+    }
+
     fn pass(
         &mut self,
         x: &Buffer<T>,

@@ -84,16 +84,13 @@ pub fn twin<T: DeviceScalar>(shape: [usize; 3], x: &[T], diagonal: &[T]) -> Vec<
     y
 }
 
-/// y ← A·x; gives x·y.
-///
-/// # Errors
-/// As [`plan`]; [`CudaError::OtherStream`]; what the driver answers.
-pub fn poisson<T: DeviceScalar>(
+/// Sends the pass; sums of leaves of x·y go to the buffer that it gives.
+fn pass<T: DeviceScalar>(
     shape: [usize; 3],
     x: &Buffer<T>,
     diagonal: &Buffer<T>,
     y: &mut Buffer<T>,
-) -> Result<f64, CudaError> {
+) -> Result<Buffer<f64>, CudaError> {
     let device = y.device().clone();
     same_stream(&device, "the field", x)?;
     same_stream(&device, "the diagonal", diagonal)?;
@@ -108,7 +105,34 @@ pub fn poisson<T: DeviceScalar>(
     // SAFETY: `plan` gave the kernel's arguments and checked that all fields have the shape's cells; all belong to the stream,
     // and result and partial sums are held alone.
     unsafe { device.launch(&call)? };
+    Ok(partial)
+}
+
+/// y ← A·x; gives x·y.
+///
+/// # Errors
+/// As [`plan`]; [`CudaError::OtherStream`]; what the driver answers.
+pub fn poisson<T: DeviceScalar>(
+    shape: [usize; 3],
+    x: &Buffer<T>,
+    diagonal: &Buffer<T>,
+    y: &mut Buffer<T>,
+) -> Result<f64, CudaError> {
+    let partial = pass(shape, x, diagonal, y)?;
     let mut product = [0.0];
-    finish(&device, &partial, &mut product)?;
+    finish(y.device(), &partial, &mut product)?;
     Ok(product[0])
+}
+
+/// y ← A·x, without waiting for the device.
+///
+/// # Errors
+/// As [`poisson`].
+pub fn laplacian<T: DeviceScalar>(
+    shape: [usize; 3],
+    x: &Buffer<T>,
+    diagonal: &Buffer<T>,
+    y: &mut Buffer<T>,
+) -> Result<(), CudaError> {
+    pass(shape, x, diagonal, y).map(drop)
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use ansatz_core::Key;
 use ansatz_cuda::kernel::philox::{plan_bits, plan_normal};
 use ansatz_cuda::{Call, Family};
+use ansatz_testkit::device::emulated::compiler;
 
-use crate::harness::{Memory, build, compiler};
+use crate::harness::{Memory, build};
 
 /// Bodies for `philox_bits`, chosen by the key, and what the harness says of them.
 const FAULTS: [(&str, &str); 7] = [

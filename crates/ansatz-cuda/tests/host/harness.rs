@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use ansatz_cuda::{Call, Element, Family, Kind, View, ViewMut};
+use ansatz_testkit::device::emulated::{SHIM, compiler};
 use ansatz_testkit::device::skipped;
 
 /// Bits of an address below the number of its buffer.
@@ -56,7 +57,7 @@ impl<T: Plain> Slot<T> {
 
     /// All elements but the first `offset`: addresses that are no multiples of 16.
     pub(crate) fn behind(self, offset: usize) -> View<'static, T> {
-        View::new(self.address(offset), self.len - offset)
+        View::stand_in(self.address(offset), self.len - offset)
     }
 
     pub(crate) fn view_mut(self) -> ViewMut<'static, T> {
@@ -64,7 +65,7 @@ impl<T: Plain> Slot<T> {
     }
 
     pub(crate) fn behind_mut(self, offset: usize) -> ViewMut<'static, T> {
-        ViewMut::new(self.address(offset), self.len - offset)
+        ViewMut::stand_in(self.address(offset), self.len - offset)
     }
 }
 
@@ -206,18 +207,6 @@ fn execute(program: &Path, order: &str, input: &[u8]) -> Result<Vec<u8>, String>
     }
 }
 
-/// The system's C++ compiler.
-pub(crate) fn compiler() -> Option<&'static str> {
-    ["c++", "g++", "clang++"].into_iter().find(|name| {
-        Command::new(name)
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|s| s.success())
-    })
-}
-
 /// The program with a family's kernels, compiled once.
 fn program(family: Family) -> Option<PathBuf> {
     static MADE: Mutex<Option<HashMap<Family, Option<PathBuf>>>> = Mutex::new(None);
@@ -239,7 +228,7 @@ pub(crate) fn build(compiler: &str, name: &str, source: &str, entries: &[&str]) 
     let cases = cases.join(", ");
     let text = format!(
         "#line 1 \"shim.h\"\n{}\n{}\n#define CASES {cases}\n#line 1 \"driver.cpp\"\n{}",
-        include_str!("shim.h"),
+        SHIM,
         source,
         include_str!("driver.cpp")
     );

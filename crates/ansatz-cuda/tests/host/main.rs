@@ -2,6 +2,7 @@
 
 mod checks;
 mod conv;
+mod cubes;
 mod grid_field;
 mod harness;
 mod ihvp;
@@ -9,6 +10,8 @@ mod kron;
 mod lincomb;
 mod philox;
 mod reduce;
+mod scan;
+mod spectrum;
 mod stencil;
 
 use ansatz_core::{Key, Scalar};

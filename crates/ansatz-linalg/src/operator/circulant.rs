@@ -114,6 +114,12 @@ impl Circulant {
         Ok(inverse)
     }
 
+    /// What a product does.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn convolution(&self) -> &Convolution {
+        &self.convolution
+    }
+
     /// The determinant: pairs of conjugate eigenvalues have a positive product.
     pub fn log_det(&self) -> LogDet {
         let n = self.rows();

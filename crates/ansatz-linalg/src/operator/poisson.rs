@@ -236,21 +236,22 @@ impl<T: Scalar> NullaryFnOnce for Rows<'_, T> {
                 let [ms, mn, mb, ma] = beside.map(mask);
                 let m = &op.mask[start..end];
                 for i in 0..nx {
-                    let mut sum = T::zero();
                     // A comparison, not a product: what a cell that is not fluid holds may be NaN.
-                    let mut add = |mask: T, x: T| {
-                        sum += if mask == T::zero() { T::zero() } else { x };
+                    let fluid = |mask: T, x: T| if mask == T::zero() { mask } else { x };
+                    let low = if i > 0 {
+                        fluid(m[i - 1], own[i - 1])
+                    } else {
+                        T::zero()
                     };
-                    if i > 0 {
-                        add(m[i - 1], own[i - 1]);
-                    }
-                    if i + 1 < nx {
-                        add(m[i + 1], own[i + 1]);
-                    }
-                    add(ms[i], south[i]);
-                    add(mn[i], north[i]);
-                    add(mb[i], below[i]);
-                    add(ma[i], above[i]);
+                    let high = if i + 1 < nx {
+                        fluid(m[i + 1], own[i + 1])
+                    } else {
+                        T::zero()
+                    };
+                    let (s, n) = (fluid(ms[i], south[i]), fluid(mn[i], north[i]));
+                    let (b, a) = (fluid(mb[i], below[i]), fluid(ma[i], above[i]));
+                    // In the order of the rows that need no mask, and of devices.
+                    let sum = (low + high) + ((s + n) + (b + a));
                     y[i] = if m[i] == T::zero() {
                         T::zero()
                     } else {

@@ -76,6 +76,12 @@ impl Toeplitz {
     pub fn symmetric(column: &[f64]) -> Result<Self, LinalgError> {
         Self::new(column, column)
     }
+
+    /// What a product does.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn convolution(&self) -> &Convolution {
+        &self.convolution
+    }
 }
 
 /// The first column of the circulant that has a Toeplitz matrix in its corner, on zeros.

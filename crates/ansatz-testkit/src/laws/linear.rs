@@ -1,6 +1,6 @@
-//! Laws of operators on slices.
+//! Laws of operators on slices and of maps between states.
 
-use ansatz_core::{AdjointOp, LinearOp, Scalar, SpdOp};
+use ansatz_core::{AdjointOp, LinearMap, LinearOp, Scalar, SpdOp, State};
 
 use super::run::check_threads;
 use super::{Verdict, bits, demand, dot, norm, normal, uphold};
@@ -71,6 +71,117 @@ pub fn spd_op<T: Scalar>(op: &(impl SpdOp<T> + ?Sized)) {
     uphold(check_adjoint((n, n), apply, apply));
     uphold(check_positive(n, apply));
 }
+
+/// A [`LinearMap`] from states of `sizes.1` elements to states of `sizes.0` keeps the laws of [`linear_op`], wherever its
+/// states live. `make` builds a state from its elements in logical order and `read` gives them back.
+///
+/// ```
+/// use ansatz_core::{EvalError, State};
+/// let twice = |x: &Vec<f64>, y: &mut Vec<f64>| -> Result<(), EvalError> {
+///     y.lincomb(0.0, &[(2.0, x)]);
+///     Ok(())
+/// };
+/// ansatz_testkit::laws::linear_map(&twice, [5, 5], |x| x.to_vec(), |y: &Vec<f64>| y.clone());
+/// ```
+///
+/// # Panics
+/// On the first violation, or when the map fails.
+#[track_caller]
+pub fn linear_map<S: State>(
+    map: &dyn LinearMap<S>,
+    sizes: [usize; 2],
+    make: impl Fn(&[S::Scalar]) -> S + Sync,
+    read: impl Fn(&S) -> Vec<S::Scalar> + Sync,
+) {
+    linear_op(&OnStates::new(map, map, sizes, &make, &read));
+}
+
+/// Two maps keep the laws of [`adjoint_op`], the second as the transpose of the first; `sizes` are rows and columns of the
+/// first.
+///
+/// # Panics
+/// On the first violation, or when a map fails.
+#[track_caller]
+pub fn adjoint_maps<S: State>(
+    forward: &dyn LinearMap<S>,
+    backward: &dyn LinearMap<S>,
+    sizes: [usize; 2],
+    make: impl Fn(&[S::Scalar]) -> S + Sync,
+    read: impl Fn(&S) -> Vec<S::Scalar> + Sync,
+) {
+    adjoint_op(&OnStates::new(forward, backward, sizes, &make, &read));
+}
+
+/// A map of states of `n` elements keeps the laws of [`spd_op`].
+///
+/// # Panics
+/// On the first violation, or when the map fails.
+#[track_caller]
+pub fn spd_map<S: State>(
+    map: &dyn LinearMap<S>,
+    n: usize,
+    make: impl Fn(&[S::Scalar]) -> S + Sync,
+    read: impl Fn(&S) -> Vec<S::Scalar> + Sync,
+) {
+    spd_op(&OnStates::new(map, map, [n, n], &make, &read));
+}
+
+/// Maps on states as an operator on slices.
+struct OnStates<'a, S: State> {
+    forward: &'a dyn LinearMap<S>,
+    backward: &'a dyn LinearMap<S>,
+    sizes: [usize; 2],
+    make: &'a (dyn Fn(&[S::Scalar]) -> S + Sync),
+    read: &'a (dyn Fn(&S) -> Vec<S::Scalar> + Sync),
+}
+
+impl<'a, S: State> OnStates<'a, S> {
+    fn new(
+        forward: &'a dyn LinearMap<S>,
+        backward: &'a dyn LinearMap<S>,
+        sizes: [usize; 2],
+        make: &'a (dyn Fn(&[S::Scalar]) -> S + Sync),
+        read: &'a (dyn Fn(&S) -> Vec<S::Scalar> + Sync),
+    ) -> Self {
+        Self {
+            forward,
+            backward,
+            sizes,
+            make,
+            read,
+        }
+    }
+
+    /// The result starts from what the output holds.
+    fn run(&self, map: &dyn LinearMap<S>, x: &[S::Scalar], y: &mut [S::Scalar]) {
+        let mut out = (self.make)(y);
+        let done = map.apply(&(self.make)(x), &mut out);
+        done.unwrap_or_else(|e| panic!("the map failed: {e:?}"));
+        y.copy_from_slice(&(self.read)(&out));
+    }
+}
+
+impl<S: State> LinearOp<S::Scalar> for OnStates<'_, S> {
+    fn rows(&self) -> usize {
+        self.sizes[0]
+    }
+
+    fn cols(&self) -> usize {
+        self.sizes[1]
+    }
+
+    fn apply(&self, x: &[S::Scalar], y: &mut [S::Scalar], _: &mut [S::Scalar]) {
+        self.run(self.forward, x, y);
+    }
+}
+
+impl<S: State> AdjointOp<S::Scalar> for OnStates<'_, S> {
+    fn apply_adjoint(&self, y: &[S::Scalar], x: &mut [S::Scalar], _: &mut [S::Scalar]) {
+        self.run(self.backward, y, x);
+    }
+}
+
+impl<S: State> SpdOp<S::Scalar> for OnStates<'_, S> {}
 
 type Apply<'a, T> = &'a (dyn Fn(&[T], &mut [T], &mut [T]) + Sync);
 

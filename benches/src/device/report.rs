@@ -47,11 +47,13 @@ impl Report {
         }
     }
 
-    pub(crate) fn passed(&mut self, name: &str) {
-        self.lines.push(Line::Check {
+    /// Takes in what checks found.
+    pub(crate) fn checked(&mut self, outcomes: Vec<(&'static str, Option<String>)>) {
+        let lines = outcomes.into_iter().map(|(name, wrong)| Line::Check {
             name: name.into(),
-            wrong: None,
+            wrong,
         });
+        self.lines.extend(lines);
     }
 
     pub(crate) fn failed(&mut self, name: &str, why: &str) {

@@ -192,6 +192,17 @@ T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
     return fibers::exchange(value, [=](unsigned i) { return i - i % width + lane % width; });
 }
 
+[[maybe_unused]] static unsigned __ballot_sync(unsigned mask, bool value) {
+    whole_warp(mask);
+    const unsigned me = threadIdx.x;
+    fibers::slots[me] = value;
+    fibers::wait(fibers::State::AtWarp);
+    unsigned all = 0;
+    for (unsigned i = 0; i < 32; ++i) all |= (unsigned)(fibers::slots[me - me % 32 + i] != 0) << i;
+    fibers::wait(fibers::State::AtWarp);
+    return all;
+}
+
 template <class T>
 T replace(T* at, T value) {
     const T old = *at;
@@ -212,6 +223,7 @@ To same_bits(From x) {
 [[maybe_unused]] static unsigned __float_as_uint(float x) { return same_bits<unsigned>(x); }
 static long long __double_as_longlong(double x) { return same_bits<long long>(x); }
 [[maybe_unused]] static double __longlong_as_double(long long x) { return same_bits<double>(x); }
-static int __popc(unsigned x) { return __builtin_popcount(x); }
+[[maybe_unused]] static int __popc(unsigned x) { return __builtin_popcount(x); }
+[[maybe_unused]] static int __ffs(int x) { return __builtin_ffs(x); }
 using std::fma;
 using std::sqrt;

@@ -1,12 +1,17 @@
 //! Times of every kernel at sizes far beyond the caches, beside the bytes that have to move.
 
+use std::error::Error;
 use std::time::Instant;
 
-use ansatz_core::{Key, State};
+use ansatz_core::{Key, ScalarField, State};
 use ansatz_cuda::kernel::conv::{self, Conv};
 use ansatz_cuda::kernel::kron::{self, Mode, Side};
-use ansatz_cuda::kernel::{grid_field, ihvp, lincomb, philox, reduce, stencil};
+use ansatz_cuda::kernel::{grid_field, ihvp, lincomb, philox, reduce, scan, stencil};
 use ansatz_cuda::{CudaError, CudaState, Device, DeviceScalar};
+use ansatz_linalg::device::DeviceFisherWindow;
+use ansatz_linalg::fisher::FactorOptions;
+use ansatz_mesh::GridShape;
+use ansatz_mesh::device::DeviceMarchingCubes;
 
 use crate::report::Report;
 
@@ -50,12 +55,12 @@ impl Sizes {
 }
 
 /// Seconds for one run of `work`, the best of three batches.
-fn seconds(
+fn seconds<E: From<CudaError>>(
     device: &Device,
     sizes: &Sizes,
-    mut work: impl FnMut() -> Result<(), CudaError>,
-) -> Result<f64, CudaError> {
-    let mut batch = |runs: usize| -> Result<f64, CudaError> {
+    mut work: impl FnMut() -> Result<(), E>,
+) -> Result<f64, E> {
+    let mut batch = |runs: usize| -> Result<f64, E> {
         device.synchronize()?;
         let start = Instant::now();
         for _ in 0..runs {
@@ -74,7 +79,11 @@ fn seconds(
     Ok(best)
 }
 
-pub(crate) fn run(device: &Device, sizes: &Sizes, report: &mut Report) -> Result<(), CudaError> {
+pub(crate) fn run(
+    device: &Device,
+    sizes: &Sizes,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
     let n = sizes.copy / 4;
     let from = device.zeros::<f32>(n)?;
     let mut to = device.zeros::<f32>(n)?;
@@ -89,7 +98,13 @@ pub(crate) fn run(device: &Device, sizes: &Sizes, report: &mut Report) -> Result
     device.trim();
     grids::<f32>(device, sizes, report)?;
     grids::<f64>(device, sizes, report)?;
-    networks(device, sizes, report)
+    device.trim();
+    surfaces::<f32>(device, sizes, report)?;
+    device.trim();
+    window::<f32>(device, sizes, report)?;
+    device.trim();
+    networks(device, sizes, report)?;
+    Ok(())
 }
 
 fn states<T: DeviceScalar>(
@@ -227,6 +242,70 @@ fn grids<T: DeviceScalar>(
         [state + 2.0 * n as f64, 0.0],
         None,
     );
+    Ok(())
+}
+
+/// Marching cubes beside one pass over the samples, which no extraction goes without.
+fn surfaces<T: DeviceScalar>(
+    device: &Device,
+    sizes: &Sizes,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    let side = sizes.grid;
+    let shape = GridShape::spanning([side; 3], [-1.0; 3], [1.0; 3])?;
+    let floor = (shape.samples() * size_of::<T>()) as f64;
+    let ball = |[x, y, z]: [T; 3]| (x * x + y * y + z * z).sqrt() - T::of(0.8);
+    let gyroid = |[x, y, z]: [T; 3]| {
+        let [x, y, z] = [x, y, z].map(|v| v * T::of(12.0));
+        x.sin() * y.cos() + y.sin() * z.cos() + z.sin() * x.cos()
+    };
+    let fields: [(&str, &dyn ScalarField<T>); 2] = [("a ball", &ball), ("a gyroid", &gyroid)];
+    for (name, field) in fields {
+        let samples = device.upload(&shape.sample(field))?;
+        let cubes = DeviceMarchingCubes::default();
+        let mesh = cubes.extract(shape, &samples, T::zero())?;
+        let triangles = mesh.triangles.len() / 3;
+        drop(mesh);
+        let time = seconds(device, sizes, || {
+            cubes.extract(shape, &samples, T::zero()).map(drop)
+        })?;
+        let name = format!(
+            "marching cubes of {name}, {side}³, {triangles} triangles, {}",
+            T::KIND
+        );
+        report.time(&name, time, [floor, 0.0], None);
+    }
+    let count = 3 * shape.samples() / 32;
+    let mut numbers = device.zeros::<u32>(count)?;
+    let time = seconds(device, sizes, || scan::exclusive(&mut numbers).map(drop))?;
+    let name = format!("sums before each of {count} numbers");
+    report.time(&name, time, [16.0 * count as f64, 0.0], None);
+    Ok(())
+}
+
+/// F⁻¹·x and a new gradient through the window, its m×m side on the host included.
+fn window<T: DeviceScalar>(
+    device: &Device,
+    sizes: &Sizes,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    let d = sizes.gradient;
+    let (free, _) = device.memory()?;
+    let m = (free / 2 / (d * size_of::<T>())).clamp(1, 128);
+    let mut window = DeviceFisherWindow::<T>::new(device, m, d, FactorOptions::default())?;
+    let mut x = CudaState::zeros(device, d)?;
+    for draw in 0..m as u64 {
+        x.fill_normal(Key::new(5), draw);
+        window.push(&x)?;
+    }
+    let mut y = x.zeros_like();
+    let sweep = (m * d * size_of::<T>()) as f64;
+    let of = format!("d = {d}, m = {m}, {}", T::KIND);
+    let time = seconds(device, sizes, || window.apply_inverse(&x, &mut y))?;
+    report.time(&format!("F⁻¹·x, {of}"), time, [2.0 * sweep, 0.0], Some(0.7));
+    let time = seconds(device, sizes, || window.update_and_apply(&x, &mut y))?;
+    let name = format!("a gradient and F⁻¹·g, {of}");
+    report.time(&name, time, [2.0 * sweep, 0.0], None);
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! What a device does and how fast: laws of states, kernels against their twins, then times as fractions of the bandwidth that
-//! a copy reaches. Writes `device-report.md` and `device-report.jsonl` to the folder given (default: here); the word `small`
+//! What a device does and how fast: laws of states and maps, kernels against their twins, Krylov methods, steppers, samplers
+//! and extraction as they run in main memory, then times as fractions of the bandwidth that a copy reaches. Writes `device-report.md` and `device-report.jsonl` to the folder given (default: here); the word `small`
 //! after it makes the timed work small, to see that it runs.
 //!
 //! The program needs a driver and NVRTC and nothing else, so that it can be built on one machine and run on another:
@@ -11,7 +11,16 @@
     reason = "a program for people"
 )]
 
-mod checks;
+#[path = "../../../crates/ansatz-cuda/tests/device/checks.rs"]
+mod cuda;
+#[path = "../../../crates/ansatz-diffeq/tests/device/checks.rs"]
+mod diffeq;
+#[path = "../../../crates/ansatz-diffusion/tests/device/checks.rs"]
+mod diffusion;
+#[path = "../../../crates/ansatz-linalg/tests/device/checks.rs"]
+mod linalg;
+#[path = "../../../crates/ansatz-mesh/tests/device/checks.rs"]
+mod mesh;
 mod report;
 mod times;
 
@@ -19,6 +28,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ansatz_cuda::Device;
+use ansatz_testkit::device::outcomes;
 use report::Report;
 use times::Sizes;
 
@@ -37,7 +47,15 @@ fn main() -> ExitCode {
         }
     };
     let mut report = Report::new(&device);
-    checks::run(&device, &mut report);
+    for list in [
+        cuda::CHECKS,
+        linalg::CHECKS,
+        diffeq::CHECKS,
+        diffusion::CHECKS,
+        mesh::CHECKS,
+    ] {
+        report.checked(outcomes(&device, list));
+    }
     if let Err(why) = times::run(&device, &sizes, &mut report) {
         report.failed("times", &why.to_string());
     }
