@@ -18,7 +18,7 @@ use ansatz_physics::spectral::{Equation, SpectralOptions, WallEquation};
 use ansatz_physics::{Reference, burgers::ColeHopf};
 
 use crate::{
-    Counts, Density, ErrorReport, GaussiansOptions, Marching, Moment, Network, PdeError, Pinn,
+    Counts, Curriculum, Density, ErrorReport, GaussiansOptions, Marching, Moment, Network, PdeError, Pinn,
     Problem, ProblemBuilder, Refine, Refinement, Solution, Stage, relative_error,
 };
 
@@ -60,6 +60,8 @@ pub enum Method {
     Alone(Box<Pinn>),
     /// Windows of time, with the problem as it was written.
     Marching(Box<(Marching, ProblemBuilder)>),
+    /// A constant raised in levels, with the problem as it was written.
+    Levels(Box<(Curriculum, ProblemBuilder)>),
 }
 
 impl Method {
@@ -82,6 +84,7 @@ impl Method {
         match self {
             Self::Alone(pinn) => pinn,
             Self::Marching(method) => &method.0.pinn,
+            Self::Levels(method) => &method.0.pinn,
         }
     }
 
@@ -91,6 +94,7 @@ impl Method {
         match self {
             Self::Alone(_) => 1,
             Self::Marching(method) => method.0.windows,
+            Self::Levels(method) => method.0.levels.len(),
         }
     }
 }
@@ -161,6 +165,7 @@ impl Benchmark {
         match &self.method {
             Method::Alone(pinn) => pinn.solve(&self.problem, observer),
             Method::Marching(method) => method.0.solve(&method.1, observer),
+            Method::Levels(method) => method.0.solve(&method.1, observer),
         }
     }
 

@@ -33,13 +33,20 @@ pub struct NodeSolution {
 /// The least damping, in parts of the columns' lengths: it decides where values have no influence on any residual.
 const LEAST: f64 = 1e-10;
 
+/// The part of the residual by which the last step lowers it.
+const SETTLED: f64 = 1e-9;
+
+/// The part of the first residual that is rounding.
+const ROUNDING: f64 = 1e-13;
+
 /// The first damping of a step that went up, and that at which it is given up.
 const FIRST: f64 = 1e-4;
 const MOST: f64 = 1e6;
 
 impl OnNodes {
     /// The values that make the sum of the squares of all residuals smallest, from `start` (row by row of nodes), by at most
-    /// `steps` damped steps of Gauss and Newton. It ends when no step lowers the sum any more. A linear problem needs two.
+    /// `steps` damped steps of Gauss and Newton. It ends when no step lowers the sum any more, or by next to nothing, or when nothing but rounding is left: for a linear
+    /// problem after one or two.
     ///
     /// Cost of a step for N values: N products with the Jacobian, and a sparse QR of it; on a grid of two coordinates of the
     /// order N^1.5 operations for differences, N³ for spectral stencils.
@@ -107,6 +114,9 @@ impl OnNodes {
             std::mem::swap(&mut u, &mut trial);
             std::mem::swap(&mut r, &mut left);
             history.push(next);
+            if next > (1.0 - SETTLED) * now || next <= ROUNDING * history[0] {
+                break;
+            }
             damping = (0.1 * damping).max(LEAST);
         }
         Ok(NodeSolution {
