@@ -1,9 +1,9 @@
-//! Benchmarks of physics-informed methods: ten equations, references that state their accuracy, a page for each.
+//! Benchmarks of physics-informed methods: eleven equations, references that state their accuracy, a page for each.
 //!
 //! Pages with pictures go to `target/gallery/suite`. Run it with `cargo run --release -p ansatz-pde --example suite`; with
 //! names behind `--` it solves those alone.
 //!
-//! gallery: Ten equations by physics-informed methods
+//! gallery: Eleven equations by physics-informed methods
 //! gallery: expect largest error over what is asked in 0..1
 //! gallery: picture suite.svg Relative error of each, and what its entry asks for
 
@@ -84,10 +84,8 @@ fn page(
     (error, seconds): (ErrorReport, f64),
 ) -> Result<(), Box<dyn Error>> {
     let id = benchmark.id;
-    let unknowns = benchmark.problem.unknowns();
-    let outputs = benchmark.reference.outputs();
     let points = solution.grid(&[160, 160])?;
-    let (values, exact) = (solution.values(&points)?, benchmark.exact(&points)?);
+    let (values, exact) = (benchmark.found(solution, &points)?, benchmark.exact(&points)?);
     let mut text =
         format!("<!doctype html><meta charset=\"utf-8\"><title>{id}</title><h1>{id}</h1>\n<pre>\n");
     for equation in benchmark.problem.equations() {
@@ -107,11 +105,12 @@ fn page(
         benchmark.method.pinn().network,
         solution.report
     )?;
-    for (i, name) in unknowns.iter().enumerate().take(outputs) {
-        let column = |all: &[f64], width: usize| -> Vec<f64> {
+    let width = benchmark.fields.len();
+    for (i, name) in benchmark.fields.iter().enumerate() {
+        let column = |all: &[f64]| -> Vec<f64> {
             all.iter().skip(i).step_by(width).copied().collect()
         };
-        let (u, e) = (column(&values, unknowns.len()), column(&exact, outputs));
+        let (u, e) = (column(&values), column(&exact));
         let off: Vec<f64> = u.iter().zip(&e).map(|(u, e)| (u - e).abs()).collect();
         for (what, field) in [("", &u), ("-error", &off)] {
             let file = format!("{id}-{name}{what}.png");

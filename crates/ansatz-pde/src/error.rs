@@ -247,6 +247,27 @@ pub enum PdeError {
         /// The most that was added.
         jitter: f64,
     },
+    /// Scattered nodes whose neighbours lie on a line, say.
+    #[error(
+        "the {neighbours} neighbours of node {node} do not determine a polynomial of degree {degree}: take more neighbours, a \
+         lower degree, or nodes that are spread more evenly"
+    )]
+    Undetermined {
+        /// Number of the node.
+        node: usize,
+        /// Its neighbours.
+        neighbours: usize,
+        /// The degree.
+        degree: usize,
+    },
+    /// A node outside of the domain.
+    #[error("node {node} lies {distance:e} outside of the domain")]
+    Misplaced {
+        /// Number of the node.
+        node: usize,
+        /// Its distance from the domain.
+        distance: f64,
+    },
     /// More probes than directions.
     #[error("{probes} coordinates to be drawn from {dims} without repetition")]
     TooManyProbes {

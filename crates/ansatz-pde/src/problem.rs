@@ -11,6 +11,7 @@ mod place;
 
 use std::sync::Arc;
 
+use ansatz_autodiff::Array;
 use ansatz_core::Key;
 use ansatz_expr::{Formula, Pool};
 use ansatz_nn::{Parameter, Scope};
@@ -54,6 +55,13 @@ pub struct Condition {
     pub(crate) part: Part,
     /// Values of a measurement that belong to the points, if there are any.
     values: Option<Vec<f64>>,
+}
+
+impl Condition {
+    /// Values that were measured at the points of its place.
+    pub(crate) fn values(&self) -> Option<&[f64]> {
+        self.values.as_deref()
+    }
 }
 
 /// A boundary value problem or an inverse one.
@@ -218,6 +226,20 @@ impl Problem {
                 unknowns: self.unknowns.clone(),
             }),
         }
+    }
+
+    /// Values `[n, unknowns]` at points `[n, d]` in the form that conditions ask for, if one was given.
+    pub(crate) fn shaped<'g>(&self, x: Array<'g>, values: Array<'g>) -> Array<'g> {
+        let Some(formula) = &self.form else {
+            return values;
+        };
+        let formed = Formed {
+            net: (),
+            formula: formula.clone(),
+            coordinates: self.coordinates.clone(),
+            unknowns: self.unknowns.clone(),
+        };
+        formed.shape(x, values)
     }
 
     /// The terms of a loss for `model`: the equations at points inside, each condition at points of its place. All are means

@@ -78,6 +78,25 @@ impl<T: Element> Solution<T> {
         })
     }
 
+    /// Values of expressions of the coordinates, the unknowns and their derivatives, such as `"psi_y"`, at points: rows of as
+    /// many numbers as there are expressions.
+    ///
+    /// # Errors
+    /// As [`Solution::values`]; [`PdeError::Text`] for an expression that cannot be read.
+    pub fn expressions(&self, points: &[f64], texts: &[&str]) -> Result<Vec<f64>, PdeError> {
+        let Assembly {
+            model,
+            coefficients,
+            ..
+        } = &self.assembly;
+        let texts: Vec<String> = texts.iter().map(|t| (*t).to_owned()).collect();
+        let lowered = self.problem.expressions(&texts)?;
+        let dims = self.problem.coordinates().len();
+        sample(&self.parameters, dims, points, |pass, x| {
+            lowered.trace(pass, x, &**model, coefficients)
+        })
+    }
+
     /// Residuals of the equations at points: rows of equations.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ pub struct ProblemBuilder {
     equations: Vec<String>,
     conditions: Vec<(Place, String, Option<Vec<f64>>)>,
     forms: Vec<(String, String)>,
+    detached: Vec<String>,
     unchecked: bool,
 }
 
@@ -119,6 +120,15 @@ impl ProblemBuilder {
     #[must_use]
     pub fn form(mut self, unknown: &str, text: &str) -> Self {
         self.forms.push((unknown.into(), text.into()));
+        self
+    }
+
+    /// A quantity of the equations, such as `"u_xx"`, that is a constant to the training: the equations do not change it, only
+    /// what stands beside it. For inverse problems, where a field that was measured shall not bend to coefficients that are
+    /// still wrong.
+    #[must_use]
+    pub fn detached(mut self, quantity: &str) -> Self {
+        self.detached.push(quantity.into());
         self
     }
 
@@ -248,7 +258,7 @@ impl ProblemBuilder {
             &self.coefficients,
             &self.constants,
         );
-        let lowered = reader.equations(&self.equations)?;
+        let lowered = reader.equations(&self.equations, &self.detached)?;
         let form = reader.forms(&self.forms)?;
         let places = place::Domain {
             coordinates: &coordinates,

@@ -23,6 +23,8 @@ pub(crate) struct Lowered {
     /// Derivatives of unknowns: which unknown, orders by coordinate.
     pub(crate) wanted: Vec<(usize, Vec<usize>)>,
     leaves: Vec<Source>,
+    /// Leaves that are constants to the training.
+    detached: Vec<bool>,
     coefficients: Vec<Range>,
     dims: usize,
     /// Rows hold a normal behind the coordinates.
@@ -89,8 +91,12 @@ impl<'p> Reader<'p> {
         }
     }
 
-    /// Residuals of equations that hold inside.
-    pub(super) fn equations(&self, texts: &[String]) -> Result<Lowered, PdeError> {
+    /// Residuals of equations that hold inside, with those leaves that are constants to the training.
+    pub(super) fn equations(
+        &self,
+        texts: &[String],
+        detached: &[String],
+    ) -> Result<Lowered, PdeError> {
         let read = |text: &String| {
             let e = self.pool.equation(text).map_err(term(text))?;
             self.lower(text, &[e], false).map(|l| (e, l))
@@ -98,7 +104,14 @@ impl<'p> Reader<'p> {
         // One by one for errors that name the equation, then all together.
         let all = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let expressions: Vec<Expr<'p>> = all.iter().map(|(e, _)| *e).collect();
-        self.lower(&texts.join("; "), &expressions, false)
+        let mut lowered = self.lower(&texts.join("; "), &expressions, false)?;
+        let names = lowered.formula.names();
+        for text in detached {
+            let leaf = self.pool.parse(text).map_err(term(text))?.to_string();
+            let place = super::check::known("quantity of the equations", &leaf, names)?;
+            lowered.detached[place] = true;
+        }
+        Ok(lowered)
     }
 
     /// Expressions that hold no equation.
@@ -188,6 +201,7 @@ impl<'p> Reader<'p> {
             });
         }
         Ok(Lowered {
+            detached: vec![false; leaves.len()],
             formula,
             wanted,
             leaves,
@@ -300,17 +314,34 @@ impl Lowered {
         model: &(dyn Layer + Send + Sync),
         coefficients: &[Parameter],
     ) -> Result<Array<'g>, PdeError> {
-        let d = self.dims;
-        let x = if self.columns() == d {
+        let x = self.coordinates_of(rows);
+        let u = model.apply(pass, x);
+        self.trace_of(pass, rows, coefficients, |orders| partials(u, x, orders))
+    }
+
+    fn coordinates_of<'g>(&self, rows: Array<'g>) -> Array<'g> {
+        if self.columns() == self.dims {
             rows
         } else {
-            rows.narrow(1, 0, d)
-        };
-        let u = model.apply(pass, x);
+            rows.narrow(1, 0, self.dims)
+        }
+    }
+
+    /// The same from derivatives of the unknowns at the rows, however they are found: for each multi-index an array
+    /// `[n, unknowns]`.
+    pub(crate) fn trace_of<'g>(
+        &self,
+        pass: &Pass<'g>,
+        rows: Array<'g>,
+        coefficients: &[Parameter],
+        derivatives: impl FnOnce(&[Vec<usize>]) -> Result<Vec<Array<'g>>, PdeError>,
+    ) -> Result<Array<'g>, PdeError> {
+        let x = self.coordinates_of(rows);
+        let d = self.dims;
         let mut orders: Vec<Vec<usize>> = self.wanted.iter().map(|(_, o)| o.clone()).collect();
         orders.sort_unstable();
         orders.dedup();
-        let all = partials(u, x, &orders)?;
+        let all = derivatives(&orders)?;
         let column = |a: Array<'g>, i: usize| {
             if a.shape()[1] == 1 {
                 a
@@ -324,26 +355,34 @@ impl Lowered {
             let place = orders.binary_search(index).unwrap_or(0);
             column(all[place], *field)
         };
-        let mut leaves = self.leaves.iter();
+        let mut leaves = self.leaves.iter().zip(&self.detached);
         let n = rows.shape()[0];
-        let outputs = self.formula.trace(pass.graph(), |_| match leaves.next() {
-            Some(Source::Coordinate(axis)) => column(x, *axis),
-            Some(Source::Coefficient(i)) => {
-                let value = pass[coefficients[*i]];
-                match self.coefficients[*i] {
-                    Range::Any => value,
-                    Range::Positive => value.exp(),
+        let outputs = self.formula.trace(pass.graph(), |_| {
+            let (leaf, detached) = leaves.next().unwrap_or((&Source::Measured, &false));
+            let value = match leaf {
+                Source::Coordinate(axis) => column(x, *axis),
+                Source::Coefficient(i) => {
+                    let value = pass[coefficients[*i]];
+                    match self.coefficients[*i] {
+                        Range::Any => value,
+                        Range::Positive => value.exp(),
+                    }
                 }
-            }
-            Some(Source::Derivative(i)) => derivative(*i),
-            Some(Source::Normal(parts)) => {
-                let each = parts.iter().enumerate();
-                let each = each.map(|(k, i)| rows.narrow(1, d + k, d + k + 1) * derivative(*i));
-                each.reduce(|a, b| a + b).unwrap_or_else(|| x.zeros())
-            }
-            Some(Source::Measured) | None => {
-                let last = rows.shape()[1];
-                rows.narrow(1, last - 1, last)
+                Source::Derivative(i) => derivative(*i),
+                Source::Normal(parts) => {
+                    let each = parts.iter().enumerate();
+                    let each = each.map(|(k, i)| rows.narrow(1, d + k, d + k + 1) * derivative(*i));
+                    each.reduce(|a, b| a + b).unwrap_or_else(|| x.zeros())
+                }
+                Source::Measured => {
+                    let last = rows.shape()[1];
+                    rows.narrow(1, last - 1, last)
+                }
+            };
+            if *detached {
+                value.stop_gradient()
+            } else {
+                value
             }
         });
         let full = |a: &Array<'g>| a.broadcast(&[n, 1]);
@@ -388,12 +427,19 @@ pub(crate) struct Formed<L> {
 
 impl Layer for Formed<Model> {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
-        let (net, n) = (self.net.apply(pass, x), x.shape()[0]);
+        self.shape(x, self.net.apply(pass, x))
+    }
+}
+
+impl<L> Formed<L> {
+    /// The forms of `net` `[n, unknowns]` at points `[n, d]`.
+    pub(super) fn shape<'g>(&self, x: Array<'g>, net: Array<'g>) -> Array<'g> {
+        let n = x.shape()[0];
         let place = |names: &[String], leaf: &Leaf| match leaf {
             Leaf::Symbol(name) => names.iter().position(|n| n == name),
             Leaf::Field(_) => None,
         };
-        let outputs = self.formula.trace(pass.graph(), |leaf| {
+        let outputs = self.formula.trace(x.graph(), |leaf| {
             let (from, i) = match place(&self.coordinates, leaf) {
                 Some(i) => (x, i),
                 None => (net, place(&self.unknowns, leaf).unwrap_or(0)),
