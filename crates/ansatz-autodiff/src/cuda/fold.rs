@@ -3,9 +3,9 @@
 use ansatz_cuda::DeviceScalar;
 use ansatz_cuda::program::{Condition, Fold, Function, Index, Loop, Store};
 
-use super::DeviceError;
 use super::lower::{Lowering, Pending, Target};
 use super::value::Writer;
+use super::{DeviceError, signed};
 use crate::Element;
 use crate::graph::Id;
 use crate::op::{CumulativeSum, ScatterAdd, ScatterAddAt, Separable};
@@ -20,7 +20,10 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         let shape = self.stages.trace.shape(first).to_vec();
         let kept = |i: &usize| !axes.contains(i);
         let outer: Vec<usize> = (0..shape.len()).filter(kept).map(|i| shape[i]).collect();
-        let inner: Vec<usize> = (0..shape.len()).filter(|i| !kept(i)).map(|i| shape[i]).collect();
+        let inner: Vec<usize> = (0..shape.len())
+            .filter(|i| !kept(i))
+            .map(|i| shape[i])
+            .collect();
         let (mut out, mut gone) = (0, outer.len());
         let at: Vec<Index> = (0..shape.len())
             .map(|i| {
@@ -63,13 +66,13 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         let at = Index::axes(&outer, 0);
         let entry = Index::axis(outer.len(), most);
         Ok(self.written(|writer| {
-            let place = at[op.axis].times(most as i64).plus(&entry);
+            let place = at[op.axis].times(signed(most)).plus(&entry);
             let read = writer.body.load(table, &place);
             let row = writer.body.row(read, rows);
             let mut from = at.clone();
             from[op.axis] = row.clone();
             let value = writer.value(x, &from);
-            let there = vec![Condition::within(&row, 0, rows as i64)];
+            let there = vec![Condition::within(&row, 0, signed(rows))];
             let value = writer.body.guarded(there, value, None);
             let stores = vec![(value, Target::Node(node), Index::flat(&at, &outer))];
             (outer, vec![most], Some(Fold::Sum), stores)
@@ -87,7 +90,10 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         };
         let outer = self.stages.trace.shape(node).to_vec();
         let inner = self.stages.trace.shape(indices).to_vec();
-        let pairs = inner.iter().product::<usize>().saturating_mul(outer.iter().product());
+        let pairs = inner
+            .iter()
+            .product::<usize>()
+            .saturating_mul(outer.iter().product());
         if pairs > PAIRS {
             return Err(DeviceError::Unsupported {
                 op: "scatter_add_at",
@@ -131,7 +137,7 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
                 at[op.axis].plus(&term.times(-1))
             };
             let value = writer.value(x, &from);
-            let before = vec![Condition::within(&ahead, 0, length as i64)];
+            let before = vec![Condition::within(&ahead, 0, signed(length))];
             let value = writer.body.guarded(before, value, None);
             let stores = vec![(value, Target::Node(node), Index::flat(&at, &outer))];
             (outer, vec![length], Some(Fold::Sum), stores)
@@ -155,7 +161,8 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
             let (mut columns, mut weights) = (Vec::new(), Vec::new());
             for row in rows {
                 for e in 0..most {
-                    let (column, weight) = row.get(e).map_or((u32::MAX, 0.0), |(c, w)| (*c as u32, *w));
+                    let (column, weight) =
+                        row.get(e).map_or((u32::MAX, 0.0), |(c, w)| (*c as u32, *w));
                     columns.push(column);
                     weights.push(T::of(weight));
                 }
@@ -171,7 +178,9 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
             };
             let outer = shape.clone();
             let at = Index::axes(&outer, 0);
-            let entry = at[axis].times(most as i64).plus(&Index::axis(outer.len(), most));
+            let entry = at[axis]
+                .times(signed(most))
+                .plus(&Index::axis(outer.len(), most));
             let from_array = source;
             pending.push(self.written(|writer| {
                 let read = writer.body.load(columns, &entry);
@@ -182,7 +191,7 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
                     None => writer.value(x, &from),
                     Some(array) => writer.body.load(array, &Index::flat(&from, &before)),
                 };
-                let there = vec![Condition::within(&row, 0, length as i64)];
+                let there = vec![Condition::within(&row, 0, signed(length))];
                 let value = writer.body.guarded(there, value, None);
                 let weight = writer.body.load(weights, &entry);
                 let value = writer.body.call(Function::Mul, &[weight, value]);
@@ -198,7 +207,10 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
     }
 
     /// A loop that `write` writes: outer and inner lengths, the fold, and values with their places.
-    pub(super) fn written(&mut self, write: impl FnOnce(&mut Writer<'_, '_>) -> Written) -> Pending {
+    pub(super) fn written(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'_, '_>) -> Written,
+    ) -> Pending {
         let mut writer = Writer::new(&self.stages, &mut self.arrays);
         let (outer, inner, fold, stores) = write(&mut writer);
         Pending {

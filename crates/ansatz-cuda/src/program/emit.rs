@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::body::{Array, Function, Op, Reg};
-use super::index::Index;
+use super::index::{Index, signed};
 use super::step::{Fold, Known, Loop};
 use crate::error::elements;
 
@@ -164,7 +164,7 @@ pub(super) fn kernel(
     let (scalar, inner) = (setting.scalar, elements(&task.inner));
     let alive = task.body.alive(task.results.iter().map(|s| s.value));
     let mut used = vec![false; task.outer.len() + task.inner.len()];
-    let mut most = (points * sharing.parts).max(inner + sharing.chunk.min(inner) + BLOCK) as i64;
+    let mut most = signed((points * sharing.parts).max(inner + sharing.chunk.min(inner) + BLOCK));
     let mut see = |index: &Index| {
         index.counters(&mut |a| used[a] = true);
         most = most.max(index.magnitude());
@@ -192,7 +192,11 @@ pub(super) fn kernel(
     let mut arguments = task.reads();
     let reads = arguments.len();
     let mut body = String::new();
-    let indent = if task.fold.is_some() { "            " } else { "    " };
+    let indent = if task.fold.is_some() {
+        "            "
+    } else {
+        "    "
+    };
     for (k, (op, _)) in task
         .body
         .ops()
@@ -226,7 +230,12 @@ pub(super) fn kernel(
             points,
             place: &place,
         };
-        shared.write(&mut text, setting, &body, [&outer, &counters("k", &task.inner, task.outer.len(), &used)]);
+        shared.write(
+            &mut text,
+            setting,
+            &body,
+            [&outer, &counters("k", &task.inner, task.outer.len(), &used)],
+        );
     } else {
         let _ = writeln!(
             text,
@@ -296,7 +305,7 @@ fn operation(
             if low < 0 {
                 tests.push(format!("{at} >= 0"));
             }
-            if high >= len as i64 {
+            if high >= signed(len) {
                 tests.push(format!("{at} < {len}"));
             }
             if tests.is_empty() {
@@ -331,7 +340,7 @@ fn power(x: &str, n: i32, setting: Setting<'_>) -> String {
         return "1".into();
     }
     // Horner's rule in the exponent's bits, from the second on.
-    let top = 31 - bits.leading_zeros();
+    let top = bits.ilog2();
     let mut text = x.to_owned();
     for k in (0..top).rev() {
         text = format!("f_square({text})");
@@ -339,7 +348,11 @@ fn power(x: &str, n: i32, setting: Setting<'_>) -> String {
             text = format!("{text} * {x}");
         }
     }
-    if n < 0 { format!("f_recip({text})") } else { text }
+    if n < 0 {
+        format!("f_recip({text})")
+    } else {
+        text
+    }
 }
 
 /// What the text of a fold is made of.
@@ -352,7 +365,13 @@ struct Folded<'a> {
 }
 
 impl Folded<'_> {
-    fn write(&self, text: &mut String, setting: Setting<'_>, body: &str, [outer, inner]: [&str; 2]) {
+    fn write(
+        &self,
+        text: &mut String,
+        setting: Setting<'_>,
+        body: &str,
+        [outer, inner]: [&str; 2],
+    ) {
         let Sharing {
             lanes,
             parts,
@@ -394,7 +413,11 @@ impl Folded<'_> {
         text.push_str(body);
         for (r, store) in results() {
             let value = format!("r{}", store.value.number());
-            let _ = writeln!(text, "            s{r} = {};", join(&format!("s{r}"), &value));
+            let _ = writeln!(
+                text,
+                "            s{r} = {};",
+                join(&format!("s{r}"), &value)
+            );
         }
         text.push_str("        }\n");
         let stores = |text: &mut String, value: &dyn Fn(usize) -> String| {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::body::{Array, Body};
 use super::emit::{self, Kernel, PRELUDE, Setting, Sharing};
-use super::index::Index;
+use super::index::{Index, signed};
 use super::memory::places;
 use super::step::{Fold, Gemm, Known, Loop, Precision, Product, Store};
 use super::tiles::{self, Cut};
@@ -178,7 +178,13 @@ impl<T: DeviceScalar> Builder<T> {
         }
         for (store, from) in task.results.into_iter().zip(scratch) {
             let fold = task.fold.unwrap_or(Fold::Sum);
-            let total = total(&task.outer, sharing.parts, fold, from, (store.array, store.index));
+            let total = total(
+                &task.outer,
+                sharing.parts,
+                fold,
+                from,
+                (store.array, store.index),
+            );
             if let Some(kernel) = emit::kernel(&total, self.setting(), Sharing::of(&total), &[]) {
                 self.steps.push(Step::Kernel(kernel));
             }
@@ -204,13 +210,23 @@ impl<T: DeviceScalar> Builder<T> {
         kernels.extend(tiles::kernel(product, self.setting(), cut, scratch));
         if let Some(from) = scratch {
             let total = total(&outer, cut.parts, Fold::Sum, from, product.out.clone());
-            kernels.extend(emit::kernel(&total, self.setting(), Sharing::of(&total), &[]));
+            kernels.extend(emit::kernel(
+                &total,
+                self.setting(),
+                Sharing::of(&total),
+                &[],
+            ));
         }
         if kernels.is_empty() {
             return Ok(());
         }
-        if let (Some(new), Some(Step::Product { gemms, kernels: list })) =
-            (plain, self.steps.last_mut())
+        if let (
+            Some(new),
+            Some(Step::Product {
+                gemms,
+                kernels: list,
+            }),
+        ) = (plain, self.steps.last_mut())
             && !gemms.is_empty()
             && gemms.iter().all(|g| g.joins(&new))
         {
@@ -261,7 +277,9 @@ impl<T: DeviceScalar> Builder<T> {
             }
         }
         let inputs = (0..self.roles.len() as u32).map(Array);
-        let inputs = inputs.filter(|a| self.roles[a.place()] == Role::Input).collect();
+        let inputs = inputs
+            .filter(|a| self.roles[a.place()] == Role::Input)
+            .collect();
         Ok(Plan {
             arrays: self.arrays,
             places,
@@ -284,7 +302,7 @@ fn total(
     (array, index): (Array, Index),
 ) -> Loop {
     let point = Index::flat(&Index::axes(outer, 0), outer);
-    let at = Index::axis(outer.len(), parts).times(elements(outer) as i64);
+    let at = Index::axis(outer.len(), parts).times(signed(elements(outer)));
     let mut body = Body::new();
     let value = body.load(from, &at.plus(&point));
     Loop {
@@ -361,13 +379,16 @@ impl<T: DeviceScalar> Plan<T> {
     /// Launches in one run.
     #[must_use]
     pub fn launches(&self, products: Products) -> usize {
-        self.steps.iter().map(|s| self.sent(s, products).1.len().max(1)).sum()
+        self.steps
+            .iter()
+            .map(|s| Self::sent(s, products).1.len().max(1))
+            .sum()
     }
 
     /// Matrix products that a library can do.
     #[must_use]
     pub fn matrix_products(&self) -> usize {
-        let by_library = |s: &Step| self.sent(s, Products::Library).0.len();
+        let by_library = |s: &Step| Self::sent(s, Products::Library).0.len();
         self.steps.iter().map(by_library).sum()
     }
 
@@ -382,11 +403,7 @@ impl<T: DeviceScalar> Plan<T> {
     }
 
     /// What a step sends: to the library, or kernels.
-    pub(super) fn sent<'a>(
-        &self,
-        step: &'a Step,
-        products: Products,
-    ) -> (&'a [Matrices], &'a [Kernel]) {
+    pub(super) fn sent(step: &Step, products: Products) -> (&[Matrices], &[Kernel]) {
         match step {
             Step::Product { gemms, .. } if products == Products::Library && !gemms.is_empty() => {
                 (gemms, &[])
@@ -401,13 +418,15 @@ impl<T: DeviceScalar> Plan<T> {
             names: Vec::new(),
             of: HashMap::new(),
         };
-        for kernel in self.steps.iter().flat_map(|s| self.sent(s, products).1) {
+        for kernel in self.steps.iter().flat_map(|s| Self::sent(s, products).1) {
             if listing.of.contains_key(&kernel.text) {
                 continue;
             }
             let number = listing.names.len();
             let name = format!("program_{number}");
-            listing.source.push_str(&kernel.text.replacen("KERNEL", &name, 1));
+            listing
+                .source
+                .push_str(&kernel.text.replacen("KERNEL", &name, 1));
             listing.names.push(name);
             listing.of.insert(kernel.text.clone(), number);
         }
