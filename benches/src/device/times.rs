@@ -28,8 +28,6 @@ pub(crate) struct Sizes {
     grid: usize,
     array: usize,
     image: usize,
-    /// Elements of a Fourier transform.
-    transform: usize,
     /// Seconds that a measurement lasts at least.
     least: f64,
 }
@@ -43,7 +41,6 @@ impl Sizes {
         grid: 512,
         array: 256,
         image: 128,
-        transform: 1 << 24,
         least: 0.2,
     };
 
@@ -55,7 +52,6 @@ impl Sizes {
         grid: 20,
         array: 20,
         image: 8,
-        transform: 120,
         least: 1e-4,
     };
 }
@@ -330,7 +326,7 @@ fn convolution(device: &Device, sizes: &Sizes, report: &mut Report) -> Result<()
     if !fft::is_present() {
         return Ok(());
     }
-    let n = sizes.transform;
+    let n = sizes.gradient;
     let column: Vec<f64> = (0..n).map(|j| 0.5_f64.powi(j.min(60) as i32)).collect();
     let host = Circulant::new(&column)?;
     let on = DeviceConvolution::<f32>::of_circulant(&host, device)?;
