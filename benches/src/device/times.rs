@@ -3,15 +3,17 @@
 use std::error::Error;
 use std::time::Instant;
 
-use ansatz_core::{Key, ScalarField, State};
+use ansatz_core::{Key, LinearMap, ScalarField, State};
 use ansatz_cuda::kernel::conv::{self, Conv};
 use ansatz_cuda::kernel::kron::{self, Mode, Side};
 use ansatz_cuda::kernel::{grid_field, ihvp, lincomb, philox, reduce, scan, stencil};
-use ansatz_cuda::{CudaError, CudaState, Device, DeviceScalar};
-use ansatz_linalg::device::DeviceFisherWindow;
+use ansatz_cuda::{CudaError, CudaState, Device, DeviceScalar, fft};
+use ansatz_linalg::LinalgError;
+use ansatz_linalg::device::{DeviceConvolution, DeviceFisherWindow};
 use ansatz_linalg::fisher::FactorOptions;
+use ansatz_linalg::operator::Circulant;
 use ansatz_mesh::GridShape;
-use ansatz_mesh::device::DeviceMarchingCubes;
+use ansatz_mesh::device::{DeviceMarchingCubes, DeviceSurfaceNets};
 
 use crate::report::Report;
 
@@ -110,6 +112,7 @@ pub(crate) fn run(
     device.trim();
     window::<f32>(device, sizes, report)?;
     device.trim();
+    convolution(device, sizes, report)?;
     networks(device, sizes, report)?;
     Ok(())
 }
@@ -282,6 +285,15 @@ fn surfaces<T: DeviceScalar>(
         );
         report.time(&name, time, [floor, 0.0], None);
     }
+    let samples = device.upload(&shape.sample(&ball))?;
+    let time = seconds(device, sizes, || {
+        DeviceSurfaceNets
+            .extract(shape, &samples, T::zero())
+            .map(drop)
+    })?;
+    let name = format!("surface nets of a ball, {side}³, {}", T::KIND);
+    report.time(&name, time, [floor, 0.0], None);
+    drop(samples);
     let count = 3 * shape.samples() / 32;
     let mut numbers = device.zeros::<u32>(count)?;
     let time = seconds(device, sizes, || scan::exclusive(&mut numbers).map(drop))?;
@@ -313,6 +325,26 @@ fn window<T: DeviceScalar>(
     let time = seconds(device, sizes, || window.update_and_apply(&x, &mut y))?;
     let name = format!("a gradient and F⁻¹·g, {of}");
     report.time(&name, time, [2.0 * sweep, 0.0], None);
+    Ok(())
+}
+
+/// A circulant matrix, where there is a library of transforms, beside the passes that it takes if each transform takes two.
+fn convolution(device: &Device, sizes: &Sizes, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    if !fft::is_present() {
+        return Ok(());
+    }
+    let n = sizes.gradient;
+    let column: Vec<f64> = (0..n).map(|j| 0.5_f64.powi(j.min(60) as i32)).collect();
+    let host = Circulant::new(&column)?;
+    let on = DeviceConvolution::<f32>::of_circulant(&host, device)?;
+    let mut x = CudaState::zeros(device, n)?;
+    x.fill_normal(Key::new(6), 0);
+    let mut y = x.zeros_like();
+    let time = seconds(device, sizes, || -> Result<(), LinalgError> {
+        Ok(on.apply(&x, &mut y)?)
+    })?;
+    let name = format!("circulant matrix of {n}, f32");
+    report.time(&name, time, [4.0 * 11.0 * n as f64, 0.0], None);
     Ok(())
 }
 

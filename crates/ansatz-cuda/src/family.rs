@@ -98,6 +98,9 @@ families! {
     /// Crossings of grids with level sets.
     Crossings = "crossings", head: SIGNS,
         typed: ["signs", "points"], plain: ["count", "pack"];
+    /// Dual meshes of crossed cells.
+    Nets = "nets", head: SIGNS,
+        typed: ["means"], plain: ["count", "quads"];
     /// Products of half spectra.
     Spectrum = "spectrum", head: "",
         typed: ["multiply"], plain: [];

@@ -11,6 +11,7 @@ pub mod grid_field;
 pub mod ihvp;
 pub mod kron;
 pub mod lincomb;
+pub mod nets;
 pub mod philox;
 pub mod reduce;
 pub mod scan;

@@ -1,4 +1,5 @@
-//! Marching cubes in the memory of a CUDA device: the mesh of [`MarchingCubes`](crate::MarchingCubes), to the bit.
+//! Marching cubes and surface nets in the memory of a CUDA device: the meshes of [`MarchingCubes`](crate::MarchingCubes) and
+//! [`SurfaceNets`](crate::SurfaceNets), to the bit.
 //!
 //! Samples stay where they are. Signs, crossings and the triangles that the table of [cases](crate::Ambiguity) has are made
 //! on the device; cells whose signs leave a choice (about one in a thousand of a smooth surface, one in three of noise)
@@ -13,6 +14,7 @@ use rayon::prelude::*;
 use ansatz_core::Scalar;
 use ansatz_cuda::kernel::crossings::Crossings;
 use ansatz_cuda::kernel::cubes::{Classified, OPEN, Open, Table};
+use ansatz_cuda::kernel::nets;
 use ansatz_cuda::{Buffer, CudaError, DeviceScalar};
 
 pub use ansatz_cuda as cuda;
@@ -20,7 +22,7 @@ pub use ansatz_cuda as cuda;
 use crate::crossings::{LIMIT, fraction, place, unflatten};
 use crate::cube::{EDGES, OTHERS, Trilinear, table};
 use crate::marching_cubes::{Cell, Part, exact_cell};
-use crate::{Ambiguity, GridShape, Mesh, MeshError};
+use crate::{Ambiguity, GridShape, Mesh, MeshError, QuadMesh};
 
 /// Open cells that one task decides.
 const TASK: usize = 1024;
@@ -59,12 +61,9 @@ impl<T: DeviceScalar> DeviceMesh<T> {
     /// # Errors
     /// [`MeshError::Device`].
     pub fn to_mesh(&self) -> Result<Mesh<T>, MeshError> {
-        let vertices = self.vertices.to_vec()?;
-        let triangles = self.triangles.to_vec()?;
-        let points = vertices.as_chunks::<3>().0.iter();
         Ok(Mesh {
-            vertices: points.map(|p| Point3::from(*p)).collect(),
-            triangles: triangles.as_chunks::<3>().0.to_vec(),
+            vertices: points(&self.vertices)?,
+            triangles: self.triangles.to_vec()?.as_chunks::<3>().0.to_vec(),
             normals: None,
         })
     }
@@ -82,29 +81,7 @@ impl DeviceMarchingCubes {
         samples: &Buffer<T>,
         iso: T,
     ) -> Result<DeviceMesh<T>, MeshError> {
-        let dims = shape.dims();
-        if samples.len() != shape.samples() {
-            return Err(MeshError::Length {
-                dims,
-                expected: shape.samples(),
-                found: samples.len(),
-            });
-        }
-        if !iso.is_finite() {
-            return Err(MeshError::NotFinite {
-                what: "iso value",
-                value: iso.f64(),
-            });
-        }
-        let crossings = match Crossings::find(dims, samples, iso.f64()) {
-            Err(CudaError::NotFinite { index, .. }) => {
-                return Err(MeshError::Sample {
-                    index: unflatten(dims, index),
-                    value: samples.element(index)?.f64(),
-                });
-            }
-            found => found?,
-        };
+        let crossings = find(shape, samples, iso)?;
         let (classified, open) = Classified::new(&crossings, samples, &cases(self.ambiguity))?;
         let decided = decide(shape, iso, &open, crossings.len());
         let vertices = crossings.len() + decided.points.len() / 3;
@@ -116,6 +93,107 @@ impl DeviceMarchingCubes {
             vertices: crossings.points(samples, origin, spacing, &decided.points)?,
             triangles: classified.triangles(&decided.ends, &decided.triangles)?,
         })
+    }
+}
+
+/// Surface nets on a device: a vertex in each crossed cell, the mesh of [`SurfaceNets`](crate::SurfaceNets) with
+/// [`DualVertices::PerCell`](crate::DualVertices::PerCell), without relaxation and normals, to the bit.
+///
+/// ```
+/// use ansatz_mesh::{GridShape, QuadSplit, device::{DeviceSurfaceNets, cuda::Device}};
+/// # fn with(device: &Device) -> Result<(), Box<dyn std::error::Error>> {
+/// let shape = GridShape::spanning([20; 3], [-1.0; 3], [1.0; 3])?;
+/// let ball = |[x, y, z]: [f32; 3]| (x * x + y * y + z * z).sqrt() - 0.7;
+/// let samples = device.upload(&shape.sample(&ball))?;
+/// let quads = DeviceSurfaceNets.extract(shape, &samples, 0.0)?.to_quads()?;
+/// let mesh = quads.triangulate(QuadSplit::ShorterDiagonal);
+/// assert_eq!(mesh.triangles.len(), 2 * (mesh.vertices.len() - 2));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeviceSurfaceNets;
+
+/// Quads in device memory.
+#[derive(Debug)]
+pub struct DeviceQuads<T: DeviceScalar> {
+    /// Positions, three coordinates each.
+    pub vertices: Buffer<T>,
+    /// Quads, four indices of vertices each, counter-clockwise seen from outside.
+    pub quads: Buffer<u32>,
+}
+
+impl<T: DeviceScalar> DeviceQuads<T> {
+    /// The quads in main memory.
+    ///
+    /// # Errors
+    /// [`MeshError::Device`].
+    pub fn to_quads(&self) -> Result<QuadMesh<T>, MeshError> {
+        Ok(QuadMesh {
+            vertices: points(&self.vertices)?,
+            quads: self.quads.to_vec()?.as_chunks::<4>().0.to_vec(),
+            normals: None,
+        })
+    }
+}
+
+impl DeviceSurfaceNets {
+    /// The surface of {f < iso} for samples in device memory, z fastest.
+    ///
+    /// # Errors
+    /// As [`DeviceMarchingCubes::extract`].
+    pub fn extract<T: DeviceScalar>(
+        &self,
+        shape: GridShape,
+        samples: &Buffer<T>,
+        iso: T,
+    ) -> Result<DeviceQuads<T>, MeshError> {
+        let crossings = find(shape, samples, iso)?;
+        let points = crossings.points(samples, shape.origin(), shape.spacing(), &[])?;
+        let mut order = [[0; 16]; 256];
+        for (row, case) in order.iter_mut().zip(0..=255_u8) {
+            let edges = table().entry(case, 0).all_edges();
+            row[0] = edges.len() as u8;
+            row[1..=edges.len()].copy_from_slice(edges);
+        }
+        let (vertices, quads) = nets::extract(&crossings, &points, &order)?;
+        Ok(DeviceQuads { vertices, quads })
+    }
+}
+
+/// Positions in main memory.
+fn points<T: DeviceScalar>(coordinates: &Buffer<T>) -> Result<Vec<Point3<T>>, MeshError> {
+    let coordinates = coordinates.to_vec()?;
+    let points = coordinates.as_chunks::<3>().0.iter();
+    Ok(points.map(|p| Point3::from(*p)).collect())
+}
+
+/// The crossings of the level set, with the errors of this crate.
+fn find<T: DeviceScalar>(
+    shape: GridShape,
+    samples: &Buffer<T>,
+    iso: T,
+) -> Result<Crossings, MeshError> {
+    let dims = shape.dims();
+    if samples.len() != shape.samples() {
+        return Err(MeshError::Length {
+            dims,
+            expected: shape.samples(),
+            found: samples.len(),
+        });
+    }
+    if !iso.is_finite() {
+        return Err(MeshError::NotFinite {
+            what: "iso value",
+            value: iso.f64(),
+        });
+    }
+    match Crossings::find(dims, samples, iso.f64()) {
+        Err(CudaError::NotFinite { index, .. }) => Err(MeshError::Sample {
+            index: unflatten(dims, index),
+            value: samples.element(index)?.f64(),
+        }),
+        found => Ok(found?),
     }
 }
 

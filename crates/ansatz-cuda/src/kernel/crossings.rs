@@ -156,6 +156,8 @@ pub struct Crossings {
     count: usize,
     /// First samples of crossed cells.
     pub(crate) cells: Buffer<u32>,
+    /// Numbers of the crossed cells before each word of cells.
+    pub(crate) starts: Buffer<u32>,
 }
 
 impl Crossings {
@@ -207,6 +209,7 @@ impl Crossings {
             firsts,
             count,
             cells,
+            starts: numbers,
         })
     }
 
@@ -312,6 +315,15 @@ pub fn cells<T: DeviceScalar>(shape: [usize; 3], samples: &[T], level: f64) -> V
         })
         .map(|at| at as u32)
         .collect()
+}
+
+/// Axis and first sample of an edge of the cell whose first sample this is.
+pub(crate) fn edge_of([_, ny, nz]: [usize; 3], first: usize, edge: usize) -> (usize, [usize; 3]) {
+    let (axis, mut at) = (edge / 4, [first / nz / ny, first / nz % ny, first % nz]);
+    let others = [[1, 2], [0, 2], [0, 1]][axis];
+    at[others[0]] += edge & 1;
+    at[others[1]] += edge >> 1 & 1;
+    (axis, at)
 }
 
 /// The signs of a cell's corners.

@@ -330,13 +330,9 @@ pub fn twin<T: DeviceScalar>(
     let mut triangles = Vec::new();
     for cell in crossings::cells(shape, samples, level) {
         let first = cell as usize;
-        let place = [first / nz / ny, first / nz % ny, first % nz];
         let names: [u32; 12] = std::array::from_fn(|edge| {
-            let (axis, mut at) = (edge / 4, place);
-            let others = [[1, 2], [0, 2], [0, 1]][axis];
-            at[others[0]] += edge & 1;
-            at[others[1]] += edge >> 1 & 1;
-            numbers.get(&(axis, at)).copied().unwrap_or(u32::MAX)
+            let edge = crossings::edge_of(shape, first, edge);
+            numbers.get(&edge).copied().unwrap_or(u32::MAX)
         });
         let row = &table[usize::from(crossings::case(shape, samples, level, first))];
         if row[0] == OPEN {

@@ -3,29 +3,34 @@
 use ansatz_core::Key;
 use ansatz_cuda::DeviceScalar;
 use ansatz_cuda::kernel::crossings::{
-    cell_words, cells, edges, plan_count, plan_pack, plan_points, plan_signs, points, words,
+    cell_words, cells as cells_in, edges, plan_count, plan_pack, plan_points, plan_signs, points,
+    words,
 };
 use ansatz_cuda::kernel::cubes::{
     Cells, OPEN, Table, plan_cases, plan_emit, plan_fill, plan_open, plan_set, twin,
 };
-use ansatz_cuda::kernel::scan;
+use ansatz_cuda::kernel::{nets, scan};
 
-use crate::harness::{Memory, Plain};
+use crate::harness::{Memory, Plain, Slot};
 use crate::{assert_bits, normal};
+
+/// The crossed edges of a case, ascending.
+fn crossed(case: usize) -> Vec<u8> {
+    (0..12_u8)
+        .filter(|edge| {
+            let axis = usize::from(edge / 4);
+            let others = [[1, 2], [0, 2], [0, 1]][axis];
+            let low = usize::from(edge & 1) << others[0] | usize::from(edge >> 1 & 1) << others[1];
+            (case >> low ^ case >> (low | 1 << axis)) & 1 == 1
+        })
+        .collect()
+}
 
 /// A table that knows nothing of surfaces: triangles of crossed edges in turn, every seventh case open.
 fn table() -> Table {
     let mut table = [[0; 16]; 256];
     for (case, row) in table.iter_mut().enumerate() {
-        let crossed: Vec<u8> = (0..12_u8)
-            .filter(|edge| {
-                let axis = usize::from(edge / 4);
-                let others = [[1, 2], [0, 2], [0, 1]][axis];
-                let low =
-                    usize::from(edge & 1) << others[0] | usize::from(edge >> 1 & 1) << others[1];
-                (case >> low ^ case >> (low | 1 << axis)) & 1 == 1
-            })
-            .collect();
+        let crossed = crossed(case);
         if case % 7 == 3 {
             row[0] = OPEN;
         } else if !crossed.is_empty() {
@@ -50,7 +55,7 @@ fn check<T: DeviceScalar + Plain>(shape: [usize; 3], samples: &[T], level: f64) 
     let what = format!("{shape:?} {} at {level}", T::KIND);
     let place = [[0.3, -1.0, 2.0], [0.5, 0.25, 1.7]];
     let edges = edges(shape, samples, level);
-    let crossed = cells(shape, samples, level);
+    let crossed = cells_in(shape, samples, level);
     let mut memory = Memory::default();
     let field = memory.put(samples);
     let signs = memory.put(&vec![u32::MAX; words(shape)]);
@@ -103,6 +108,13 @@ fn check<T: DeviceScalar + Plain>(shape: [usize; 3], samples: &[T], level: f64) 
     assert_eq!(memory.get(list), crossed, "{what}");
     let wanted = points(shape, samples, level, &edges, place);
     assert_bits(&memory.get(vertices), &wanted, &what);
+
+    dual(
+        &mut memory,
+        (shape, samples, level),
+        [signs, list, firsts, starts],
+        &wanted,
+    );
 
     let table = table();
     let rows = memory.put(table.as_flattened());
@@ -174,6 +186,44 @@ fn check<T: DeviceScalar + Plain>(shape: [usize; 3], samples: &[T], level: f64) 
         memory.run(&calls.map(|c| c.expect("a plan")));
         assert_eq!(memory.get(out), triangles.as_flattened(), "{what}");
     }
+}
+
+/// Means of crossings in an order of their own, and quads.
+fn dual<T: DeviceScalar + Plain>(
+    memory: &mut Memory,
+    (shape, samples, level): ([usize; 3], &[T], f64),
+    [signs, cells, firsts, starts]: [Slot<u32>; 4],
+    points: &[T],
+) {
+    let mut order = [[0; 16]; 256];
+    for (case, row) in order.iter_mut().enumerate() {
+        let mut edges = crossed(case);
+        let turn = (case % 5).min(edges.len());
+        edges.rotate_left(turn);
+        row[0] = edges.len() as u8;
+        row[1..=edges.len()].copy_from_slice(&edges);
+    }
+    let active = cells_in(shape, samples, level).len();
+    let (rows, at) = (memory.put(order.as_flattened()), memory.put(points));
+    let vertices = memory.put(&vec![T::nan(); 3 * active]);
+    let numbers = memory.put(&vec![u32::MAX; active]);
+    let of = [signs, cells, firsts].map(Slot::view);
+    let calls = [
+        nets::plan_means(shape, of, rows.view(), at.view(), &vertices.view_mut()),
+        nets::plan_count(shape, [signs, cells].map(Slot::view), &numbers.view_mut()),
+    ];
+    memory.run(&calls.map(|c| c.expect("a plan")));
+    let wanted = nets::means(shape, samples, level, &order, points);
+    assert_bits(&memory.get(vertices), &wanted, "means");
+    let quads = nets::quads(shape, samples, level);
+    let mut places = memory.get(numbers);
+    assert_eq!(scan::twin(&mut places) as usize, quads.len());
+    let places = memory.put(&places);
+    let out = memory.put(&vec![u32::MAX; 4 * quads.len()]);
+    let of = [signs, cells, starts, places].map(Slot::view);
+    let call = nets::plan_quads(shape, of, &out.view_mut());
+    memory.run(&[call.expect("a plan")]);
+    assert_eq!(memory.get(out), quads.as_flattened());
 }
 
 #[test]

@@ -234,6 +234,15 @@ fn fisher<T: DeviceScalar>(device: &Device) {
         .expect("a product");
     assert!(down(&there) == y, "after a gradient that was refused");
     laws::spd_map(&on, len, |x| up(device, x), down);
+    // Terabytes do not fit, and the error says so.
+    let full = DeviceFisherWindow::<T>::new(device, m, 1 << 40, options).map(drop);
+    assert!(
+        matches!(
+            full,
+            Err(LinalgError::Device(CudaError::OutOfMemory { .. }))
+        ),
+        "{full:?}"
+    );
     assert!(matches!(
         on.push(&up(device, &[T::zero()])),
         Err(LinalgError::Shape { .. })

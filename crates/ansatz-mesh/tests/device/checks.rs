@@ -3,9 +3,9 @@
 
 use ansatz_core::{Key, Scalar};
 use ansatz_cuda::{Device, DeviceScalar};
-use ansatz_mesh::device::DeviceMarchingCubes;
+use ansatz_mesh::device::{DeviceMarchingCubes, DeviceSurfaceNets};
 use ansatz_mesh::measure::Topology;
-use ansatz_mesh::{Ambiguity, Grid, GridShape, MarchingCubes, Mesh, MeshError};
+use ansatz_mesh::{Ambiguity, Grid, GridShape, MarchingCubes, Mesh, MeshError, SurfaceNets};
 use ansatz_testkit::device::Check;
 
 /// The checks of this crate.
@@ -15,6 +15,8 @@ pub(crate) const CHECKS: &[Check<Device>] = &[
     ("marching cubes of smooth surfaces, f32", smooth::<f32>),
     ("marching cubes of smooth surfaces, f64", smooth::<f64>),
     ("marching cubes of samples at the level, f32", ties),
+    ("surface nets, f32", surface_nets::<f32>),
+    ("surface nets, f64", surface_nets::<f64>),
     ("marching cubes with nothing to find", nothing),
     ("marching cubes refuse what is not finite", errors),
 ];
@@ -108,6 +110,29 @@ fn smooth<T: DeviceScalar>(device: &Device) {
     };
     for ambiguity in ALL {
         agree(device, shape, &shape.sample(&gyroid), T::zero(), ambiguity);
+    }
+}
+
+fn surface_nets<T: DeviceScalar>(device: &Device) {
+    let (low, gyroid) = (shape([9, 14, 70]), shape([30, 31, 33]));
+    let wave = |[x, y, z]: [T; 3]| {
+        let [x, y, z] = [x, y, z].map(|v| v * T::of(6.0));
+        x.sin() * y.cos() + y.sin() * z.cos() + z.sin() * x.cos()
+    };
+    let fields = [
+        (low, normal::<T>(low.samples(), 3)),
+        (gyroid, gyroid.sample(&wave)),
+    ];
+    for (shape, samples) in fields {
+        for iso in [0.1, 100.0].map(T::of) {
+            let grid = Grid::new(shape, &samples).expect("a grid");
+            let host = SurfaceNets::default().quads(&grid, iso).expect("quads");
+            let samples = device.upload(&samples).expect("samples");
+            let made = DeviceSurfaceNets.extract(shape, &samples, iso);
+            let quads = made.expect("quads").to_quads().expect("quads");
+            assert_eq!(quads.quads.len(), host.quads.len());
+            assert!(quads == host, "{:?}: other quads", shape.dims());
+        }
     }
 }
 
