@@ -1,8 +1,8 @@
 //! Flow in a square cavity under a moving lid at Re = 100, by a network of 921 parameters.
 //!
 //! The velocity jumps at the upper corners. The unknown is a stream function, so that the flow has no sources, in a form that
-//! meets all conditions and holds the flow near a scraped corner; the Reynolds number rises in levels, and points are drawn anew
-//! between rounds of Levenberg-Marquardt steps. The reference is of second order in its stream function, extrapolated.
+//! meets all conditions and holds the flow near a scraped corner; the Reynolds number rises in levels of Levenberg-Marquardt steps.
+//! The reference is of second order in its stream function, extrapolated.
 //! Run it with `cargo run --release -p ansatz-pde --example cavity`.
 //!
 //! gallery: The lid-driven cavity by a stream function

@@ -2,6 +2,8 @@
 //! of networks.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod threads;
+
 use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
 
@@ -539,26 +541,19 @@ fn networks_are_trained_through_stencils() {
     }
 }
 
-/// The same bits for one thread and for three, of weights and of values.
+/// The same bits of weights and of values.
 #[test]
 fn threads_make_no_difference() {
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| {
-            let points = scattered(300);
-            let stencils = Stencils::scattered(points, Scattered::polyharmonic(2, 4)).unwrap();
-            let values: Vec<f64> = stencils
-                .points()
-                .rows()
-                .map(|x| (3.0 * x[0]).sin() * x[1])
-                .collect();
-            derivatives(&stencils, &values, &[vec![2, 0], vec![1, 1]])
-        })
-    };
-    assert_eq!(run(1), run(3));
+    threads::alike(|| {
+        let points = scattered(300);
+        let stencils = Stencils::scattered(points, Scattered::polyharmonic(2, 4)).unwrap();
+        let values: Vec<f64> = stencils
+            .points()
+            .rows()
+            .map(|x| (3.0 * x[0]).sin() * x[1])
+            .collect();
+        derivatives(&stencils, &values, &[vec![2, 0], vec![1, 1]])
+    });
 }
 
 #[test]

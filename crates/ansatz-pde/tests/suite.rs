@@ -29,14 +29,10 @@ fn cavity_on_its_centre_lines() {
         panic!("{:?}", benchmark.method);
     };
     let curriculum = &mut method.0;
-    curriculum.pinn.network = Network::mlp(&[24, 24]);
+    curriculum.pinn.network = Network::mlp(&[16, 16]);
     curriculum.pinn.points.inside = 1000;
-    let steps = [(20, 1), (20, 1), (40, 3)];
-    for (level, (most, all)) in curriculum.levels.iter_mut().zip(steps) {
-        let Stage::LevenbergMarquardt { method, rounds } = &mut level.stages[0] else {
-            panic!("{:?}", level.stages);
-        };
-        (method.steps, *rounds) = (most, all);
+    for level in &mut curriculum.levels {
+        level.stages = vec![Stage::levenberg_marquardt(30)];
     }
     let (solution, error) = benchmark.run::<f64, _>(&mut ()).unwrap();
     assert!(error.relative < 3e-3, "{error}");
