@@ -85,7 +85,10 @@ fn page(
 ) -> Result<(), Box<dyn Error>> {
     let id = benchmark.id;
     let points = solution.grid(&[160, 160])?;
-    let (values, exact) = (benchmark.found(solution, &points)?, benchmark.exact(&points)?);
+    let (values, exact) = (
+        benchmark.found(solution, &points)?,
+        benchmark.exact(&points)?,
+    );
     let mut text =
         format!("<!doctype html><meta charset=\"utf-8\"><title>{id}</title><h1>{id}</h1>\n<pre>\n");
     for equation in benchmark.problem.equations() {
@@ -107,9 +110,8 @@ fn page(
     )?;
     let width = benchmark.fields.len();
     for (i, name) in benchmark.fields.iter().enumerate() {
-        let column = |all: &[f64]| -> Vec<f64> {
-            all.iter().skip(i).step_by(width).copied().collect()
-        };
+        let column =
+            |all: &[f64]| -> Vec<f64> { all.iter().skip(i).step_by(width).copied().collect() };
         let (u, e) = (column(&values), column(&exact));
         let off: Vec<f64> = u.iter().zip(&e).map(|(u, e)| (u - e).abs()).collect();
         for (what, field) in [("", &u), ("-error", &off)] {

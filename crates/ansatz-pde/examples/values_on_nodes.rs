@@ -22,7 +22,9 @@ use std::time::Instant;
 
 use ansatz_pde::core::Key;
 use ansatz_pde::stencil::{Axis, Scattered, Stencil, Stencils};
-use ansatz_pde::{BoxDomain, Geometry, OnNodes, PdeError, Points, Problem, Sampler, relative_error};
+use ansatz_pde::{
+    BoxDomain, Geometry, OnNodes, PdeError, Points, Problem, Sampler, relative_error,
+};
 use ansatz_physics::{Reference, burgers::ColeHopf};
 use ansatz_viz::{Axis as ChartAxis, Chart, HeatOptions, Scale, Series, heat_map};
 
@@ -175,7 +177,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             // Four times the weight of time, whose interval is a quarter of that of space.
             let far = |p: &[f64]| (p[0] - x).powi(2) + 16.0 * (p[1] - t).powi(2);
             let all = points.rows().zip(&values);
-            all.min_by(|a, b| far(a.0).total_cmp(&far(b.0))).map_or(0.0, |(_, u)| *u)
+            all.min_by(|a, b| far(a.0).total_cmp(&far(b.0)))
+                .map_or(0.0, |(_, u)| *u)
         };
         let field: Vec<f64> = (0..size * size).map(nearest).collect();
         let picture = heat_map(&field, size, size, &HeatOptions::default())?;

@@ -39,10 +39,10 @@ use ansatz_nn::{Layout, LevenbergMarquardt, Parameters, Pass};
 
 pub use elastic::{Anchor, Contact, Elastic, ElasticOptions};
 pub use fluid::{Fluid, FluidOptions, Outside};
-use step::Minimiser;
+use step::{First, Minimiser};
 pub use step::{Plateau, StepReport, StepSolver, Watch};
 
-use crate::error::{expect, finite, within};
+use crate::error::{expect, within};
 use crate::probe::{Probe, side_by_side};
 use crate::{Model, PdeError, Term, partials};
 
@@ -354,24 +354,14 @@ impl Evolution {
     where
         F: Fn(&[f64], &mut [f64]),
     {
-        let (dims, width, source) = (self.equation.dims, self.width, self.source.clone());
-        let rows = |key: Key| {
-            let points = source(key);
-            let mut values = vec![0.0; points.len() / dims * width];
-            for (x, u) in points.chunks(dims).zip(values.chunks_mut(width)) {
-                field(x, u);
-            }
-            finite(|| "the first field".into(), &values)?;
-            Ok::<_, PdeError>(side_by_side(&[(&points, dims), (&values, width)]))
+        let first = First {
+            model: &self.equation.model,
+            dims: self.equation.dims,
+            width: self.width,
+            name: "the first field",
         };
-        let key = self.options.key.fold_in(START);
-        let model = self.equation.model.clone();
-        let term = Term::new("start", dims + width, rows(key)?, move |pass, data| {
-            let u = model.apply(pass, columns(data, 0, dims));
-            Ok(u - data.narrow(1, dims, dims + width))
-        });
-        let mut fit = Minimiser::new(parameters.layout(), vec![term], &self.options.start)?;
-        let report = fit.run(parameters, (0, key), &mut |key| Ok(vec![rows(key)?]))?;
+        let how = (&self.options.start, self.options.key);
+        let report = first.fit(parameters, field, |key| (self.source)(key), how)?;
         self.steps = 0;
         Ok(report)
     }

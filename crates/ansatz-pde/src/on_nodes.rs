@@ -70,7 +70,12 @@ impl OnNodes {
         let points = stencils.points();
         let domain = problem.domain();
         expect("coordinates of nodes", domain.dims(), points.dims())?;
-        for (axis, (name, period)) in problem.coordinates().iter().zip(problem.periods()).enumerate() {
+        for (axis, (name, period)) in problem
+            .coordinates()
+            .iter()
+            .zip(problem.periods())
+            .enumerate()
+        {
             let own = stencils.axes().and_then(|axes| axes[axis].period());
             let same = match (own, period) {
                 (Some(a), Some(b)) => (a - b).abs() <= 1e-9 * b,
@@ -100,9 +105,10 @@ impl OnNodes {
                     }
                     ((0..on.len()).filter(|i| on[*i]).collect(), None)
                 }
-                Part::Points(places) => {
-                    (find(points, places, tolerance, &condition.text)?, condition.values())
-                }
+                Part::Points(places) => (
+                    find(points, places, tolerance, &condition.text)?,
+                    condition.values(),
+                ),
             };
             let mut data = Vec::new();
             for (k, node) in nodes.iter().enumerate() {
@@ -204,8 +210,14 @@ impl OnNodes {
         expect("axes of values: nodes and unknowns", 2, shape.rank())?;
         expect("unknowns", unknowns, shape[1])?;
         let n = points.len();
-        expect("values, a multiple of the nodes", shape[0].next_multiple_of(n), shape[0])?;
-        let x = values.graph().constant(&[n, points.dims()], points.as_slice().to_vec());
+        expect(
+            "values, a multiple of the nodes",
+            shape[0].next_multiple_of(n),
+            shape[0],
+        )?;
+        let x = values
+            .graph()
+            .constant(&[n, points.dims()], points.as_slice().to_vec());
         Ok(self.problem.shaped(repeat(x, shape[0] / n), values))
     }
 
@@ -257,11 +269,14 @@ fn find(
 ) -> Result<Vec<usize>, PdeError> {
     let near = |x: &[f64], y: &[f64]| x.iter().zip(y).all(|(a, b)| (a - b).abs() <= tolerance);
     let node = |x: &[f64]| {
-        points.rows().position(|y| near(x, y)).ok_or_else(|| PdeError::Unsuited {
-            term: term.to_owned(),
-            method: "a problem on nodes",
-            needed: "measurements at nodes",
-        })
+        points
+            .rows()
+            .position(|y| near(x, y))
+            .ok_or_else(|| PdeError::Unsuited {
+                term: term.to_owned(),
+                method: "a problem on nodes",
+                needed: "measurements at nodes",
+            })
     };
     places.rows().map(node).collect()
 }

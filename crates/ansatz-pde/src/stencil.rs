@@ -32,13 +32,18 @@ mod weights;
 use ansatz_autodiff::Array;
 
 pub use axis::{Axis, Stencil};
-pub use cloud::{Basis, Scattered};
 use cloud::Cloud;
+pub use cloud::{Basis, Scattered};
 pub use weights::weights;
 
 use crate::derivatives::MOST;
 use crate::error::expect;
 use crate::{PdeError, Points};
+
+/// xⁿ.
+fn power(x: f64, n: usize) -> f64 {
+    (0..n).fold(1.0, |product, _| product * x)
+}
 
 /// Nodes, and derivatives of values there.
 ///
@@ -130,9 +135,17 @@ impl Stencils {
     ) -> Result<Vec<Array<'g>>, PdeError> {
         let (n, shape) = (self.points.len(), values.shape());
         expect("axes of values: nodes and unknowns", 2, shape.rank())?;
-        expect("values, a multiple of the nodes", shape[0].next_multiple_of(n), shape[0])?;
+        expect(
+            "values, a multiple of the nodes",
+            shape[0].next_multiple_of(n),
+            shape[0],
+        )?;
         for index in orders {
-            expect("orders, one for each coordinate", self.points.dims(), index.len())?;
+            expect(
+                "orders, one for each coordinate",
+                self.points.dims(),
+                index.len(),
+            )?;
             let order = index.iter().sum();
             if order > MOST {
                 return Err(PdeError::Order { order, most: MOST });

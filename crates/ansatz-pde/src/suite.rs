@@ -10,16 +10,17 @@
 //! H. Wang, P. Perdikaris, *An expert's guide to training physics-informed neural networks*, 2023.
 
 mod cavity;
+mod periodic;
 
 use ansatz_autodiff::Element;
 use ansatz_core::Observer;
 use ansatz_physics::exact::{Helmholtz, KleinGordonLine, Kovasznay, Reaction, SineProduct, Wave};
-use ansatz_physics::spectral::{Equation, SpectralOptions, WallEquation};
+use ansatz_physics::spectral::{SpectralOptions, WallEquation};
 use ansatz_physics::{Reference, burgers::ColeHopf};
 
 use crate::{
-    Counts, Curriculum, Density, ErrorReport, GaussiansOptions, Marching, Moment, Network, PdeError, Pinn,
-    Problem, ProblemBuilder, Refine, Refinement, Solution, Stage, relative_error,
+    Counts, Curriculum, Density, ErrorReport, GaussiansOptions, Marching, Moment, Network,
+    PdeError, Pinn, Problem, ProblemBuilder, Refine, Refinement, Solution, Stage, relative_error,
 };
 
 /// A problem with its reference and a method.
@@ -110,8 +111,8 @@ pub const ALL: [(&str, Make); 11] = [
     ("allen-cahn", allen_cahn),
     ("klein-gordon", klein_gordon),
     ("wave", wave),
-    ("korteweg-de-vries", korteweg_de_vries),
-    ("kuramoto-sivashinsky", kuramoto_sivashinsky),
+    ("korteweg-de-vries", periodic::korteweg_de_vries),
+    ("kuramoto-sivashinsky", periodic::kuramoto_sivashinsky),
     ("kovasznay", kovasznay),
     ("reaction", reaction),
     ("cavity", cavity::benchmark),
@@ -201,7 +202,11 @@ impl Benchmark {
     pub fn error<T: Element>(&self, solution: &Solution<T>) -> Result<ErrorReport, PdeError> {
         let points = solution.grid(&self.grid)?;
         let rows = points.chunks(self.grid.len());
-        let points: Vec<f64> = rows.filter(|x| (self.judged)(x)).flatten().copied().collect();
+        let points: Vec<f64> = rows
+            .filter(|x| (self.judged)(x))
+            .flatten()
+            .copied()
+            .collect();
         let (found, exact) = (self.found(solution, &points)?, self.exact(&points)?);
         let off = found.iter().zip(&exact).map(|(u, v)| (u - v).abs());
         Ok(ErrorReport {
@@ -238,19 +243,6 @@ fn following(pinn: Pinn, rounds: usize) -> Pinn {
             rounds,
             candidates: 20_000,
         }),
-        ..pinn
-    }
-}
-
-/// Least squares for a window: equations at a tenth, so that errors of what is handed over weigh more.
-fn handed_over() -> Pinn {
-    let pinn = least_squares(&[20, 20, 20], 800, 50);
-    Pinn {
-        points: Counts {
-            on_conditions: 200,
-            ..pinn.points
-        },
-        equations: 0.1,
         ..pinn
     }
 }
@@ -411,57 +403,6 @@ fn wave() -> Result<Benchmark, PdeError> {
         judged: everywhere,
         method: Method::windows(10, pinn, problem),
         reached: 3e-3,
-    })
-}
-
-/// u_t + u·u_x + 0.022²·u_xxx = 0, periodic on [−1, 1], from cos πx, to t = 1: a train of solitons.
-fn korteweg_de_vries() -> Result<Benchmark, PdeError> {
-    let problem = Problem::new()
-        .coordinate("x", [-1.0, 1.0])
-        .time("t", [0.0, 1.0])
-        .unknown("u")
-        .equation("u_t + u*u_x + 0.022^2*u_xxx = 0")
-        .periodic("x")
-        .condition("start", "u = cos(pi*x)");
-    let reference = Equation::korteweg_de_vries(1.0, 0.022 * 0.022)?;
-    let start = |x: f64| (std::f64::consts::PI * x).cos();
-    let options = SpectralOptions::default();
-    let times: Vec<f64> = (0..=100).map(|k| f64::from(k) / 100.0).collect();
-    Ok(Benchmark {
-        id: "korteweg-de-vries",
-        problem: problem.clone().build()?,
-        reference: Box::new(reference.solve([-1.0, 1.0], start, &times, &options)?),
-        fields: vec!["u"],
-        grid: vec![201, 101],
-        judged: everywhere,
-        method: Method::windows(10, handed_over(), problem),
-        reached: 1e-2,
-    })
-}
-
-/// u_t + 5u·u_x + 0.5·u_xx + 0.005·u_xxxx = 0, periodic on [−1, 1], from −sin πx, to t = 1. Errors grow by the equation: with
-/// windows of 0.1 in place of 0.05 and points that follow the residual they are 0.4 at t = 0.5.
-fn kuramoto_sivashinsky() -> Result<Benchmark, PdeError> {
-    let problem = Problem::new()
-        .coordinate("x", [-1.0, 1.0])
-        .time("t", [0.0, 1.0])
-        .unknown("u")
-        .equation("u_t + 5*u*u_x + 0.5*u_xx + 0.005*u_xxxx = 0")
-        .periodic("x")
-        .condition("start", "u = -sin(pi*x)");
-    let reference = Equation::kuramoto_sivashinsky(5.0, 0.5, 0.005)?;
-    let start = |x: f64| -(std::f64::consts::PI * x).sin();
-    let times: Vec<f64> = (0..=100).map(|k| f64::from(k) / 100.0).collect();
-    let options = SpectralOptions::default();
-    Ok(Benchmark {
-        id: "kuramoto-sivashinsky",
-        problem: problem.clone().build()?,
-        reference: Box::new(reference.solve([-1.0, 1.0], start, &times, &options)?),
-        fields: vec!["u"],
-        grid: vec![201, 101],
-        judged: everywhere,
-        method: Method::windows(20, handed_over(), problem),
-        reached: 1e-2,
     })
 }
 

@@ -1,6 +1,8 @@
 //! NSGA-III on problems with known fronts, and its parts by hand.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod threads;
+
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use ansatz_pde::PdeError;
@@ -177,13 +179,7 @@ fn bits_are_the_same_for_any_number_of_threads() {
         generations: 20,
     };
     let variation = InBox::new(vec![[0.0, 1.0]; 7]).unwrap();
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let pool = pool.build().unwrap();
-        pool.install(|| nsga.minimise(3, &variation, Key::new(1), dtlz2).unwrap())
-    };
-    let one = run(1);
-    assert!(one == run(2) && one == run(3));
+    let one = threads::alike(|| nsga.minimise(3, &variation, Key::new(1), dtlz2).unwrap());
     assert_eq!(one.genes.len(), 25 * 7);
     assert_eq!(breed(&one.genes, 25, &variation, Key::new(0)).len(), 25 * 7);
 }

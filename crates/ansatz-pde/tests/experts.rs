@@ -1,6 +1,8 @@
 //! The layer of least squares: closed forms, derivatives, experts, refusals.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod threads;
+
 use std::f64::consts::PI;
 use std::time::Instant;
 
@@ -379,14 +381,7 @@ fn the_same_bits_on_any_number_of_threads() {
             .solve(&[&b, &y])
             .unwrap()
     };
-    let pool = |n| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(n)
-            .build()
-            .unwrap()
-    };
-    let one = pool(1).install(run);
-    assert!(one == pool(2).install(run) && one == pool(3).install(run));
+    threads::alike(run);
 }
 
 #[test]

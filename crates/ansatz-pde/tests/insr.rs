@@ -1,6 +1,8 @@
 //! Fields marched in time: floors of the rules for steps, projections, stretched bodies, refusals.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod threads;
+
 use std::f64::consts::PI;
 use std::sync::Arc;
 
@@ -427,14 +429,7 @@ fn steps_have_the_same_bits_on_any_number_of_threads() {
         evolution.step(&mut parameters).unwrap();
         parameters.values().to_vec()
     };
-    let pool = |n| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(n)
-            .build()
-            .unwrap()
-    };
-    let one = pool(1).install(run);
-    assert!(one == pool(2).install(run) && one == pool(3).install(run));
+    threads::alike(run);
 }
 
 #[test]

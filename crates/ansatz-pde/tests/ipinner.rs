@@ -1,6 +1,8 @@
 //! Caputo's derivative of known functions, an unknown order found from data, the loop of networks and filter.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod threads;
+
 use std::f64::consts::PI;
 use std::sync::Arc;
 
@@ -247,17 +249,11 @@ fn noisy(
 #[test]
 fn bits_are_the_same_for_any_number_of_threads() {
     let (observed, method, _) = noisy(3, (4, 2));
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let pool = pool.build().unwrap();
-        pool.install(|| {
-            method
-                .run::<f64, _>(&observed, Key::new(1), &mut ())
-                .unwrap()
-        })
-    };
-    let one = run(1);
-    assert!(one == run(2) && one == run(3));
+    let one = threads::alike(|| {
+        method
+            .run::<f64, _>(&observed, Key::new(1), &mut ())
+            .unwrap()
+    });
     assert_eq!((one.members.len(), one.moves.len()), (3, 2));
 }
 

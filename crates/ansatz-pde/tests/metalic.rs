@@ -1,6 +1,8 @@
 //! The surrogate by hand, bandits on tasks whose best answers are known, interface terms of polynomials, two subdomains.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod threads;
+
 use std::sync::Arc;
 
 use ansatz_pde::autodiff::Array;
@@ -410,21 +412,16 @@ fn conditions_matter() {
 
 #[test]
 fn bits_are_the_same_for_any_number_of_threads() {
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        pool.build().unwrap().install(|| {
-            let mut task = subdomains(5, 3, 60);
-            task.begin(&[10.0], Key::new(3)).unwrap();
-            let reward = task.act(&[true; 9]).unwrap();
-            let mut bandit = bandit(Policy::UpperBound(1.0));
-            bandit
-                .run(&mut switches(), 9, Key::new(2), &mut ())
-                .unwrap();
-            (reward.to_bits(), bandit.plays().to_vec())
-        })
-    };
-    let one = run(1);
-    assert!(one == run(2) && one == run(3));
+    threads::alike(|| {
+        let mut task = subdomains(5, 3, 60);
+        task.begin(&[10.0], Key::new(3)).unwrap();
+        let reward = task.act(&[true; 9]).unwrap();
+        let mut bandit = bandit(Policy::UpperBound(1.0));
+        bandit
+            .run(&mut switches(), 9, Key::new(2), &mut ())
+            .unwrap();
+        (reward.to_bits(), bandit.plays().to_vec())
+    });
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Terms, weightings, stages and resumption.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod threads;
+
 use std::f64::consts::PI;
 use std::sync::Arc;
 
@@ -494,30 +496,21 @@ fn a_killed_training_ends_with_the_same_bits() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| {
-            let mut layout = Layout::new();
-            let model = square(&mut layout, &[2, 8, 1]);
-            let terms = vec![poisson(model, 200)];
-            let mut terms =
-                Terms::<f64>::compile(&layout, terms, (Weighting::Fixed, Mode::Train)).unwrap();
-            let mut parameters = Parameters::new(terms.layout(), Key::new(0));
-            let stages = vec![
-                Stage::adam(20, Schedule::Constant(1e-2)),
-                Stage::levenberg_marquardt(5),
-            ];
-            let trainer = Trainer::new(stages, Key::new(1));
-            trainer.run(&mut terms, &mut parameters, &mut ()).unwrap();
-            parameters.values().to_vec()
-        })
-    };
-    let one = run(1);
-    assert_eq!(one, run(2));
-    assert_eq!(one, run(3));
+    threads::alike(|| {
+        let mut layout = Layout::new();
+        let model = square(&mut layout, &[2, 8, 1]);
+        let terms = vec![poisson(model, 200)];
+        let mut terms =
+            Terms::<f64>::compile(&layout, terms, (Weighting::Fixed, Mode::Train)).unwrap();
+        let mut parameters = Parameters::new(terms.layout(), Key::new(0));
+        let stages = vec![
+            Stage::adam(20, Schedule::Constant(1e-2)),
+            Stage::levenberg_marquardt(5),
+        ];
+        let trainer = Trainer::new(stages, Key::new(1));
+        trainer.run(&mut terms, &mut parameters, &mut ()).unwrap();
+        parameters.values().to_vec()
+    });
 }
 
 #[test]

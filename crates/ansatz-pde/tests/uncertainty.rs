@@ -1,5 +1,7 @@
 //! Posteriors, dropout, ensembles and calibration against closed forms.
 
+mod threads;
+
 use std::f64::consts::PI;
 use std::sync::Arc;
 
@@ -716,14 +718,7 @@ fn the_same_bits_on_any_number_of_threads() {
         let draws = posterior.sample(&start, &options, Key::new(2)).unwrap();
         draws.trace.values().to_vec()
     };
-    let pool = |n| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(n)
-            .build()
-            .unwrap()
-    };
-    let one = pool(1).install(run);
-    assert!(one == pool(2).install(run) && one == pool(3).install(run));
+    threads::alike(run);
 }
 
 #[test]

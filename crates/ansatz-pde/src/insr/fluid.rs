@@ -4,9 +4,9 @@ use ansatz_autodiff::Array;
 use ansatz_core::Key;
 use ansatz_nn::{Layout, LevenbergMarquardt, Parameters};
 
-use super::step::{Minimiser, StepReport, StepSolver};
+use super::step::{First, Minimiser, StepReport, StepSolver};
 use super::{START, columns};
-use crate::error::{finite, within};
+use crate::error::within;
 use crate::probe::{Probe, side_by_side};
 use crate::{Model, PdeError, Term, partials};
 
@@ -234,23 +234,14 @@ impl Fluid {
         F: Fn(&[f64], &mut [f64]),
     {
         let d = self.options.bounds.len();
-        let inside = |key| inside(&self.options, key);
-        let rows = |key: Key| {
-            let points = inside(key);
-            let mut values = vec![0.0; points.len()];
-            for (x, u) in points.chunks(d).zip(values.chunks_mut(d)) {
-                field(x, u);
-            }
-            finite(|| "the first velocity".into(), &values)?;
-            Ok(vec![side_by_side(&[(&points, d), (&values, d)])])
+        let first = First {
+            model: &self.velocity,
+            dims: d,
+            width: d,
+            name: "the first velocity",
         };
-        let key = self.options.key.fold_in(START);
-        let u = self.velocity.clone();
-        let term = Term::new("start", 2 * d, rows(key)?.remove(0), move |pass, data| {
-            Ok(u.apply(pass, columns(data, 0, d)) - data.narrow(1, d, 2 * d))
-        });
-        let mut fit = Minimiser::new(velocity.layout(), vec![term], &self.options.start)?;
-        let report = fit.run(velocity, (0, key), &mut { rows })?;
+        let how = (&self.options.start, self.options.key);
+        let report = first.fit(velocity, field, |key| inside(&self.options, key), how)?;
         self.steps = 0;
         Ok(report)
     }

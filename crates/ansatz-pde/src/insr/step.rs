@@ -6,8 +6,10 @@ use ansatz_nn::{
     Parameters, Rule,
 };
 
-use crate::error::within;
-use crate::{PdeError, Term, Terms, Weighting};
+use super::{START, columns};
+use crate::error::{finite, within};
+use crate::probe::side_by_side;
+use crate::{Model, PdeError, Term, Terms, Weighting};
 
 /// How the problem of a step is solved.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +98,45 @@ pub struct StepReport {
 
 /// Points of all terms for a key, with their columns.
 pub(crate) type Draw<'a> = &'a mut dyn FnMut(Key) -> Result<Vec<Vec<f64>>, PdeError>;
+
+/// A field for a start: the network's model, the coordinates of a point and the components of a value, and its name in errors.
+pub(crate) struct First<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) dims: usize,
+    pub(crate) width: usize,
+    pub(crate) name: &'static str,
+}
+
+impl First<'_> {
+    /// Fits the network to `field`, which gives values for a place, at the points of `source`.
+    pub(crate) fn fit(
+        &self,
+        parameters: &mut Parameters<f64>,
+        field: impl Fn(&[f64], &mut [f64]),
+        source: impl Fn(Key) -> Vec<f64>,
+        (solver, key): (&StepSolver, Key),
+    ) -> Result<StepReport, PdeError> {
+        let (dims, width) = (self.dims, self.width);
+        let rows = |key: Key| {
+            let points = source(key);
+            let mut values = vec![0.0; points.len() / dims * width];
+            for (x, u) in points.chunks(dims).zip(values.chunks_mut(width)) {
+                field(x, u);
+            }
+            finite(|| self.name.into(), &values)?;
+            Ok(vec![side_by_side(&[(&points, dims), (&values, width)])])
+        };
+        let key = key.fold_in(START);
+        let model = self.model.clone();
+        let first = rows(key)?.remove(0);
+        let term = Term::new("start", dims + width, first, move |pass, data| {
+            let u = model.apply(pass, columns(data, 0, dims));
+            Ok(u - data.narrow(1, dims, dims + width))
+        });
+        let mut fit = Minimiser::new(parameters.layout(), vec![term], solver)?;
+        fit.run(parameters, (0, key), &mut { rows })
+    }
+}
 
 /// Terms of a step, compiled.
 #[derive(Debug)]

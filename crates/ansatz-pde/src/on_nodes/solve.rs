@@ -1,8 +1,12 @@
 //! Values at nodes by least squares.
 //!
-//! Damped steps of Gauss and Newton (K. Levenberg 1944, D. Marquardt 1963): columns of the sparse Jacobian are its products with
-//! unit vectors, and QR with the damping as more rows solves each linear problem, so that the condition of spectral and
-//! fourth-order stencils is not squared.
+//! Steps of Gauss and Newton, shortened until they lower the residual: columns of the sparse Jacobian are its products with
+//! unit vectors, and QR solves each linear problem, so that the condition of spectral and fourth-order stencils is not
+//! squared. Damping by the columns' lengths (Levenberg and Marquardt) would be of no use here: it holds back the smooth parts
+//! of a solution, which have the least influence on the residual.
+//!
+//! Reference: J. Dennis, R. Schnabel, *Numerical methods for unconstrained optimization and nonlinear equations*, 1983
+//! (section 10.3).
 
 use std::cell::RefCell;
 
@@ -26,12 +30,12 @@ pub struct NodeSolution {
     pub values: Vec<f64>,
     /// Root of the mean square of all residuals, at the start and after each step.
     pub history: Vec<f64>,
-    /// Factorisations of the Jacobian with a damping.
-    pub factors: usize,
+    /// Evaluations of the residuals: one at the start, and those of whole, half and shorter steps.
+    pub evaluations: usize,
 }
 
-/// The least damping, in parts of the columns' lengths: it decides where values have no influence on any residual.
-const LEAST: f64 = 1e-10;
+/// The damping, in parts of the columns' lengths: it decides where values have no influence on any residual.
+const DAMPING: f64 = 1e-10;
 
 /// The part of the residual by which the last step lowers it.
 const SETTLED: f64 = 1e-9;
@@ -39,13 +43,12 @@ const SETTLED: f64 = 1e-9;
 /// The part of the first residual that is rounding.
 const ROUNDING: f64 = 1e-13;
 
-/// The first damping of a step that went up, and that at which it is given up.
-const FIRST: f64 = 1e-4;
-const MOST: f64 = 1e6;
+/// The shortest part of a step.
+const SHORTEST: f64 = 1e-6;
 
 impl OnNodes {
     /// The values that make the sum of the squares of all residuals smallest, from `start` (row by row of nodes), by at most
-    /// `steps` damped steps of Gauss and Newton. It ends when no step lowers the sum any more, or by next to nothing, or when nothing but rounding is left: for a linear
+    /// `steps` steps of Gauss and Newton. It ends when no step lowers the sum any more, or by next to nothing, or when nothing but rounding is left: for a linear
     /// problem after one or two.
     ///
     /// Cost of a step for N values: N products with the Jacobian, and a sparse QR of it; on a grid of two coordinates of the
@@ -89,24 +92,25 @@ impl OnNodes {
         let (mut u, mut r) = (start.to_vec(), vec![0.0; rows]);
         system.eval(&u, &mut r).map_err(failed)?;
         finite(|| "residuals at the start".into(), &r)?;
-        let (mut history, mut factors, mut damping) = (vec![mean(&r)], 0, LEAST);
+        let (mut history, mut evaluations) = (vec![mean(&r)], 1);
         let (mut trial, mut left) = (u.clone(), r.clone());
         for _ in 0..steps {
             let now = history[history.len() - 1];
-            let columns = jacobian(&system, &u)?;
+            let step = step(&jacobian(&system, &u)?, &r)?;
+            // Half of the step and half of that until it lowers the residual: it always points downhill.
+            let mut part = 1.0;
             let lower = loop {
-                let step = damped_step(&columns, &r, damping)?;
-                factors += 1;
                 for ((t, u), s) in trial.iter_mut().zip(&u).zip(&step) {
-                    *t = u + s;
+                    *t = u + part * s;
                 }
                 system.eval(&trial, &mut left).map_err(failed)?;
+                evaluations += 1;
                 let next = mean(&left);
-                if next < now {
+                if next < (1.0 - 1e-4 * part) * now {
                     break Some(next);
                 }
-                damping = (10.0 * damping).max(FIRST);
-                if damping > MOST || now == 0.0 {
+                part *= 0.5;
+                if part < SHORTEST {
                     break None;
                 }
             };
@@ -117,12 +121,11 @@ impl OnNodes {
             if next > (1.0 - SETTLED) * now || next <= ROUNDING * history[0] {
                 break;
             }
-            damping = (0.1 * damping).max(LEAST);
         }
         Ok(NodeSolution {
             values: self.shape_values(&u)?,
             history,
-            factors,
+            evaluations,
         })
     }
 }
@@ -146,8 +149,8 @@ fn jacobian(system: &ProgramResidual<f64>, u: &[f64]) -> Result<Vec<Column>, Pde
     (0..u.len()).into_par_iter().map(column).collect()
 }
 
-/// The step s that makes ‖r + Js‖² + Σ(λ·lⱼ·sⱼ)² smallest, lⱼ being the length of column j.
-fn damped_step(columns: &[Column], r: &[f64], damping: f64) -> Result<Vec<f64>, PdeError> {
+/// The step s that makes ‖r + Js‖² + Σ(λ·lⱼ·sⱼ)² smallest, lⱼ being the length of column j and λ a trifle.
+fn step(columns: &[Column], r: &[f64]) -> Result<Vec<f64>, PdeError> {
     let length = |c: &Column| c.iter().map(|(_, v)| v * v).sum::<f64>().sqrt();
     let lengths: Vec<f64> = columns.iter().map(length).collect();
     let most = lengths.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
@@ -157,7 +160,7 @@ fn damped_step(columns: &[Column], r: &[f64], damping: f64) -> Result<Vec<f64>, 
         triplets.extend(column.iter().map(|(i, v)| Triplet::new(*i, j, *v)));
         // Values without influence stay where they are.
         let own = if *length > 0.0 { *length } else { most };
-        triplets.push(Triplet::new(rows + j, j, damping * own));
+        triplets.push(Triplet::new(rows + j, j, DAMPING * own));
     }
     let wrong = |what| LinalgError::Breakdown {
         iteration: 0,

@@ -5,7 +5,7 @@ use std::f64::consts::{PI, TAU};
 use ansatz_autodiff::Array;
 
 use super::rows::Rows;
-use super::weights;
+use super::{power, weights};
 use crate::PdeError;
 use crate::error::{expect, finite, within};
 
@@ -151,7 +151,11 @@ impl Axis {
     fn rows(&self, order: usize) -> Result<Rows, PdeError> {
         let count = self.nodes.len();
         let Stencil::Differences { accuracy } = self.stencil else {
-            expect("nodes along an axis, at least", order + 1, count.min(order + 1))?;
+            expect(
+                "nodes along an axis, at least",
+                order + 1,
+                count.min(order + 1),
+            )?;
             return Ok(Rows::of(count, count, |i| {
                 let mut all = weights(self.nodes[i], &self.nodes, order);
                 (0..count).zip(all.swap_remove(order)).collect()
@@ -167,18 +171,19 @@ impl Axis {
         let width = (2 * half + 1).max(one_sided);
         expect("nodes along an axis, at least", width, count.min(width))?;
         Ok(Rows::of(count, width, |i| {
+            // Numbered from one period before, so that none is below 0.
             let (from, taken) = match self.period {
-                Some(_) => (i as isize - half as isize, 2 * half + 1),
-                None if i >= half && i + half < count => ((i - half) as isize, 2 * half + 1),
+                Some(_) => (count + i - half, 2 * half + 1),
+                None if i >= half && i + half < count => (count + i - half, 2 * half + 1),
                 None => {
                     let from = i.saturating_sub(one_sided / 2).min(count - one_sided);
-                    (from as isize, one_sided)
+                    (count + from, one_sided)
                 }
             };
-            let numbers = from..from + taken as isize;
-            let turns = |k: isize| k.div_euclid(count as isize) as f64;
-            let index = |k: isize| k.rem_euclid(count as isize) as usize;
-            let place = |k: isize| {
+            let numbers = from..from + taken;
+            let turns = |k: usize| (k / count) as f64 - 1.0;
+            let index = |k: usize| k % count;
+            let place = |k: usize| {
                 let x = self.nodes[index(k)] - self.nodes[i];
                 x + turns(k) * self.period.unwrap_or(0.0)
             };
@@ -193,7 +198,7 @@ impl Axis {
         let count = self.nodes.len();
         let unit = TAU / self.period.unwrap_or(1.0);
         let factor = |k: usize| {
-            let size = (unit * k as f64).powi(order as i32);
+            let size = power(unit * k as f64, order);
             let size = if order % 2 == 1 && 2 * k == count {
                 0.0
             } else {

@@ -16,6 +16,7 @@ use faer::linalg::solvers::Solve;
 use faer::{Col, Mat};
 use rayon::prelude::*;
 
+use super::power;
 use super::rows::Rows;
 use crate::error::within;
 use crate::{PdeError, Points};
@@ -86,7 +87,8 @@ fn monomials(dims: usize, degree: usize) -> Vec<Vec<usize>> {
 
 /// ∂ᵅ|x|^power at x: sums of c·x^β·|x|^q, differentiated one by one.
 fn power_derivative(x: &[f64], power: usize, orders: &[usize]) -> f64 {
-    let mut terms = vec![(1.0, vec![0_i32; x.len()], power as i32)];
+    let top = i32::try_from(power).unwrap_or(i32::MAX);
+    let mut terms = vec![(1.0, vec![0_i32; x.len()], top)];
     for (axis, order) in orders.iter().enumerate() {
         for _ in 0..*order {
             let mut next = Vec::new();
@@ -116,13 +118,16 @@ fn power_derivative(x: &[f64], power: usize, orders: &[usize]) -> f64 {
     terms.iter().map(value).sum()
 }
 
+/// Orders of a derivative, and its weights.
+type Known = (Vec<usize>, Arc<Rows>);
+
 /// Nodes and their neighbours, with the weights that were asked for so far.
 #[derive(Debug, Clone)]
 pub(super) struct Cloud {
     how: Scattered,
     /// Neighbours of each node, nearest first.
     neighbours: Arc<Vec<Vec<usize>>>,
-    known: Arc<Mutex<Vec<(Vec<usize>, Arc<Rows>)>>>,
+    known: Arc<Mutex<Vec<Known>>>,
 }
 
 impl Cloud {
@@ -140,7 +145,8 @@ impl Cloud {
             let x = points.row(i);
             let square = |y: &[f64]| -> f64 { x.iter().zip(y).map(|(a, b)| (a - b).powi(2)).sum() };
             let mut all: Vec<(f64, usize)> = points.rows().map(square).zip(0..).collect();
-            let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+            let order =
+                |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
             if how.neighbours < all.len() {
                 all.select_nth_unstable_by(how.neighbours, order);
                 all.truncate(how.neighbours);
@@ -210,7 +216,12 @@ impl Cloud {
         let centre = points.row(node);
         // In units of the farthest neighbour's distance, so that the size of the domain does not matter.
         let gap = |j: &usize| -> Vec<f64> {
-            points.row(*j).iter().zip(centre).map(|(a, b)| a - b).collect()
+            points
+                .row(*j)
+                .iter()
+                .zip(centre)
+                .map(|(a, b)| a - b)
+                .collect()
         };
         let mut places: Vec<Vec<f64>> = own.iter().map(gap).collect();
         let radius = places.last().map_or(1.0, |x| crate::geometry::norm(x));
@@ -219,7 +230,7 @@ impl Cloud {
         }
         let polynomials = monomials(dims, self.how.degree);
         let monomial = |x: &[f64], exponents: &[usize]| -> f64 {
-            let factors = x.iter().zip(exponents).map(|(x, e)| x.powi(*e as i32));
+            let factors = x.iter().zip(exponents).map(|(x, e)| power(*x, *e));
             factors.product()
         };
         let size = k + polynomials.len();
@@ -243,12 +254,18 @@ impl Cloud {
             let factorial: usize = order.iter().map(|m| (1..=*m).product::<usize>()).product();
             for (j, exponents) in polynomials.iter().enumerate() {
                 // At the node, the origin, only xᵅ has a derivative of order α.
-                right[k + j] = if exponents == order { factorial as f64 } else { 0.0 };
+                right[k + j] = if exponents == order {
+                    factorial as f64
+                } else {
+                    0.0
+                };
             }
             let found = factor.solve(&right);
             // What is exact for polynomials says whether the neighbours determine them.
             let off = polynomials.iter().enumerate().map(|(j, exponents)| {
-                let sum: f64 = (0..k).map(|i| found[i] * monomial(&places[i], exponents)).sum();
+                let sum: f64 = (0..k)
+                    .map(|i| found[i] * monomial(&places[i], exponents))
+                    .sum();
                 (sum - right[k + j]).abs()
             });
             let off = off.fold(0.0, |m: f64, v| if v.is_nan() { v } else { m.max(v) });
@@ -259,7 +276,7 @@ impl Cloud {
                     degree: self.how.degree,
                 });
             }
-            let scale = radius.powi(-(order.iter().sum::<usize>() as i32));
+            let scale = power(radius, order.iter().sum()).recip();
             Ok((0..k).map(|i| scale * found[i]).collect())
         };
         orders.iter().map(one).collect()
@@ -275,7 +292,7 @@ impl Basis {
             Self::LeastSquares => 0.0,
             Self::Polyharmonic { power } => {
                 let gap: Vec<f64> = x.iter().zip(y).map(|(a, b)| a - b).collect();
-                crate::geometry::norm(&gap).powi(power as i32)
+                super::power(crate::geometry::norm(&gap), power)
             }
         }
     }

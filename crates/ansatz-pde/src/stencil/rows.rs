@@ -12,11 +12,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Rows of `count` nodes with at most `width` weights each, from a function of the node's number.
-    pub(super) fn of(
-        count: usize,
-        width: usize,
-        row: impl Fn(usize) -> Vec<(usize, f64)>,
-    ) -> Self {
+    pub(super) fn of(count: usize, width: usize, row: impl Fn(usize) -> Vec<(usize, f64)>) -> Self {
         let (mut index, mut weight) = (Vec::new(), Vec::new());
         for i in 0..count {
             let own = row(i);

@@ -3,14 +3,13 @@
 //! Velocities and a pressure with conditions in the loss leave an error of 0.08 to 0.15 at Re = 100. What works is a stream
 //! function, so that the flow has no sources, in a form that meets all conditions and holds the flow of a scraped corner, so
 //! that the network is left with a bounded rest; residuals weighed by the square of the distances from both corners, where
-//! they grow as r⁻²; a Reynolds number raised in levels; and points drawn anew, without which the fit follows its points alone
-//! near the walls.
+//! they grow as r⁻²; and a Reynolds number raised in levels. Two points for each parameter are enough: points that are drawn
+//! anew, or added where the residual is large, throw the fit back, from an error of 3e-3 to 4e-2 in one of four runs.
 //!
 //! References: G. I. Taylor, *On scraping viscous fluid from a plane surface*, 1962; O. Botella, R. Peyret, *Benchmark spectral
 //! results on the lid-driven cavity flow*, 1998, who subtract the same flow; N. Sukumar, A. Srivastava, *Exact imposition of
 //! boundary conditions with distance functions in physics-informed deep neural networks*, 2022.
 
-use ansatz_nn::LevenbergMarquardt;
 use ansatz_physics::cavity::{CavityFlow, CavityOptions};
 
 use super::{Benchmark, Method, least_squares};
@@ -28,20 +27,14 @@ pub(super) fn benchmark() -> Result<Benchmark, PdeError> {
         cells: 144,
         ..CavityOptions::default()
     };
-    let level = |value: f64, steps: usize, rounds: usize| Level {
+    let level = |value: f64, steps| Level {
         value,
-        stages: vec![Stage::LevenbergMarquardt {
-            method: LevenbergMarquardt {
-                steps,
-                ..LevenbergMarquardt::default()
-            },
-            rounds,
-        }],
+        stages: vec![Stage::levenberg_marquardt(steps)],
     };
     let curriculum = Curriculum {
-        pinn: least_squares(&[24, 24], 1000, 0),
+        pinn: least_squares(&[20, 20, 20], 2000, 0),
         constant: "Re".into(),
-        levels: vec![level(10.0, 20, 1), level(40.0, 20, 1), level(REYNOLDS, 40, 3)],
+        levels: vec![level(10.0, 25), level(40.0, 25), level(REYNOLDS, 60)],
     };
     Ok(Benchmark {
         id: "cavity",
@@ -51,7 +44,7 @@ pub(super) fn benchmark() -> Result<Benchmark, PdeError> {
         grid: vec![101, 101],
         judged: |x| x[0].min(1.0 - x[0]).hypot(1.0 - x[1]) >= 0.1,
         method: Method::Levels(Box::new((curriculum, problem()))),
-        reached: 3e-3,
+        reached: 2e-3,
     })
 }
 
