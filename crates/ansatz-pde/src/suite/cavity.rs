@@ -34,7 +34,7 @@ pub(super) fn benchmark() -> Result<Benchmark, PdeError> {
     let curriculum = Curriculum {
         pinn: least_squares(&[20, 20, 20], 2000, 0),
         constant: "Re".into(),
-        levels: vec![level(10.0, 25), level(40.0, 25), level(REYNOLDS, 60)],
+        levels: vec![level(10.0, 25), level(40.0, 25), level(REYNOLDS, 120)],
     };
     Ok(Benchmark {
         id: "cavity",
