@@ -334,7 +334,7 @@ fn convolution(device: &Device, sizes: &Sizes, report: &mut Report) -> Result<()
         return Ok(());
     }
     let n = sizes.gradient;
-    let column: Vec<f64> = (0..n).map(|j| 0.5_f64.powi(j.min(60) as i32)).collect();
+    let column: Vec<f64> = (0..n).map(|j| 1.0 / (1.0 + (j * j) as f64)).collect();
     let host = Circulant::new(&column)?;
     let on = DeviceConvolution::<f32>::of_circulant(&host, device)?;
     let mut x = CudaState::zeros(device, n)?;

@@ -44,54 +44,53 @@ fn done(what: &'static str, answer: Answer) -> Result<(), CudaError> {
     }
 }
 
-/// A plan of the library, given back at the end. Its working memory must stay with it.
+/// A handle of the library, given back at the end.
 #[derive(Debug)]
-struct Plan {
-    handle: sys::cufftHandle,
-    _work: Option<Buffer<u8>>,
-}
+struct Handle(sys::cufftHandle);
 
-impl Drop for Plan {
+impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: made by `cufftCreate` and given back once. A failure leaves nothing to do.
-        let _ = unsafe { sys::cufftDestroy(self.handle) };
+        let _ = unsafe { sys::cufftDestroy(self.0) };
     }
 }
 
+/// A plan of the library. Its working memory goes after it.
+#[derive(Debug)]
+struct Plan {
+    handle: Handle,
+    _work: Buffer<u8>,
+}
+
 impl Plan {
-    fn new(device: &Device, length: usize, kind: Type, batch: usize) -> Result<Self, CudaError> {
+    fn new(device: &Device, length: i32, kind: Type, batch: i32) -> Result<Self, CudaError> {
         let mut handle = 0;
         // SAFETY: the library is there and writes one number.
         done("making a transform", unsafe {
             sys::cufftCreate(&raw mut handle)
         })?;
-        let mut plan = Self {
-            handle,
-            _work: None,
-        };
+        let handle = Handle(handle);
         let mut bytes = 0;
-        // SAFETY: the handle is a plan that is not made yet; sizes were checked to fit, and the library writes one number. The
-        // stream lives as long as the device that whoever holds the plan holds, too.
+        // SAFETY: the handle is a plan that is not made yet, and the library writes one number. The stream lives as long as
+        // the device that whoever holds the plan holds, too.
         unsafe {
-            done(
-                "setting up a transform",
-                sys::cufftSetAutoAllocation(handle, 0),
-            )?;
-            let made =
-                sys::cufftMakePlan1d(handle, length as i32, kind, batch as i32, &raw mut bytes);
+            let manual = sys::cufftSetAutoAllocation(handle.0, 0);
+            done("setting up a transform", manual)?;
+            let made = sys::cufftMakePlan1d(handle.0, length, kind, batch, &raw mut bytes);
             done("planning a transform", made)?;
             let stream = device.stream().cu_stream().cast();
-            done("setting a stream", sys::cufftSetStream(handle, stream))?;
+            done("setting a stream", sys::cufftSetStream(handle.0, stream))?;
         }
         // The library wants a place even where it needs none.
         let mut work = Buffer::<u8>::stale(device, bytes.max(1))?;
         let at = work.view_mut().address() as *mut std::ffi::c_void;
-        // SAFETY: as many bytes as it asked for, which the plan holds until it is given back.
-        done("giving memory to a transform", unsafe {
-            sys::cufftSetWorkArea(handle, at)
-        })?;
-        plan._work = Some(work);
-        Ok(plan)
+        // SAFETY: as many bytes as it asked for, which are held until the plan is given back.
+        let taken = unsafe { sys::cufftSetWorkArea(handle.0, at) };
+        done("giving memory to a transform", taken)?;
+        Ok(Self {
+            handle,
+            _work: work,
+        })
     }
 }
 
@@ -129,11 +128,14 @@ impl<T: DeviceScalar> RealFft<T> {
         if !is_present() {
             return Err(CudaError::FftMissing);
         }
-        let most = i32::MAX as usize;
-        demand_range("the length of a transform", length, 1, most)?;
-        demand_range("the number of transforms", batch, 1, most)?;
+        let size = |what, value| {
+            demand_range(what, value, 1, i32::MAX as usize)?;
+            Ok(i32::try_from(value).unwrap_or(i32::MAX))
+        };
+        let n = size("the length of a transform", length)?;
+        let count = size("the number of transforms", batch)?;
         bind(device)?;
-        let plan = |kind| Plan::new(device, length, kind, batch).map(Mutex::new);
+        let plan = |kind| Plan::new(device, n, kind, count).map(Mutex::new);
         Ok(Self {
             forward: plan(T::pick(Type::CUFFT_R2C, Type::CUFFT_D2Z))?,
             backward: plan(T::pick(Type::CUFFT_C2R, Type::CUFFT_Z2D))?,
@@ -178,7 +180,7 @@ impl<T: DeviceScalar> RealFft<T> {
             T::pick::<unsafe fn(_, u64, u64) -> _>(
                 |plan, x, y| sys::cufftExecR2C(plan, x as *mut _, y as *mut _),
                 |plan, x, y| sys::cufftExecD2Z(plan, x as *mut _, y as *mut _),
-            )(plan.handle, from, to)
+            )(plan.handle.0, from, to)
         };
         done("a transform", answer)
     }
@@ -196,7 +198,7 @@ impl<T: DeviceScalar> RealFft<T> {
             T::pick::<unsafe fn(_, u64, u64) -> _>(
                 |plan, x, y| sys::cufftExecC2R(plan, x as *mut _, y as *mut _),
                 |plan, x, y| sys::cufftExecZ2D(plan, x as *mut _, y as *mut _),
-            )(plan.handle, from, to)
+            )(plan.handle.0, from, to)
         };
         done("an inverse transform", answer)
     }

@@ -50,7 +50,7 @@ fn sums_do_not_wrap() {
 #[test]
 fn plans_demand_their_sizes() {
     let mut memory = Memory::default();
-    let (x, sums) = (memory.put(&[0_u32; 5000]), memory.put(&[0_u32; 1]));
+    let (x, sums) = (memory.put(&vec![0_u32; 5000]), memory.put(&[0_u32; 1]));
     assert!(plan_part(&x.view_mut(), &sums.view_mut()).is_err());
     assert!(plan_add(&x.view_mut(), sums.view()).is_err());
     let none = memory.put::<u32>(&[]);

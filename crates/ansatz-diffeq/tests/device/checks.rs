@@ -122,10 +122,12 @@ fn dense(device: &Device) {
 
 /// Splitting of positions and velocities, and a method whose state is a pair.
 fn pairs(device: &Device) {
+    #[expect(clippy::unnecessary_wraps, reason = "the signature of a field")]
     fn velocity<S: State>(_: f64, p: &S, out: &mut S) -> Result<(), EvalError> {
         out.assign(p);
         Ok(())
     }
+    #[expect(clippy::unnecessary_wraps, reason = "the signature of a field")]
     fn force<S: State>(_: f64, q: &S, out: &mut S) -> Result<(), EvalError> {
         let size = q.dot(q) / q.len() as f64;
         out.lincomb(0.0, &[(-1.0 - 0.2 * size, q)]);

@@ -309,15 +309,10 @@ fn agree<T: DeviceScalar>(
 fn krylov<T: DeviceScalar>(device: &Device) {
     agree::<T>("cg", device, &Cg::default(), &Cg::default());
     agree::<T>("flexible cg", device, &Cg::flexible(), &Cg::flexible());
-    agree::<T>("minres", device, &Minres::default(), &Minres::default());
+    agree::<T>("minres", device, &Minres, &Minres);
     agree::<T>("gmres", device, &Gmres::default(), &Gmres::default());
     agree::<T>("fgmres", device, &Fgmres::default(), &Fgmres::default());
-    agree::<T>(
-        "bicgstab",
-        device,
-        &BiCgStab::default(),
-        &BiCgStab::default(),
-    );
+    agree::<T>("bicgstab", device, &BiCgStab, &BiCgStab);
     let grid = tank();
     let host = Poisson::<T>::new(&grid).expect("an operator");
     let on = DevicePoisson::new(&host, device).expect("an operator");
