@@ -126,7 +126,7 @@ impl Stencils {
     ///
     /// # Errors
     /// [`PdeError::Width`] for values that are no multiple of n, for a multi-index of another length, and where there are too
-    /// few nodes along an axis; [`PdeError::Order`] above [`MOST`](crate::MOST); of scattered nodes
+    /// few nodes along an axis; [`PdeError::Order`] above [`MOST`]; of scattered nodes
     /// [`PdeError::Option`] for a degree or power that is too low, and [`PdeError::Undetermined`] for neighbours in a line, say.
     pub fn derivatives<'g>(
         &self,

@@ -69,6 +69,7 @@ fn cavity_on_its_centre_lines() {
         let v = benchmark.found(&solution, &[x, 0.5]).unwrap()[1];
         assert!((v - expected).abs() < 2e-3, "v at {x}: {v}");
     }
+    assert!(solution.expressions(&[0.5, 0.5], &["phi_x"]).is_err());
     // Walls, lid and a corner, by the form.
     for (point, expected) in [
         ([0.3, 1.0], [1.0, 0.0]),

@@ -3,8 +3,8 @@
 //! Velocities and a pressure with conditions in the loss leave an error of 0.08 to 0.15 at Re = 100. What works is a stream
 //! function, so that the flow has no sources, in a form that meets all conditions and holds the flow of a scraped corner, so
 //! that the network is left with a bounded rest; residuals weighed by the square of the distances from both corners, where
-//! they grow as r⁻²; and a Reynolds number raised in levels. Two points for each parameter are enough: points that are drawn
-//! anew, or added where the residual is large, throw the fit back, from an error of 3e-3 to 4e-2 in one of four runs.
+//! they grow as r⁻²; and a Reynolds number raised in levels. Two points for each parameter are enough: where they were drawn
+//! anew every 50 steps, the fit was thrown back, in one of four runs from an error of 3e-3 to 4e-2.
 //!
 //! References: G. I. Taylor, *On scraping viscous fluid from a plane surface*, 1962; O. Botella, R. Peyret, *Benchmark spectral
 //! results on the lid-driven cavity flow*, 1998, who subtract the same flow; N. Sukumar, A. Srivastava, *Exact imposition of
