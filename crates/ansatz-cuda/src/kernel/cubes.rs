@@ -1,7 +1,7 @@
 //! Triangles of the cells that a level crosses, from a table for the signs of their corners: marching cubes, with shared
 //! vertices.
 //!
-//! Vertices are the [crossings](super::crossings) of edges. The table says which edges a case's triangles have; which triangles
+//! Vertices are the [crossings] of edges. The table says which edges a case's triangles have; which triangles
 //! those are is the caller's knowledge. Cases that signs alone do not decide are left open: their cells come back with corner
 //! values and numbers of crossings, and the caller gives their triangles, which are put where they belong. Triangles stand
 //! in the order of cells; [`twin`] has the same bits. Cost: some 100 bytes of memory traffic a crossed cell.

@@ -1,6 +1,6 @@
 //! Products of half spectra, between two [Fourier transforms](crate::fft).
 //!
-//! x[b, k] ← x[b, k]·s[k], or with the conjugate of s. Complex numbers are pairs of reals; [`twin`] has the same bits. Cost:
+//! x\[b, k\] ← x\[b, k\]·s\[k\], or with the conjugate of s. Complex numbers are pairs of reals; [`twin`] has the same bits. Cost:
 //! four numbers of memory traffic a complex one.
 
 #![expect(unsafe_code, reason = "kernels are launched here")]
