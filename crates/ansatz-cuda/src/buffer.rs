@@ -220,6 +220,56 @@ impl<T: Element> Buffer<T> {
             .map_err(|e| driver_error("copying on the device", e))
     }
 
+    /// Copies `data` to the elements from `at` on.
+    pub(crate) fn write_at(&mut self, at: usize, data: &[T]) -> Result<(), CudaError> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        demand_range("the end of a part", at + data.len(), 0, self.len)?;
+        let stream = self.device.stream().clone();
+        let mut part = self.block_mut()?.slice_mut(at..at + data.len());
+        let sent = stream.memcpy_htod(data, &mut part);
+        sent.and_then(|()| self.device.context().check_err())
+            .map_err(|e| driver_error("copying to the device", e))
+    }
+
+    /// Copies the elements from `at` on to `data`, once the work before is done.
+    pub(crate) fn read_at(&self, at: usize, data: &mut [T]) -> Result<(), CudaError> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        demand_range("the end of a part", at + data.len(), 0, self.len)?;
+        let stream = self.device.stream();
+        stream
+            .memcpy_dtoh(&self.block()?.slice(at..at + data.len()), data)
+            .and_then(|()| stream.synchronize())
+            .and_then(|()| self.device.context().check_err())
+            .map_err(|e| driver_error("copying from the device", e))
+    }
+
+    /// Copies `len` elements from `from` on to those from `to` on, which lie apart.
+    pub(crate) fn copy_within(
+        &mut self,
+        from: usize,
+        to: usize,
+        len: usize,
+    ) -> Result<(), CudaError> {
+        if len == 0 {
+            return Ok(());
+        }
+        let (low, high) = (from.min(to), from.max(to));
+        demand_range("the end of a part", high + len, 0, self.len)?;
+        demand_range("the distance of parts", high - low, len, usize::MAX)?;
+        let stream = self.device.stream().clone();
+        let (mut head, mut tail) = self.block_mut()?.split_at_mut(high);
+        let copied = if from < to {
+            stream.memcpy_dtod(&head.slice(low..low + len), &mut tail.slice_mut(..len))
+        } else {
+            stream.memcpy_dtod(&tail.slice(..len), &mut head.slice_mut(low..low + len))
+        };
+        copied.map_err(|e| driver_error("copying on the device", e))
+    }
+
     /// A copy that belongs to another stream or device. Waits for both.
     ///
     /// # Errors

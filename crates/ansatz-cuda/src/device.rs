@@ -11,6 +11,7 @@ use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, CudaStream, DriverErr
 use cudarc::nvrtc::Ptx;
 
 use crate::call::Call;
+use crate::module::Modules;
 use crate::nvrtc::{self, Target};
 use crate::pool::{Shelves, block_len};
 use crate::{Buffer, CudaError, Element, Family};
@@ -53,6 +54,7 @@ struct Compiled {
     context: Arc<CudaContext>,
     target: Target,
     families: Vec<OnceLock<Result<Kernels, CudaError>>>,
+    modules: Modules,
 }
 
 impl Device {
@@ -101,6 +103,7 @@ impl Device {
             context,
             target,
             families: Family::ALL.iter().map(|_| OnceLock::new()).collect(),
+            modules: Modules::default(),
         }))?;
         for family in [Family::Lincomb, Family::Reduce, Family::Philox] {
             device.kernels(family)?;
@@ -235,6 +238,10 @@ impl Device {
 
     pub(crate) fn context(&self) -> &Arc<CudaContext> {
         &self.0.compiled.context
+    }
+
+    pub(crate) fn modules(&self) -> &Modules {
+        &self.0.compiled.modules
     }
 
     pub(crate) fn stream(&self) -> &Arc<CudaStream> {

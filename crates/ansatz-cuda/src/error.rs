@@ -21,6 +21,11 @@ pub enum CudaError {
         "no library of Fourier transforms was found (libcufft): install cuFFT and name its folder where the loader looks for libraries, or keep such operators in main memory"
     )]
     FftMissing,
+    /// The library of matrix products cannot be loaded.
+    #[error(
+        "no library of matrix products was found (libcublas): install cuBLAS and name its folder where the loader looks for libraries, or let generated kernels do the products"
+    )]
+    CublasMissing,
     /// There is no device of this number.
     #[error(
         "there is no device {ordinal}, {found} found: choose a smaller number, or make more devices visible"
@@ -173,6 +178,7 @@ mod tests {
             (CudaError::DriverMissing, "install"),
             (CudaError::NvrtcMissing, "install"),
             (CudaError::FftMissing, "install"),
+            (CudaError::CublasMissing, "generated kernels"),
             (CudaError::OutOfMemory { bytes: 8, free: 4 }, "8 bytes"),
             (
                 CudaError::NoDevice {

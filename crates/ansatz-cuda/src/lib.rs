@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod blas;
 mod buffer;
 mod call;
 mod device;
@@ -8,9 +9,12 @@ mod element;
 mod error;
 mod family;
 pub mod fft;
+mod graph;
 pub mod kernel;
+mod module;
 pub mod nvrtc;
 mod pool;
+pub mod program;
 mod state;
 
 pub use buffer::Buffer;

@@ -1,0 +1,366 @@
+//! The steps of a program: loops over bodies, and products.
+
+use super::body::{Array, Body, Op, Reg};
+use super::index::{Condition, Index};
+use crate::CudaError;
+use crate::error::{demand_range, elements};
+
+/// How values along the inner axes become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fold {
+    /// Their sum, in an order that depends on the loop alone.
+    Sum,
+    /// The largest one, NaN if there is one; −∞ of none.
+    Largest,
+}
+
+/// Where a loop writes a value: one place for each point of its outer axes.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The value.
+    pub value: Reg,
+    /// The array.
+    pub array: Array,
+    /// The place, a sum of multiples of outer counters that no two points share.
+    pub index: Index,
+}
+
+/// A body at each point of a box.
+///
+/// Axes are numbered through: the outer ones from 0, then the inner ones, over which values are folded.
+#[derive(Debug, Clone)]
+pub struct Loop {
+    /// Lengths of the axes whose points are independent.
+    pub outer: Vec<usize>,
+    /// Lengths of the axes that disappear; none without a fold.
+    pub inner: Vec<usize>,
+    /// What is done at each point.
+    pub body: Body,
+    /// How values along the inner axes become one.
+    pub fold: Option<Fold>,
+    /// What is written.
+    pub results: Vec<Store>,
+}
+
+/// How exact products are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Precision {
+    /// In the element type.
+    #[default]
+    Full,
+    /// Factors of `f32` rounded to 11 bits, sums in `f32`; `f64` stays in full.
+    Tf32,
+    /// Factors of `f32` rounded to 8 bits, sums in `f32`; `f64` stays in full.
+    Bf16,
+}
+
+/// A factor of a product: an element for each point of its axes, or 0.
+#[derive(Debug, Clone)]
+pub struct Factor {
+    /// The array.
+    pub array: Array,
+    /// Which element.
+    pub index: Index,
+    /// It is 0 unless all of these hold.
+    pub when: Vec<Condition>,
+}
+
+/// out[b, i, j] = Σₖ left[b, i, k]·right[b, j, k], each letter a list of axes.
+///
+/// Axes are numbered through in the order batch, rows, columns, inner. Matrix products, contractions and convolutions are
+/// of this form, with other indices.
+#[derive(Debug, Clone)]
+pub struct Product {
+    /// Lengths of the axes that both factors and the result have.
+    pub batch: Vec<usize>,
+    /// Lengths of the axes of the left factor and the result.
+    pub rows: Vec<usize>,
+    /// Lengths of the axes of the right factor and the result.
+    pub columns: Vec<usize>,
+    /// Lengths of the axes that are summed over.
+    pub inner: Vec<usize>,
+    /// A function of batch, rows and inner counters.
+    pub left: Factor,
+    /// A function of batch, columns and inner counters.
+    pub right: Factor,
+    /// Where the result goes.
+    pub out: (Array, Index),
+    /// How exact it is.
+    pub precision: Precision,
+}
+
+/// What is known of an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) len: usize,
+    /// Whole numbers.
+    pub(super) table: bool,
+    /// Whether steps may write it.
+    pub(super) writable: bool,
+}
+
+/// A mistake in a step, which is refused.
+fn wrong(what: &'static str, value: usize, max: usize) -> CudaError {
+    CudaError::OutOfRange {
+        what,
+        value,
+        min: 0,
+        max,
+    }
+}
+
+fn known(arrays: &[Known], array: Array) -> Result<Known, CudaError> {
+    let missing = || wrong("the number of an array", array.place(), arrays.len());
+    arrays.get(array.place()).copied().ok_or_else(missing)
+}
+
+/// Demands that a result lies in its array and that no two points share a place.
+fn check_store(
+    arrays: &[Known],
+    (array, index): (Array, &Index),
+    outer: &[usize],
+) -> Result<(), CudaError> {
+    let known = known(arrays, array)?;
+    demand_range(
+        "a result's array (inputs and tables are not written)",
+        usize::from(known.table || !known.writable),
+        0,
+        0,
+    )?;
+    if elements(outer) == 0 {
+        return Ok(());
+    }
+    let (low, high) = index.range();
+    if low < 0 || high >= known.len as i64 {
+        return Err(wrong("the place of a result", high.max(0) as usize, known.len));
+    }
+    if !index.is_injective(outer) {
+        return Err(wrong("points that share the place of a result", 2, 1));
+    }
+    Ok(())
+}
+
+impl Loop {
+    /// Demands that registers come in order, that numbers are numbers, and that results have places of their own.
+    pub(super) fn check(&self, arrays: &[Known]) -> Result<(), CudaError> {
+        let limit = i32::MAX as usize;
+        demand_range("the points of a loop", elements(&self.outer), 0, limit * 128)?;
+        demand_range("the inner points of a loop", elements(&self.inner), 0, limit)?;
+        demand_range("the results of a loop", self.results.len(), 1, 32)?;
+        if self.fold.is_none() {
+            demand_range("inner axes of a loop without a fold", self.inner.len(), 0, 0)?;
+        }
+        let axes = self.outer.len() + self.inner.len();
+        let ops = self.body.ops();
+        let is_number = |r: Reg| match ops.get(r.place()) {
+            Some(Op::Load { array, .. }) => known(arrays, *array).map(|k| !k.table),
+            Some(Op::Row(..)) | None => Ok(false),
+            Some(_) => Ok(true),
+        };
+        for (i, op) in ops.iter().enumerate() {
+            let mut worst = 0;
+            op.reads(&mut |r| worst = worst.max(r.place() + 1));
+            demand_range("the number of a register", worst, 0, i)?;
+            let mut counters = 0;
+            op.indices(&mut |index| index.counters(&mut |a| counters = counters.max(a + 1)));
+            demand_range("the number of an axis", counters, 0, axes)?;
+            let mut rows = Vec::new();
+            op.indices(&mut |index| index.registers(&mut |r| rows.push(r)));
+            let all_rows = rows.iter().all(|r| matches!(ops[r.place()], Op::Row(..)));
+            let mut numbers = all_rows;
+            match op {
+                Op::Load {
+                    array, otherwise, ..
+                } => {
+                    let table = known(arrays, *array)?.table;
+                    if let Some(r) = otherwise {
+                        numbers &= !table && is_number(*r)?;
+                    }
+                }
+                Op::Power(r, _) => numbers &= is_number(*r)?,
+                Op::Row(r, length) => {
+                    numbers &= !matches!(ops[r.place()], Op::Row(..));
+                    demand_range("the length of a table", *length, 0, limit)?;
+                }
+                Op::Call(_, list) => {
+                    for r in list {
+                        numbers &= is_number(*r)?;
+                    }
+                }
+                Op::Number(_) | Op::Position(_) | Op::Holds(_) => {}
+            }
+            demand_range("operations on what is no number", usize::from(!numbers), 0, 0)?;
+        }
+        let mut written: Vec<Array> = Vec::new();
+        for store in &self.results {
+            demand_range(
+                "results that are no number",
+                usize::from(!is_number(store.value)?),
+                0,
+                0,
+            )?;
+            check_store(arrays, (store.array, &store.index), &self.outer)?;
+            let twice = written.contains(&store.array)
+                || self.loads().any(|(array, _)| array == store.array);
+            demand_range("arrays used twice by a loop", usize::from(twice), 0, 0)?;
+            written.push(store.array);
+        }
+        Ok(())
+    }
+
+    /// Arrays and places that are read.
+    pub(super) fn loads(&self) -> impl Iterator<Item = (Array, &Index)> {
+        self.body.ops().iter().filter_map(|op| match op {
+            Op::Load { array, index, .. } => Some((*array, index)),
+            _ => None,
+        })
+    }
+
+    /// Arrays that the results need, each once.
+    pub(super) fn reads(&self) -> Vec<Array> {
+        let alive = self.body.alive(self.results.iter().map(|s| s.value));
+        let mut list = Vec::new();
+        for (op, _) in self.body.ops().iter().zip(alive).filter(|(_, on)| *on) {
+            if let Op::Load { array, .. } = op
+                && !list.contains(array)
+            {
+                list.push(*array);
+            }
+        }
+        list
+    }
+}
+
+/// A product that a library of matrix products can do: sizes, and distances from one element, row and matrix to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gemm {
+    pub(crate) count: usize,
+    /// Rows, columns, terms.
+    pub(crate) sizes: [usize; 3],
+    /// Whether elements of a row of the left factor lie behind each other, and its rows (or columns, where not) this far
+    /// apart; the same for the right one, [terms, columns].
+    pub(crate) sides: [(bool, usize); 2],
+    /// Distance of rows of the result.
+    pub(crate) pitch: usize,
+    /// First elements, and distances of matrices, of left, right and result.
+    pub(crate) starts: [usize; 3],
+    pub(crate) strides: [usize; 3],
+}
+
+/// The distance between points of a group of axes when they are numbered through; 0 for one point.
+fn group_stride(index: &Index, lengths: &[usize], first: usize) -> Option<i64> {
+    let mut whole: Option<i64> = None;
+    let mut inside = 1_i64;
+    for (i, n) in lengths.iter().enumerate().rev() {
+        let stride = index.stride(first + i)?;
+        if *n != 1 {
+            let unit = whole.unwrap_or(stride);
+            if stride != unit * inside {
+                return None;
+            }
+            whole = Some(unit);
+        }
+        inside *= *n as i64;
+    }
+    Some(whole.unwrap_or(0))
+}
+
+impl Product {
+    /// Batch, rows, columns, inner: the number of the first axis, and lengths.
+    pub(super) fn groups(&self) -> [(usize, &[usize]); 4] {
+        let mut first = 0;
+        [&self.batch, &self.rows, &self.columns, &self.inner].map(|lengths| {
+            let at = first;
+            first += lengths.len();
+            (at, &lengths[..])
+        })
+    }
+
+    /// All axes of the result.
+    pub(super) fn outer(&self) -> Vec<usize> {
+        [&self.batch[..], &self.rows, &self.columns].concat()
+    }
+
+    /// Demands that factors are arrays of numbers that read their own axes, and that results have places of their own.
+    pub(super) fn check(&self, arrays: &[Known]) -> Result<(), CudaError> {
+        let limit = i32::MAX as usize;
+        for (what, lengths) in [
+            ("the matrices of a product", &self.batch),
+            ("the rows of a product", &self.rows),
+            ("the columns of a product", &self.columns),
+            ("the terms of a product", &self.inner),
+        ] {
+            demand_range(what, elements(lengths), 0, limit)?;
+        }
+        let [batch, rows, columns, inner] = self.groups();
+        for (factor, others) in [(&self.left, columns), (&self.right, rows)] {
+            demand_range(
+                "a factor that is a table",
+                usize::from(known(arrays, factor.array)?.table),
+                0,
+                0,
+            )?;
+            let mut fine = true;
+            let end = inner.0 + inner.1.len();
+            let mut look = |index: &Index| {
+                index.registers(&mut |_| fine = false);
+                index.counters(&mut |a| {
+                    fine &= a < end && !(others.0..others.0 + others.1.len()).contains(&a);
+                });
+            };
+            look(&factor.index);
+            factor.when.iter().for_each(|c| look(c.index()));
+            demand_range("axes that a factor has not", usize::from(!fine), 0, 0)?;
+            let same = factor.array == self.out.0;
+            demand_range("arrays used twice by a product", usize::from(same), 0, 0)?;
+        }
+        let _ = batch;
+        check_store(arrays, (self.out.0, &self.out.1), &self.outer())
+    }
+
+    /// The same as plain matrix products, if it is some.
+    pub(super) fn as_gemm(&self, arrays: &[Known]) -> Option<Gemm> {
+        let [batch, rows, columns, inner] = self.groups();
+        let plain = |f: &Factor| f.when.iter().all(Condition::always);
+        if !plain(&self.left) || !plain(&self.right) {
+            return None;
+        }
+        let stride = |index: &Index, (first, lengths): (usize, &[usize])| {
+            group_stride(index, lengths, first).and_then(|s| usize::try_from(s).ok())
+        };
+        let [count, m, n, k] = [batch, rows, columns, inner].map(|g| elements(g.1));
+        let inside = |f: &Factor| {
+            let (low, high) = f.index.range();
+            let len = arrays.get(f.array.place()).map_or(0, |a| a.len as i64);
+            low >= 0 && high < len
+        };
+        if count * m * n * k == 0 || !inside(&self.left) || !inside(&self.right) {
+            return None;
+        }
+        // Elements along `near` behind each other, rows along `far` at least their length apart.
+        let side = |far: (usize, usize), near: (usize, usize)| {
+            let pitch = if far.0 == 1 { near.0 } else { far.1 };
+            ((near.0 == 1 || near.1 == 1) && pitch >= near.0).then_some(pitch)
+        };
+        let matrix = |row: (usize, usize), column: (usize, usize)| {
+            let plain = side(row, column).map(|pitch| (true, pitch));
+            plain.or_else(|| side(column, row).map(|pitch| (false, pitch)))
+        };
+        let (a, b, c) = (&self.left.index, &self.right.index, &self.out.1);
+        let left = matrix((m, stride(a, rows)?), (k, stride(a, inner)?))?;
+        let right = matrix((k, stride(b, inner)?), (n, stride(b, columns)?))?;
+        let pitch = side((m, stride(c, rows)?), (n, stride(c, columns)?))?;
+        let limit = i32::MAX as usize;
+        if [m, n, k, count, left.1, right.1, pitch].iter().any(|v| *v > limit) {
+            return None;
+        }
+        Some(Gemm {
+            count,
+            sizes: [m, n, k],
+            sides: [left, right],
+            pitch,
+            starts: [a, b, c].map(|i| i.start().max(0) as usize),
+            strides: [stride(a, batch)?, stride(b, batch)?, stride(c, batch)?],
+        })
+    }
+}
