@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod adapt;
 mod array;
 mod compile;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod derive;
 mod error;
 mod graph;

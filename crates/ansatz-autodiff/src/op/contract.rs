@@ -16,9 +16,9 @@ use crate::{Array, AutodiffError, Element, Shape};
 /// A contraction; labels are small numbers. Each is in two or all of the factors and the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contract {
-    left: Vec<u8>,
-    right: Vec<u8>,
-    out: Vec<u8>,
+    pub(crate) left: Vec<u8>,
+    pub(crate) right: Vec<u8>,
+    pub(crate) out: Vec<u8>,
 }
 
 impl Array<'_> {

@@ -126,7 +126,7 @@ pub(super) fn positions(
 
 /// Which argument of the trilinear form is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(crate) enum Role {
     /// y from x and w.
     Output,
     /// x from y and w.
@@ -138,12 +138,12 @@ enum Role {
 /// A convolution or one of its transposes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Correlation {
-    role: Role,
-    axes: Vec<Axis>,
-    groups: usize,
+    pub(crate) role: Role,
+    pub(crate) axes: Vec<Axis>,
+    pub(crate) groups: usize,
     /// Channels of x and of y in a group.
-    inputs: usize,
-    outputs: usize,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
 }
 
 impl Correlation {

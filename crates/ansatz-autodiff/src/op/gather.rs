@@ -19,28 +19,28 @@ use kernel::{ByIndex, Way};
 /// Rows along an axis by indices that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Take {
-    axis: usize,
-    indices: Arc<[usize]>,
+    pub(crate) axis: usize,
+    pub(crate) indices: Arc<[usize]>,
 }
 
 /// Rows along an axis added into an axis of `length`, by indices that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScatterAdd {
-    axis: usize,
-    indices: Arc<[usize]>,
-    length: usize,
+    pub(crate) axis: usize,
+    pub(crate) indices: Arc<[usize]>,
+    pub(crate) length: usize,
 }
 
 /// Rows along an axis of the first input by indices in the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gather {
-    axis: usize,
-    missing: Missing,
+    pub(crate) axis: usize,
+    pub(crate) missing: Missing,
 }
 
 /// What stands for rows that are not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Missing {
+pub(crate) enum Missing {
     Nan,
     Zero,
 }
@@ -48,8 +48,8 @@ enum Missing {
 /// Rows of the first input added into an axis of `length` by indices in the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScatterAddAt {
-    axis: usize,
-    length: usize,
+    pub(crate) axis: usize,
+    pub(crate) length: usize,
 }
 
 impl Array<'_> {

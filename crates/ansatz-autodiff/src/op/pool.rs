@@ -138,7 +138,7 @@ impl Array<'_> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(crate) enum Role {
     /// The number of the largest element's tap.
     Tap,
     /// The element at the tap.
@@ -150,8 +150,8 @@ enum Role {
 /// The parts of max pooling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Largest {
-    role: Role,
-    axes: Vec<Axis>,
+    pub(crate) role: Role,
+    pub(crate) axes: Vec<Axis>,
 }
 
 impl Largest {

@@ -6,8 +6,8 @@ use crate::{Array, Element, Shape};
 /// Sums of the elements up to each along an axis, in order; or of those from each on, from the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CumulativeSum {
-    axis: usize,
-    reversed: bool,
+    pub(crate) axis: usize,
+    pub(crate) reversed: bool,
 }
 
 impl Array<'_> {

@@ -123,6 +123,13 @@ impl Separable {
         }
     }
 
+    /// For each axis the rows of its matrix: columns and values.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn rows(&self) -> Vec<Vec<Vec<(usize, f64)>>> {
+        let rows = |map: &Along| map.matrix(self.direction).rows;
+        self.maps.iter().map(rows).collect()
+    }
+
     /// Lengths of an axis before and after.
     fn lengths(&self, map: &Along) -> (usize, usize) {
         let (from, to) = map.lengths();

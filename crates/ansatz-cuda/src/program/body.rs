@@ -290,6 +290,20 @@ impl Body {
         ))
     }
 
+    /// What a register loads, if it does nothing but load: the array, the place, and conditions beside which it is 0.
+    #[must_use]
+    pub fn as_load(&self, register: Reg) -> Option<(Array, &Index, &[Condition])> {
+        match self.ops.get(register.place())? {
+            Op::Load {
+                array,
+                index,
+                when,
+                otherwise: None,
+            } => Some((*array, index, when)),
+            _ => None,
+        }
+    }
+
     /// Which registers `results` need.
     pub(super) fn alive(&self, results: impl Iterator<Item = Reg>) -> Vec<bool> {
         let mut alive = vec![false; self.ops.len()];

@@ -349,6 +349,12 @@ impl Condition {
         }
     }
 
+    /// Whether it holds whatever the counters are.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.always()
+    }
+
     /// The index that is compared.
     pub(super) fn index(&self) -> &Index {
         &self.index

@@ -4,6 +4,8 @@
 //
 // EMULATED_LAUNCHES=n: the device is lost at launch n.
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -60,6 +62,12 @@ Launch launcher(void (*kernel)(A...)) {
 
 static const std::map<std::string, Launch> cases = {CASES};
 
+// What `generated.cpp` does for modules that are text, and for graphs.
+static void* text_module(const void* image);
+static const Launch* text_function(void* module, const char* name);
+static bool in_capture();
+static bool keep_launch(const void* function, const unsigned* dims, void** arguments, int* answer);
+
 }  // namespace emulated
 
 using namespace emulated;
@@ -95,11 +103,12 @@ int cuStreamCreate(void** stream, unsigned) {
 int cuStreamDestroy_v2(void*) { return 0; }
 int cuStreamSynchronize(void*) {
     ON_DEVICE;
-    return 0;
+    return in_capture() ? INVALID_VALUE : 0;
 }
 int cuMemGetInfo_v2(size_t* free, size_t* total) { return *free = TOTAL - used, *total = TOTAL, 0; }
 int cuMemAllocAsync(uint64_t* at, size_t bytes, void*) {
     ON_DEVICE;
+    if (in_capture()) return INVALID_VALUE;
     if (used + bytes > TOTAL) return OUT_OF_MEMORY;
     *at = (uint64_t)::operator new(bytes, std::align_val_t(256));
     // Nobody may count on what new memory holds.
@@ -134,10 +143,12 @@ int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void*) {
 }
 int cuModuleLoadData(void** module, const void* image) {
     // Machine code, as it was asked for.
+    if ((*module = text_module(image))) return 0;
     return *module = &contexts, memcmp(image, "\177ELF", 4) == 0 ? 0 : INVALID_VALUE;
 }
 int cuModuleUnload(void*) { return 0; }
-int cuModuleGetFunction(void** function, void*, const char* name) {
+int cuModuleGetFunction(void** function, void* module, const char* name) {
+    if (module != &contexts) return (*function = (void*)text_function(module, name)) ? 0 : NOT_FOUND;
     const auto found = cases.find(name);
     if (found == cases.end()) return NOT_FOUND;
     return *function = (void*)&found->second, 0;
@@ -145,6 +156,9 @@ int cuModuleGetFunction(void** function, void*, const char* name) {
 int cuLaunchKernel(void* function, unsigned x, unsigned y, unsigned z, unsigned size, unsigned sy, unsigned sz, unsigned, void*,
                    void** arguments, void**) {
     ON_DEVICE;
+    int answer;
+    const unsigned dims[4] = {x, y, z, size};
+    if (keep_launch(function, dims, arguments, &answer)) return answer;
     if (launches == 0) return lost = true, ILLEGAL_ADDRESS;
     if (launches > 0) launches -= 1;
     if (x == 0 || y == 0 || z == 0 || x > 0x7fffffffu || y > 65535 || z > 65535) return INVALID_VALUE;

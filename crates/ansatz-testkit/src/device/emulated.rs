@@ -56,9 +56,38 @@ impl Driver {
         };
         let folder = scratch.join("driver");
         std::fs::create_dir_all(&folder).expect("a folder");
-        library(compiler, &folder, "cuda", &text(kernels));
+        library(compiler, &folder, "cuda", &text(compiler, kernels));
         library(compiler, &folder, "cufft", include_str!("cufft.cpp"));
         Some(Self(folder))
+    }
+
+    /// A driver for programs of generated kernels, with a run-time compiler and a library of matrix products that the
+    /// processor emulates as well: kernels are compiled by the C++ compiler when they first run, launches are captured. It
+    /// knows no other kernels. Some five seconds, and a second or two for each program.
+    ///
+    /// # Panics
+    /// As [`Driver::build`].
+    #[must_use]
+    pub fn for_programs(test: &str, scratch: &Path) -> Option<Self> {
+        let scratch = scratch.join("programs");
+        let driver = Self::build(test, &scratch, &[])?;
+        let folder = &driver.0;
+        for (name, text) in [
+            ("shim.h", SHIM),
+            ("generated.h", include_str!("generated.h")),
+        ] {
+            put(&folder.join(name), text);
+        }
+        // One library of three names is loaded once.
+        for name in ["nvrtc", "cublas"] {
+            let link = folder.join(format!("lib{name}.so"));
+            #[cfg(unix)]
+            if !link.exists() {
+                let made = std::os::unix::fs::symlink("libcuda.so", &link);
+                assert!(made.is_ok() || link.exists(), "the library's link");
+            }
+        }
+        Some(driver)
     }
 
     /// Runs tests of this program whose names hold `filter` in a child that finds the driver, with further variables. A
@@ -90,8 +119,18 @@ impl Driver {
     }
 }
 
+/// Writes a file unless it is there; several programs may do so at once.
+fn put(path: &Path, text: &str) {
+    if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return;
+    }
+    let new = path.with_extension(format!("{}", std::process::id()));
+    std::fs::write(&new, text).expect("a file is written");
+    std::fs::rename(&new, path).expect("a file is kept");
+}
+
 /// The driver's source: each set of kernels in a space of its own, with the macros that it left taken back.
-fn text(kernels: &[Kernels<'_>]) -> String {
+fn text(compiler: &str, kernels: &[Kernels<'_>]) -> String {
     let mut parts = vec!["#line 1 \"shim.h\"\n".to_owned(), SHIM.to_owned()];
     let mut cases = Vec::new();
     for (k, set) in kernels.iter().enumerate() {
@@ -105,8 +144,9 @@ fn text(kernels: &[Kernels<'_>]) -> String {
     }
     let cases = cases.join(", ");
     parts.push(format!(
-        "#define CASES {cases}\n#line 1 \"driver.cpp\"\n{}",
-        include_str!("driver.cpp")
+        "#define CASES {cases}\n#define COMPILER \"{compiler}\"\n#line 1 \"driver.cpp\"\n{}#line 1 \"generated.cpp\"\n{}",
+        include_str!("driver.cpp"),
+        include_str!("generated.cpp")
     ));
     parts.concat()
 }

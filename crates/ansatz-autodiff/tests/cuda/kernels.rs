@@ -1,0 +1,78 @@
+//! Generated kernels through NVRTC: they compile for Volta, Ampere and Hopper, in registers.
+
+use ansatz_autodiff::Element;
+use ansatz_autodiff::cuda::{DeviceOptions, Products, plan};
+use ansatz_cuda::nvrtc::{self, Target};
+use ansatz_cuda::{CudaError, DeviceScalar};
+use ansatz_testkit::device::skipped;
+
+use crate::programs::{self, Case};
+
+/// Those that the library makes code for; says which it does not, or that there is no library.
+fn targets(test: &str) -> Vec<Target> {
+    let known = match nvrtc::architectures() {
+        Ok(known) => known,
+        Err(why) => {
+            skipped(test, &why);
+            return Vec::new();
+        }
+    };
+    let mut targets = Vec::new();
+    for arch in [70, 80, 90] {
+        if known.contains(&arch) {
+            targets.push(Target::Real(arch));
+        } else {
+            skipped(test, &format!("this NVRTC makes no code for sm_{arch}"));
+        }
+    }
+    targets
+}
+
+fn compiles<T: Element + DeviceScalar>(case: &Case, target: Target) {
+    let plan = plan::<T>(&case.trace, &DeviceOptions::default()).expect("a plan");
+    let source = plan.source_for(Products::Generated);
+    let compiled =
+        nvrtc::compile_source("program", &source, target, &["--ptxas-options=-v"])
+            .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let entries = plan.entries(Products::Generated);
+    for entry in &entries {
+        assert!(compiled.ptx.contains(&format!(".entry {entry}(")), "{entry}");
+    }
+    let stacks: Vec<&str> = compiled.log.lines().filter(|l| l.contains("spill")).collect();
+    assert_eq!(stacks.len(), entries.len(), "{}: {}", case.name, compiled.log);
+    for (entry, line) in entries.iter().zip(stacks) {
+        // Reductions of large arguments of sine, cosine and tangent have a table of their own on the stack.
+        let spills = !line.contains("0 bytes spill stores, 0 bytes spill loads");
+        let own = &source[source.find(&format!("{entry}(")).unwrap_or(0)..];
+        let own = &own[..own.find("\n}").unwrap_or(own.len())];
+        let circular = ["f_sin(", "f_cos(", "f_tan("].iter().any(|f| own.contains(f));
+        let stack = !line.contains("0 bytes stack frame") && !circular;
+        assert!(!spills && !stack, "{} for {target}: {line}\n{own}", case.name);
+    }
+}
+
+#[test]
+fn generated_kernels_compile_without_spills() {
+    let test = "generated_kernels_compile_without_spills";
+    for (k, target) in targets(test).into_iter().enumerate() {
+        for case in programs::all() {
+            // Every program for one architecture, steps for all of them.
+            if k == 1 || ["perceptron", "informed", "unet"].contains(&case.name) {
+                compiles::<f32>(&case, target);
+                compiles::<f64>(&case, target);
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_carry_the_compilers_log() {
+    let broken = nvrtc::compile_source("program", "__global__ void f( {}", Target::Virtual(80), &[]);
+    match broken {
+        Err(CudaError::Compile { log, .. }) => assert!(log.contains("error"), "{log}"),
+        Err(CudaError::NvrtcMissing) => {
+            skipped("errors_carry_the_compilers_log", &CudaError::NvrtcMissing);
+        }
+        other => panic!("{other:?}"),
+    }
+}
