@@ -8,6 +8,7 @@ use cudarc::cublas::sys::{
     self, cublasComputeType_t, cublasGemmAlgo_t, cublasHandle_t, cublasOperation_t, cudaDataType,
 };
 
+use crate::device::driver_error;
 use crate::program::{Gemm, Precision};
 use crate::{Buffer, CudaError, Device, DeviceScalar};
 
@@ -67,7 +68,7 @@ impl Blas {
         device
             .context()
             .bind_to_thread()
-            .map_err(|e| crate::device::driver_error("binding the device", e))?;
+            .map_err(|e| driver_error("binding the device", e))?;
         let workspace = device.zeros::<u8>(WORKSPACE)?;
         let mut handle = std::ptr::null_mut();
         // SAFETY: the library is there and writes a handle.
@@ -105,50 +106,40 @@ impl Blas {
         precision: Precision,
         addresses: [u64; 3],
     ) -> Result<(), CudaError> {
-        let compute = match (precision, T::pick(true, false)) {
-            (_, false) => cublasComputeType_t::CUBLAS_COMPUTE_64F,
-            (Precision::Full, _) => cublasComputeType_t::CUBLAS_COMPUTE_32F,
-            (Precision::Tf32, _) => cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
-            (Precision::Bf16, _) => cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16BF,
-        };
-        let kind = T::pick(cudaDataType::CUDA_R_32F, cudaDataType::CUDA_R_64F);
-        let (one, zero) = (T::one(), T::zero());
-        let [m, n, k] = gemm.sizes.map(|v| v as c_int);
         let [left, right, out] = [0, 1, 2]
             .map(|i| (addresses[i] + (gemm.starts[i] * size_of::<T>()) as u64) as *mut c_void);
-        let operation = |plain: bool| match plain {
-            true => cublasOperation_t::CUBLAS_OP_N,
-            false => cublasOperation_t::CUBLAS_OP_T,
-        };
-        let [a, b] = gemm.sides;
+        let Common {
+            compute,
+            kind,
+            sizes: [m, n, k],
+            operations: [op_a, op_b],
+            pitches: [lda, ldb, ldc],
+        } = self.common::<T>(gemm, precision)?;
+        let (one, zero) = (T::one(), T::zero());
         let [stride_a, stride_b, stride_c] = gemm.strides.map(|s| s as i64);
-        self.device
-            .context()
-            .bind_to_thread()
-            .map_err(|e| crate::device::driver_error("binding the device", e))?;
         // Rows of ours are the library's columns: it computes outᵀ = rightᵀ·leftᵀ.
         // SAFETY: the caller's promise; the numbers are read before the call returns, as the library's mode is by default.
         let status = unsafe {
             sys::cublasGemmStridedBatchedEx(
                 self.handle,
-                operation(b.0),
-                operation(a.0),
+                op_b,
+                op_a,
                 n,
                 m,
                 k,
                 (&raw const one).cast(),
                 right,
                 kind,
-                b.1 as c_int,
+                ldb,
                 stride_b,
                 left,
                 kind,
-                a.1 as c_int,
+                lda,
                 stride_a,
                 (&raw const zero).cast(),
                 out,
                 kind,
-                gemm.pitch as c_int,
+                ldc,
                 stride_c,
                 gemm.count as c_int,
                 compute,
@@ -157,4 +148,93 @@ impl Blas {
         };
         done("a product by cuBLAS", status)
     }
+
+    /// The same for `count` products of one size; addresses are those of lists of addresses of first elements.
+    ///
+    /// # Safety
+    /// As [`Blas::product`] for each of them, and the lists are in memory of the device's stream.
+    pub(crate) unsafe fn products<T: DeviceScalar>(
+        &self,
+        gemm: &Gemm,
+        precision: Precision,
+        lists: [u64; 3],
+        count: usize,
+    ) -> Result<(), CudaError> {
+        let [left, right, out] = lists;
+        let Common {
+            compute,
+            kind,
+            sizes: [m, n, k],
+            operations: [op_a, op_b],
+            pitches: [lda, ldb, ldc],
+        } = self.common::<T>(gemm, precision)?;
+        let (one, zero) = (T::one(), T::zero());
+        // SAFETY: the caller's promise; the numbers are read before the call returns.
+        let status = unsafe {
+            sys::cublasGemmBatchedEx(
+                self.handle,
+                op_b,
+                op_a,
+                n,
+                m,
+                k,
+                (&raw const one).cast(),
+                right as *const *const c_void,
+                kind,
+                ldb,
+                left as *const *const c_void,
+                kind,
+                lda,
+                (&raw const zero).cast(),
+                out as *const *mut c_void,
+                kind,
+                ldc,
+                count as c_int,
+                compute,
+                cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
+            )
+        };
+        done("products by cuBLAS", status)
+    }
+
+    /// What both calls are given; the device is bound to the thread.
+    fn common<T: DeviceScalar>(
+        &self,
+        gemm: &Gemm,
+        precision: Precision,
+    ) -> Result<Common, CudaError> {
+        self.device
+            .context()
+            .bind_to_thread()
+            .map_err(|e| driver_error("binding the device", e))?;
+        let operation = |plain: bool| {
+            if plain {
+                cublasOperation_t::CUBLAS_OP_N
+            } else {
+                cublasOperation_t::CUBLAS_OP_T
+            }
+        };
+        let [a, b] = gemm.sides;
+        Ok(Common {
+            compute: match (precision, T::pick(true, false)) {
+                (_, false) => cublasComputeType_t::CUBLAS_COMPUTE_64F,
+                (Precision::Full, _) => cublasComputeType_t::CUBLAS_COMPUTE_32F,
+                (Precision::Tf32, _) => cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
+                (Precision::Bf16, _) => cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16BF,
+            },
+            kind: T::pick(cudaDataType::CUDA_R_32F, cudaDataType::CUDA_R_64F),
+            sizes: gemm.sizes.map(|v| v as c_int),
+            operations: [operation(a.0), operation(b.0)],
+            pitches: [a.1 as c_int, b.1 as c_int, gemm.pitch as c_int],
+        })
+    }
+}
+
+/// A product in the library's words.
+struct Common {
+    compute: cublasComputeType_t,
+    kind: cudaDataType,
+    sizes: [c_int; 3],
+    operations: [cublasOperation_t; 2],
+    pitches: [c_int; 3],
 }

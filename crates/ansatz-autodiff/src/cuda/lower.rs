@@ -13,9 +13,9 @@ use super::value::Writer;
 use crate::Element;
 use crate::graph::{Id, Trace};
 
-/// Named values that one kernel computes at most, and operations of its body.
+/// Named values that one kernel computes at most, and the weight of its body beyond which no further one comes.
 const ROOTS: usize = 24;
-const OPERATIONS: usize = 600;
+const OPERATIONS: usize = 300;
 
 /// Sums that one kernel folds at most.
 const FOLDS: usize = 8;
@@ -161,7 +161,19 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         }
         // Sums of arrays of one shape along the same axes share a loop.
         let mut folds: Vec<(Vec<usize>, Vec<usize>, Fold, Vec<Id>)> = Vec::new();
-        for id in heavy {
+        // Products of equal sizes follow each other, so that they can go together.
+        let mut heavy = heavy.to_vec();
+        heavy.sort_by_key(|id| {
+            let shapes = self.stages.inputs(*id).iter().map(|i| self.stages.trace.shape(*i));
+            match self.stages.form(*id) {
+                Form::Heavy(Heavy::MatMul(op)) => {
+                    let shapes: Vec<&[usize]> = shapes.map(|s| &s[..]).collect();
+                    Some((op.left as u8, op.right as u8, shapes))
+                }
+                _ => None,
+            }
+        });
+        for id in &heavy {
             let Form::Heavy(kind) = self.stages.form(*id) else {
                 continue;
             };
@@ -212,7 +224,7 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         writer.point = point.clone();
         let mut stores = Vec::new();
         for id in &nodes[..count] {
-            if !stores.is_empty() && writer.body.len() > OPERATIONS {
+            if !stores.is_empty() && writer.body.weight() > OPERATIONS {
                 break;
             }
             writer.own.insert(*id);

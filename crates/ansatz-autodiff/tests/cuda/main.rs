@@ -246,3 +246,12 @@ fn memory_is_planned() {
     assert_eq!(plan.launches(Products::Library), 40);
     assert_eq!(plan.entries(Products::Library).len(), 1);
 }
+
+#[test]
+fn zz_stats() {
+    for case in [programs::perceptron(4096, 64), programs::informed(4096, 64), programs::unet(16, 32, 32)] {
+        let p = plan::<f32>(&case.trace, &DeviceOptions::default()).expect("a plan");
+        println!("{}: {} nodes, {} launches, {} with blas ({} products), {} kernels, {} MB, {:.1} MFLOP", case.name, case.trace.to_string().lines().count(), p.launches(Products::Generated), p.launches(Products::Library), p.matrix_products(), p.entries(Products::Generated).len(), p.bytes() >> 20, case.trace.flops() as f64 * 1e-6);
+        if std::env::var("SHOW").as_deref() == Ok(case.name) { println!("{}", p.source()); }
+    }
+}

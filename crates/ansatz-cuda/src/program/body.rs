@@ -140,6 +140,19 @@ functions! {
     Select = "f_select", 3;
 }
 
+impl Function {
+    /// Whether it is some instructions.
+    fn is_cheap(self) -> bool {
+        use Function::{
+            Abs, Add, Equal, Less, LessOrEqual, Mul, Neg, Recip, Select, Sign, Sqrt, Sub,
+        };
+        matches!(
+            self,
+            Add | Sub | Mul | Neg | Abs | Sign | Recip | Sqrt | Less | LessOrEqual | Equal | Select
+        )
+    }
+}
+
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Op {
@@ -192,6 +205,16 @@ impl Body {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
+    }
+
+    /// Operations, each elementary function counted as 16: what a kernel has to keep in registers grows with it.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let of = |op: &Op| match op {
+            Op::Call(f, _) if !f.is_cheap() => 16,
+            _ => 1,
+        };
+        self.ops.iter().map(of).sum()
     }
 
     fn push(&mut self, op: Op) -> Reg {

@@ -138,6 +138,8 @@ impl Sharing {
         let busy = (outer * lanes).max(1);
         let least = if lanes == 1 { 64 } else { 8 * lanes };
         let parts = (MANY / busy).min(inner / least).clamp(1, 1024);
+        // A second loop for few parts takes longer than they save.
+        let parts = if parts < 4 { 1 } else { parts };
         let chunk = inner.div_ceil(parts).max(1);
         Self {
             lanes,

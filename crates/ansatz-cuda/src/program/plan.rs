@@ -59,11 +59,35 @@ impl<T: DeviceScalar> Default for Builder<T> {
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Kernel(Kernel),
-    /// A product, by the library or by kernels.
+    /// Products of equal sizes that do not need each other: by the library, if there are some, or by kernels.
     Product {
-        gemm: Option<(Gemm, Precision, [Array; 3])>,
+        gemms: Vec<Matrices>,
         kernels: Vec<Kernel>,
     },
+}
+
+/// A matrix product with its arrays: left, right, result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Matrices {
+    pub(super) gemm: Gemm,
+    pub(super) precision: Precision,
+    pub(super) arrays: [Array; 3],
+}
+
+impl Matrices {
+    /// Whether the library can do both at once: they differ in places alone, and neither needs the other.
+    fn joins(&self, other: &Self) -> bool {
+        let sizes = |m: &Self| (m.gemm.sizes, m.gemm.sides, m.gemm.pitch, m.precision);
+        let apart = |a: &Self, b: &Self| !b.arrays.contains(&a.arrays[2]);
+        // Large ones fill the device alone.
+        let small = self.gemm.sizes.iter().product::<usize>() <= 1 << 28;
+        small
+            && self.gemm.count == 1
+            && other.gemm.count == 1
+            && sizes(self) == sizes(other)
+            && apart(self, other)
+            && apart(other, self)
+    }
 }
 
 impl Step {
@@ -168,9 +192,10 @@ impl<T: DeviceScalar> Builder<T> {
     /// [`CudaError::OutOfRange`] for a product that is not sound.
     pub fn add_product(&mut self, product: &Product) -> Result<(), CudaError> {
         product.check(&self.arrays)?;
-        let gemm = product.as_gemm(&self.arrays).map(|gemm| {
-            let arrays = [product.left.array, product.right.array, product.out.0];
-            (gemm, product.precision, arrays)
+        let plain = product.as_gemm(&self.arrays).map(|gemm| Matrices {
+            gemm,
+            precision: product.precision,
+            arrays: [product.left.array, product.right.array, product.out.0],
         });
         let cut = Cut::of(product, self.setting().scalar);
         let outer = product.outer();
@@ -181,9 +206,20 @@ impl<T: DeviceScalar> Builder<T> {
             let total = total(&outer, cut.parts, Fold::Sum, from, product.out.clone());
             kernels.extend(emit::kernel(&total, self.setting(), Sharing::of(&total), &[]));
         }
-        if !kernels.is_empty() {
-            self.steps.push(Step::Product { gemm, kernels });
+        if kernels.is_empty() {
+            return Ok(());
         }
+        if let (Some(new), Some(Step::Product { gemms, kernels: list })) =
+            (plain, self.steps.last_mut())
+            && !gemms.is_empty()
+            && gemms.iter().all(|g| g.joins(&new))
+        {
+            gemms.push(new);
+            list.extend(kernels);
+            return Ok(());
+        }
+        let gemms = plain.into_iter().collect();
+        self.steps.push(Step::Product { gemms, kernels });
         Ok(())
     }
 
@@ -331,8 +367,8 @@ impl<T: DeviceScalar> Plan<T> {
     /// Matrix products that a library can do.
     #[must_use]
     pub fn matrix_products(&self) -> usize {
-        let by_library = |s: &&Step| matches!(s, Step::Product { gemm: Some(_), .. });
-        self.steps.iter().filter(by_library).count()
+        let by_library = |s: &Step| self.sent(s, Products::Library).0.len();
+        self.steps.iter().map(by_library).sum()
     }
 
     /// Numbers of elements of the inputs.
@@ -346,17 +382,16 @@ impl<T: DeviceScalar> Plan<T> {
     }
 
     /// What a step sends: to the library, or kernels.
-    #[expect(clippy::type_complexity, reason = "used in two places of this module")]
     pub(super) fn sent<'a>(
         &self,
         step: &'a Step,
         products: Products,
-    ) -> (Option<&'a (Gemm, Precision, [Array; 3])>, &'a [Kernel]) {
+    ) -> (&'a [Matrices], &'a [Kernel]) {
         match step {
-            Step::Product { gemm: Some(gemm), .. } if products == Products::Library => {
-                (Some(gemm), &[])
+            Step::Product { gemms, .. } if products == Products::Library && !gemms.is_empty() => {
+                (gemms, &[])
             }
-            step => (None, step.kernels()),
+            step => (&[], step.kernels()),
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Executable<T: DeviceScalar> {
     inputs: Vec<(usize, usize)>,
     outputs: Vec<(usize, usize)>,
     numbers: Buffer<T>,
+    /// Addresses of factors and results of products that go together.
+    pointers: Buffer<u64>,
     /// Read by kernels through addresses alone.
     _tables: Buffer<u32>,
     device: Device,
@@ -65,6 +67,13 @@ enum Launch {
         gemm: super::Gemm,
         precision: super::Precision,
         addresses: [u64; 3],
+    },
+    /// Products whose addresses (of elements) are in memory at this one, `count` of left ones, right ones, results.
+    Batch {
+        gemm: super::Gemm,
+        precision: super::Precision,
+        list: usize,
+        count: usize,
     },
 }
 
@@ -99,15 +108,30 @@ impl<T: DeviceScalar> Executable<T> {
                 base + size_of::<T>() as u64 * place
             }
         };
-        let mut launches = Vec::new();
+        let (mut launches, mut pointers) = (Vec::new(), Vec::new());
         for step in &plan.steps {
-            let (gemm, kernels) = plan.sent(step, products);
-            if let Some((gemm, precision, arrays)) = gemm {
-                launches.push(Launch::Product {
-                    gemm: *gemm,
-                    precision: *precision,
-                    addresses: [0, 1, 2].map(|i| address(&arrays[i])),
-                });
+            let (gemms, kernels) = plan.sent(step, products);
+            match gemms {
+                [] => {}
+                [one] => launches.push(Launch::Product {
+                    gemm: one.gemm,
+                    precision: one.precision,
+                    addresses: [0, 1, 2].map(|i| address(&one.arrays[i])),
+                }),
+                [first, ..] => {
+                    launches.push(Launch::Batch {
+                        gemm: first.gemm,
+                        precision: first.precision,
+                        list: pointers.len(),
+                        count: gemms.len(),
+                    });
+                    for i in 0..3 {
+                        pointers.extend(gemms.iter().map(|g| {
+                            let start = (g.gemm.starts[i] * size_of::<T>()) as u64;
+                            address(&g.arrays[i]) + start
+                        }));
+                    }
+                }
             }
             for kernel in kernels {
                 launches.push(Launch::Kernel {
@@ -131,6 +155,7 @@ impl<T: DeviceScalar> Executable<T> {
             inputs: plan.inputs.iter().map(span).collect(),
             outputs: plan.outputs.iter().map(span).collect(),
             numbers,
+            pointers: device.upload(&pointers)?,
             _tables: tables,
             device: device.clone(),
         })
@@ -238,6 +263,21 @@ impl<T: DeviceScalar> Executable<T> {
                     // SAFETY: `Product::as_gemm` gave sizes and distances of factors that lie in their arrays and of a
                     // result that was checked to; the memory is this executable's.
                     unsafe { blas.product::<T>(gemm, *precision, *addresses)? };
+                }
+                Launch::Batch {
+                    gemm,
+                    precision,
+                    list,
+                    count,
+                } => {
+                    let Some(blas) = &self.blas else {
+                        return Err(CudaError::CublasMissing);
+                    };
+                    let at = self.pointers.view().address() + 8 * *list as u64;
+                    let lists = [0, 1, 2].map(|i| at + 8 * (i * count) as u64);
+                    // SAFETY: as above for each of the products, which have these sizes; their addresses were written when
+                    // this was made.
+                    unsafe { blas.products::<T>(gemm, *precision, lists, *count)? };
                 }
             }
         }

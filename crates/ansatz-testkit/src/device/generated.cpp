@@ -213,3 +213,18 @@ extern "C" int cublasGemmStridedBatchedEx(void*, int ta, int tb, int m, int n, i
                          : products<double>(ta, tb, m, n, k, (const double*)a, lda, sa, (const double*)b, ldb, sb, (double*)c, ldc, sc, count, 0);
     });
 }
+
+extern "C" int cublasGemmBatchedEx(void* handle, int ta, int tb, int m, int n, int k, const void* one, const void* const* a, int kind, int lda,
+                                   const void* const* b, int, int ldb, const void* zero, void* const* c, int, int ldc, int count,
+                                   int compute, int algorithm) {
+    ON_DEVICE;
+    for (const void* list : {(const void*)a, (const void*)b, (const void*)c}) {
+        if (!inside((uint64_t)list, count * sizeof(void*))) return lost = true, 13;
+    }
+    for (int s = 0; s < count; ++s) {
+        const int answer = cublasGemmStridedBatchedEx(handle, ta, tb, m, n, k, one, a[s], kind, lda, 0, b[s], kind, ldb, 0, zero, c[s], kind,
+                                                      ldc, 0, 1, compute, algorithm);
+        if (answer) return answer;
+    }
+    return 0;
+}
