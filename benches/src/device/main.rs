@@ -1,5 +1,5 @@
-//! What a device does and how fast: laws of states and maps, kernels against their twins, Krylov methods, steppers, samplers
-//! and extraction as they run in main memory, then times as fractions of the bandwidth that a copy reaches. Writes `device-report.md` and `device-report.jsonl` to the folder given (default: here); the word `small`
+//! What a device does and how fast: laws of states and maps, kernels against their twins, Krylov methods, steppers, samplers,
+//! extraction and array programs as they run in main memory, then times as fractions of the bandwidth that a copy reaches. Writes `device-report.md` and `device-report.jsonl` to the folder given (default: here); the word `small`
 //! after it makes the timed work small, to see that it runs.
 //!
 //! The program needs a driver and NVRTC and nothing else, so that it can be built on one machine and run on another:
@@ -11,6 +11,8 @@
     reason = "a program for people"
 )]
 
+#[path = "../../../crates/ansatz-autodiff/tests/device/checks.rs"]
+mod autodiff;
 #[path = "../../../crates/ansatz-cuda/tests/device/checks.rs"]
 mod cuda;
 #[path = "../../../crates/ansatz-diffeq/tests/device/checks.rs"]
@@ -21,6 +23,7 @@ mod diffusion;
 mod linalg;
 #[path = "../../../crates/ansatz-mesh/tests/device/checks.rs"]
 mod mesh;
+mod programs;
 mod report;
 mod times;
 
@@ -53,11 +56,15 @@ fn main() -> ExitCode {
         diffeq::CHECKS,
         diffusion::CHECKS,
         mesh::CHECKS,
+        autodiff::CHECKS,
     ] {
         report.checked(outcomes(&device, list));
     }
     if let Err(why) = times::run(&device, &sizes, &mut report) {
         report.failed("times", &why.to_string());
+    }
+    if let Err(why) = programs::run(&device, &sizes, &mut report) {
+        report.failed("times of programs", &why.to_string());
     }
     if let Err(why) = report.write(&folder) {
         eprintln!("the report cannot be written: {why}");

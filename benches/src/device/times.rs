@@ -28,6 +28,9 @@ pub(crate) struct Sizes {
     grid: usize,
     array: usize,
     image: usize,
+    /// Points of a physics-informed step; images of a U-Net's step, their side and channels.
+    pub(crate) points: usize,
+    pub(crate) pictures: [usize; 3],
     /// Seconds that a measurement lasts at least.
     least: f64,
 }
@@ -41,6 +44,8 @@ impl Sizes {
         grid: 512,
         array: 256,
         image: 128,
+        points: 65_536,
+        pictures: [64, 64, 64],
         least: 0.2,
     };
 
@@ -52,6 +57,8 @@ impl Sizes {
         grid: 20,
         array: 20,
         image: 8,
+        points: 64,
+        pictures: [1, 8, 4],
         least: 1e-4,
     };
 }

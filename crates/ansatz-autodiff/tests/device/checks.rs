@@ -1,28 +1,24 @@
-//! Programs on a device against the same programs on the processor. Without a device, tests named `device_…` say that they are
-//! skipped and run on an emulated one in a child process; where NVRTC is found, the generated kernels are compiled for three
-//! architectures and looked at.
+//! Programs on a device give what they give on the processor. One list for the tests and for the report on a device.
 
-mod kernels;
-mod programs;
-
-use std::path::Path;
+#[path = "programs.rs"]
+pub(crate) mod programs;
 
 use ansatz_autodiff::cuda::{
-    DeviceError, DeviceOptions, DeviceProgram, Precision, Products, Replay, plan,
+    DeviceError, DeviceOptions, DeviceProgram, Precision, Products, Replay,
 };
-use ansatz_autodiff::{Element, Graph, Options, Program};
+use ansatz_autodiff::{Element, Options, Program};
 use ansatz_cuda::{CudaError, Device, DeviceScalar};
-use ansatz_testkit::device::emulated::Driver;
-use ansatz_testkit::device_or_skip;
+use ansatz_testkit::device::Check;
 use programs::Case;
 
-#[test]
-fn emulated_devices_run_programs() {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    if let Some(driver) = Driver::for_programs("emulated_devices_run_programs", scratch) {
-        driver.run("device_", &[]);
-    }
-}
+/// The checks of this crate.
+pub(crate) const CHECKS: &[Check<Device>] = &[
+    ("programs agree, f64, generated kernels, a graph", double),
+    ("programs agree, f32, cuBLAS where it is, launches one by one", single),
+    ("products have their precision", precision),
+    ("programs go on from their results", carried),
+    ("programs refuse what does not fit", errors),
+];
 
 fn narrow<T: Element>(case: &Case) -> Vec<Vec<T>> {
     let each = |x: &Vec<f64>| x.iter().map(|v| T::of(*v)).collect();
@@ -95,30 +91,24 @@ fn agrees<T: Element + DeviceScalar>(device: &Device, options: &DeviceOptions, t
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[test]
-fn device_programs_agree_in_double_precision() {
-    let device = device_or_skip!(Device::new(0));
+fn double(device: &Device) {
     let options = DeviceOptions {
         products: Some(Products::Generated),
         ..DeviceOptions::default()
     };
-    agrees::<f64>(&device, &options, 1e-12);
+    agrees::<f64>(device, &options, 1e-12);
 }
 
-#[test]
-fn device_programs_agree_in_single_precision() {
-    let device = device_or_skip!(Device::new(0));
+fn single(device: &Device) {
     let options = DeviceOptions {
         replay: Replay::Launches,
         ..DeviceOptions::default()
     };
-    agrees::<f32>(&device, &options, 1e-5);
+    agrees::<f32>(device, &options, 1e-5);
 }
 
 /// Products by the library, where it is found, and by generated kernels are the same up to rounding; fewer bits are as asked.
-#[test]
-fn device_products_have_their_precision() {
-    let device = device_or_skip!(Device::new(0));
+fn precision(device: &Device) {
     for case in [programs::products(), programs::informed(60, 20)] {
         let want = expected::<f64>(&case);
         let with = |products, precision| {
@@ -127,7 +117,7 @@ fn device_products_have_their_precision() {
                 precision,
                 ..DeviceOptions::default()
             };
-            let got = on_device::<f32>(&case, &device, &options, 3);
+            let got = on_device::<f32>(&case, device, &options, 3);
             got.iter().zip(&want).fold(0.0_f64, |worst, (a, b)| {
                 let a: Vec<f64> = a.iter().map(|v| f64::from(*v)).collect();
                 worst.max(apart(&a, b))
@@ -146,12 +136,10 @@ fn device_products_have_their_precision() {
 }
 
 /// Steps on the device alone give what steps through main memory give, to the bit.
-#[test]
-fn device_programs_go_on_from_their_results() {
-    let device = device_or_skip!(Device::new(0));
+fn carried(device: &Device) {
     let case = programs::perceptron(50, 24);
     let mut program =
-        DeviceProgram::<f64>::compile(&case.trace, &device, &DeviceOptions::default())
+        DeviceProgram::<f64>::compile(&case.trace, device, &DeviceOptions::default())
             .expect("a program");
     // Inputs 2 to 7 are parameters, then mean and square of each; outputs are the loss, then three of each.
     let pairs: Vec<(usize, usize)> = (0..6)
@@ -185,12 +173,10 @@ fn device_programs_go_on_from_their_results() {
     }
 }
 
-#[test]
-fn device_errors_are_typed() {
-    let device = device_or_skip!(Device::new(0));
+fn errors(device: &Device) {
     let case = programs::perceptron(50, 24);
     let mut program =
-        DeviceProgram::<f32>::compile(&case.trace, &device, &DeviceOptions::default())
+        DeviceProgram::<f32>::compile(&case.trace, device, &DeviceOptions::default())
             .expect("a program");
     let few = program.run(&[], &mut []);
     assert!(
@@ -210,48 +196,4 @@ fn device_errors_are_typed() {
         program.carry(0, 2),
         Err(DeviceError::Cuda(CudaError::ShapeMismatch { .. }))
     ));
-}
-
-#[test]
-fn what_devices_cannot_do_is_named() {
-    let refused = |trace: &ansatz_autodiff::Trace| match plan::<f64>(trace, &DeviceOptions::default()) {
-        Err(DeviceError::Unsupported { op, remedy }) => {
-            assert!(remedy.contains("Program"), "{remedy}");
-            op
-        }
-        other => panic!("{other:?}"),
-    };
-    let g = Graph::new();
-    let x = g.input(&[4, 4]);
-    assert_eq!(refused(&g.finish(&[x.cholesky()])), "cholesky");
-    assert_eq!(refused(&g.finish(&[x.rfft(1)])), "rfft");
-    let g = Graph::new();
-    let x = g.input(&[5000]);
-    assert_eq!(refused(&g.finish(&[x.cumulative_sum(0)])), "cumulative_sum");
-}
-
-/// Arrays share memory: a long chain of layers takes that of few of them.
-#[test]
-fn memory_is_planned() {
-    let g = Graph::new();
-    let (x, w) = (g.input(&[1000, 64]), g.input(&[64, 64]));
-    let mut h = x;
-    for _ in 0..20 {
-        h = h.matmul(w).tanh();
-    }
-    let plan = plan::<f32>(&g.finish(&[h]), &DeviceOptions::default()).expect("a plan");
-    let layer = 4 * 1000 * 64;
-    assert!(plan.bytes() < 4 * layer, "{} bytes", plan.bytes());
-    // A product and an elementwise kernel each.
-    assert_eq!(plan.launches(Products::Library), 40);
-    assert_eq!(plan.entries(Products::Library).len(), 1);
-}
-
-#[test]
-fn zz_stats() {
-    for case in [programs::perceptron(4096, 64), programs::informed(4096, 64), programs::unet(16, 32, 32)] {
-        let p = plan::<f32>(&case.trace, &DeviceOptions::default()).expect("a plan");
-        println!("{}: {} nodes, {} launches, {} with blas ({} products), {} kernels, {} MB, {:.1} MFLOP", case.name, case.trace.to_string().lines().count(), p.launches(Products::Generated), p.launches(Products::Library), p.matrix_products(), p.entries(Products::Generated).len(), p.bytes() >> 20, case.trace.flops() as f64 * 1e-6);
-        if std::env::var("SHOW").as_deref() == Ok(case.name) { println!("{}", p.source()); }
-    }
 }

@@ -1,0 +1,116 @@
+//! Times of steps of training that are one array program: loss, gradient, Adam's update, whose results are the next step's
+//! inputs. Beside them the same program on the processor.
+
+use std::time::Instant;
+
+use ansatz_autodiff::cuda::{
+    DeviceError, DeviceOptions, DeviceProgram, Precision, Products, Replay, plan,
+};
+use ansatz_autodiff::{Options, Program};
+use ansatz_cuda::Device;
+
+use crate::autodiff::programs::{self, Case};
+use crate::report::Report;
+use crate::times::{Sizes, seconds};
+
+pub(crate) fn run(device: &Device, sizes: &Sizes, report: &mut Report) -> Result<(), DeviceError> {
+    let [images, side, channels] = sizes.pictures;
+    let points = sizes.points;
+    let steps = [
+        (
+            format!("step of a physics-informed network, {points} points, 2-64-64-64-1"),
+            programs::informed(points, 64),
+        ),
+        (
+            format!("the same, {} points", points / 16),
+            programs::informed(points / 16, 64),
+        ),
+        (
+            format!("step of a U-Net, {images} images of {side}², {channels} channels"),
+            programs::unet(images, channels, side),
+        ),
+    ];
+    for (name, case) in steps {
+        on_processor(&format!("{name}, f32, processor"), &case, report)?;
+        let full = DeviceOptions::default();
+        for (how, options) in [
+            ("", full),
+            (
+                ", TF32",
+                DeviceOptions {
+                    precision: Precision::Tf32,
+                    ..full
+                },
+            ),
+            (
+                ", generated products",
+                DeviceOptions {
+                    products: Some(Products::Generated),
+                    ..full
+                },
+            ),
+            (
+                ", without a graph",
+                DeviceOptions {
+                    replay: Replay::Launches,
+                    ..full
+                },
+            ),
+        ] {
+            on_device(&format!("{name}, f32{how}"), &case, (device, &options), sizes, report)?;
+        }
+        device.trim();
+    }
+    Ok(())
+}
+
+fn inputs(case: &Case) -> Vec<Vec<f32>> {
+    let narrow = |x: &Vec<f64>| x.iter().map(|v| *v as f32).collect();
+    case.inputs.iter().map(narrow).collect()
+}
+
+fn on_device(
+    name: &str,
+    case: &Case,
+    (device, options): (&Device, &DeviceOptions),
+    sizes: &Sizes,
+    report: &mut Report,
+) -> Result<(), DeviceError> {
+    let start = Instant::now();
+    let mut program = DeviceProgram::<f32>::compile(&case.trace, device, options)?;
+    let compiled = start.elapsed().as_secs_f64();
+    for (i, x) in inputs(case).iter().enumerate() {
+        program.write(i, x)?;
+    }
+    let launches = plan::<f32>(&case.trace, options)?
+        .launches(options.products.unwrap_or(Products::Library));
+    let time = seconds(device, sizes, || program.launch())?;
+    let memory = program.bytes() >> 20;
+    report.time(
+        &format!("{name} ({launches} launches, {memory} MiB, compiled in {compiled:.2} s)"),
+        time,
+        [0.0, case.trace.flops() as f64],
+        None,
+    );
+    Ok(())
+}
+
+fn on_processor(name: &str, case: &Case, report: &mut Report) -> Result<(), DeviceError> {
+    let program = Program::<f32>::compile(&case.trace, &Options::default())?;
+    let inputs = inputs(case);
+    let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+    let mut outputs: Vec<Vec<f32>> = case
+        .trace
+        .output_shapes()
+        .map(|s| vec![0.0; s.len()])
+        .collect();
+    let mut best = f64::INFINITY;
+    for _ in 0..3 {
+        let mut views: Vec<&mut [f32]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+        let start = Instant::now();
+        program.run(&inputs, &mut views)?;
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    report.time(name, best, [0.0, case.trace.flops() as f64], None);
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Programs on a device. Without one, tests named `device_…` say that they are skipped; they run on an emulated driver, with an
+//! emulated compiler and library of products, as well. Where NVRTC is found, generated kernels are compiled for three
+//! architectures and looked at.
+
+mod checks;
+mod kernels;
+
+use std::path::Path;
+
+use ansatz_autodiff::Graph;
+use ansatz_autodiff::cuda::{DeviceError, DeviceOptions, Products, plan};
+use ansatz_cuda::Device;
+use ansatz_testkit::device::emulated::Driver;
+use ansatz_testkit::device::uphold;
+use ansatz_testkit::device_or_skip;
+
+#[test]
+fn device_passes_the_checks() {
+    let device = device_or_skip!(Device::new(0));
+    uphold(&device, checks::CHECKS);
+}
+
+#[test]
+fn emulated_devices_pass_the_tests() {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    if let Some(driver) = Driver::for_programs("emulated devices", scratch) {
+        driver.run("device_", &[]);
+    }
+}
+
+#[test]
+fn what_devices_cannot_do_is_named() {
+    let refused = |trace: &ansatz_autodiff::Trace| match plan::<f64>(trace, &DeviceOptions::default()) {
+        Err(DeviceError::Unsupported { op, remedy }) => {
+            assert!(remedy.contains("Program"), "{remedy}");
+            op
+        }
+        other => panic!("{other:?}"),
+    };
+    let g = Graph::new();
+    let x = g.input(&[4, 4]);
+    assert_eq!(refused(&g.finish(&[x.cholesky()])), "cholesky");
+    assert_eq!(refused(&g.finish(&[x.rfft(1)])), "rfft");
+    let g = Graph::new();
+    let x = g.input(&[5000]);
+    assert_eq!(refused(&g.finish(&[x.cumulative_sum(0)])), "cumulative_sum");
+}
+
+/// Arrays share memory: a long chain of layers takes that of few of them.
+#[test]
+fn memory_is_planned() {
+    let g = Graph::new();
+    let (x, w) = (g.input(&[1000, 64]), g.input(&[64, 64]));
+    let mut h = x;
+    for _ in 0..20 {
+        h = h.matmul(w).tanh();
+    }
+    let plan = plan::<f32>(&g.finish(&[h]), &DeviceOptions::default()).expect("a plan");
+    let layer = 4 * 1000 * 64;
+    assert!(plan.bytes() < 4 * layer, "{} bytes", plan.bytes());
+    // A product and an elementwise kernel each.
+    assert_eq!(plan.launches(Products::Library), 40);
+    assert_eq!(plan.entries(Products::Library).len(), 1);
+}
