@@ -57,7 +57,13 @@ pub(crate) fn run(device: &Device, sizes: &Sizes, report: &mut Report) -> Result
                 },
             ),
         ] {
-            on_device(&format!("{name}, f32{how}"), &case, (device, &options), sizes, report)?;
+            on_device(
+                &format!("{name}, f32{how}"),
+                &case,
+                (device, &options),
+                sizes,
+                report,
+            )?;
         }
         device.trim();
     }
@@ -82,8 +88,8 @@ fn on_device(
     for (i, x) in inputs(case).iter().enumerate() {
         program.write(i, x)?;
     }
-    let launches = plan::<f32>(&case.trace, options)?
-        .launches(options.products.unwrap_or(Products::Library));
+    let launches =
+        plan::<f32>(&case.trace, options)?.launches(options.products.unwrap_or(Products::Library));
     let time = seconds(device, sizes, || program.launch())?;
     let memory = program.bytes() >> 20;
     report.time(

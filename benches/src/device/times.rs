@@ -64,7 +64,7 @@ impl Sizes {
 }
 
 /// Seconds for one run of `work`, the best of three batches.
-fn seconds<E: From<CudaError>>(
+pub(crate) fn seconds<E: From<CudaError>>(
     device: &Device,
     sizes: &Sizes,
     mut work: impl FnMut() -> Result<(), E>,

@@ -211,7 +211,12 @@ fn count(what: &'static str, expected: usize, got: usize) -> Result<(), Autodiff
     })
 }
 
-fn length(what: &'static str, index: usize, shape: &Shape, got: usize) -> Result<(), AutodiffError> {
+fn length(
+    what: &'static str,
+    index: usize,
+    shape: &Shape,
+    got: usize,
+) -> Result<(), AutodiffError> {
     if shape.len() == got {
         return Ok(());
     }

@@ -49,6 +49,8 @@ impl Graph {
     /// # Errors
     /// What the driver answers.
     pub(crate) fn launch(&self) -> Result<(), CudaError> {
-        self.0.launch().map_err(|e| driver_error("launching a graph", e))
+        self.0
+            .launch()
+            .map_err(|e| driver_error("launching a graph", e))
     }
 }

@@ -37,7 +37,11 @@ impl Device {
         source: &str,
         entries: &[String],
     ) -> Result<Arc<Module>, CudaError> {
-        let mut known = self.modules().0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .modules()
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = known.get(source) {
             return Ok(Arc::clone(module));
         }

@@ -20,7 +20,10 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         let shape = self.stages.trace.shape(first).to_vec();
         let kept = |i: &usize| !axes.contains(i);
         let outer: Vec<usize> = (0..shape.len()).filter(kept).map(|i| shape[i]).collect();
-        let inner: Vec<usize> = (0..shape.len()).filter(|i| !kept(i)).map(|i| shape[i]).collect();
+        let inner: Vec<usize> = (0..shape.len())
+            .filter(|i| !kept(i))
+            .map(|i| shape[i])
+            .collect();
         let (mut out, mut gone) = (0, outer.len());
         let at: Vec<Index> = (0..shape.len())
             .map(|i| {
@@ -87,7 +90,10 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         };
         let outer = self.stages.trace.shape(node).to_vec();
         let inner = self.stages.trace.shape(indices).to_vec();
-        let pairs = inner.iter().product::<usize>().saturating_mul(outer.iter().product());
+        let pairs = inner
+            .iter()
+            .product::<usize>()
+            .saturating_mul(outer.iter().product());
         if pairs > PAIRS {
             return Err(DeviceError::Unsupported {
                 op: "scatter_add_at",
@@ -155,7 +161,8 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
             let (mut columns, mut weights) = (Vec::new(), Vec::new());
             for row in rows {
                 for e in 0..most {
-                    let (column, weight) = row.get(e).map_or((u32::MAX, 0.0), |(c, w)| (*c as u32, *w));
+                    let (column, weight) =
+                        row.get(e).map_or((u32::MAX, 0.0), |(c, w)| (*c as u32, *w));
                     columns.push(column);
                     weights.push(T::of(weight));
                 }
@@ -171,7 +178,9 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
             };
             let outer = shape.clone();
             let at = Index::axes(&outer, 0);
-            let entry = at[axis].times(most as i64).plus(&Index::axis(outer.len(), most));
+            let entry = at[axis]
+                .times(most as i64)
+                .plus(&Index::axis(outer.len(), most));
             let from_array = source;
             pending.push(self.written(|writer| {
                 let read = writer.body.load(columns, &entry);
@@ -198,7 +207,10 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
     }
 
     /// A loop that `write` writes: outer and inner lengths, the fold, and values with their places.
-    pub(super) fn written(&mut self, write: impl FnOnce(&mut Writer<'_, '_>) -> Written) -> Pending {
+    pub(super) fn written(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'_, '_>) -> Written,
+    ) -> Pending {
         let mut writer = Writer::new(&self.stages, &mut self.arrays);
         let (outer, inner, fold, stores) = write(&mut writer);
         Pending {

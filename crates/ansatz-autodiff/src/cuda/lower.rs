@@ -107,7 +107,9 @@ pub(super) fn lower<T: Element + DeviceScalar>(
     let stages = Stages::new(trace)?;
     let mut builder = Builder::new();
     let inputs = trace.inputs.iter();
-    let of = inputs.map(|id| (*id, builder.input(trace.shape(*id).len()))).collect();
+    let of = inputs
+        .map(|id| (*id, builder.input(trace.shape(*id).len())))
+        .collect();
     let mut lowering = Lowering {
         stages,
         arrays: Memory {
@@ -142,7 +144,12 @@ pub(super) fn lower<T: Element + DeviceScalar>(
 
 impl<T: Element + DeviceScalar> Lowering<'_, T> {
     /// The kernels of a stage.
-    fn stage(&mut self, light: &[Id], heavy: &[Id], work: &mut Vec<Work>) -> Result<(), DeviceError> {
+    fn stage(
+        &mut self,
+        light: &[Id],
+        heavy: &[Id],
+        work: &mut Vec<Work>,
+    ) -> Result<(), DeviceError> {
         let mut groups: Vec<(usize, Vec<Id>)> = Vec::new();
         for id in light {
             let len = self.stages.trace.shape(*id).len();
@@ -164,7 +171,11 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         // Products of equal sizes follow each other, so that they can go together.
         let mut heavy = heavy.to_vec();
         heavy.sort_by_key(|id| {
-            let shapes = self.stages.inputs(*id).iter().map(|i| self.stages.trace.shape(*i));
+            let shapes = self
+                .stages
+                .inputs(*id)
+                .iter()
+                .map(|i| self.stages.trace.shape(*i));
             match self.stages.form(*id) {
                 Form::Heavy(Heavy::MatMul(op)) => {
                     let shapes: Vec<&[usize]> = shapes.map(|s| &s[..]).collect();
@@ -280,7 +291,9 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         for item in work.into_iter().chain(copies.into_iter().map(Work::Loop)) {
             match item {
                 Work::Product(product) => self.arrays.builder.add_product(&product)?,
-                Work::Loop(Pending { mut task, stores, .. }) => {
+                Work::Loop(Pending {
+                    mut task, stores, ..
+                }) => {
                     for (value, target, index) in stores {
                         let array = match target {
                             Target::Array(array) => array,

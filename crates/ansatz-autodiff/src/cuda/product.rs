@@ -135,13 +135,24 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         };
         let place = |labels: &[u8]| labels.iter().map(counter).collect::<Vec<Index>>();
         let (left, right, out) = (place(&op.left), place(&op.right), place(&op.out));
-        self.product_of(node, axes, [(a, left, Vec::new()), (b, right, Vec::new())], &out)
+        self.product_of(
+            node,
+            axes,
+            [(a, left, Vec::new()), (b, right, Vec::new())],
+            &out,
+        )
     }
 
     /// One of x, w and y from the other two: y[b, go, p] = Σ w[go, c, t]·x[b, gc, p·stride + t·dilation − low].
-    pub(super) fn correlation(&mut self, node: Id, op: &Correlation) -> Result<Product, DeviceError> {
+    pub(super) fn correlation(
+        &mut self,
+        node: Id,
+        op: &Correlation,
+    ) -> Result<Product, DeviceError> {
         let [first, second] = *self.stages.inputs(node) else {
-            return Err(broken(self.stages.trace.nodes[node as usize].primitive.name()));
+            return Err(broken(
+                self.stages.trace.nodes[node as usize].primitive.name(),
+            ));
         };
         let images = match op.role {
             Role::Weight | Role::Output | Role::Input => self.stages.trace.shape(first)[0],
@@ -150,9 +161,10 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
             op.axes.iter().map(length).collect::<Vec<usize>>()
         };
         let (inputs, taps, outputs) = (list(|a| a.input), list(|a| a.kernel), list(|a| a.output));
-        let points = op.axes.iter().all(|a| {
-            (a.kernel, a.stride, a.low) == (1, 1, 0) && a.input == a.output
-        });
+        let points = op
+            .axes
+            .iter()
+            .all(|a| (a.kernel, a.stride, a.low) == (1, 1, 0) && a.input == a.output);
         // Products of matrices for each image where a window is one element; else images are columns, too.
         let (stack, beside) = if points && op.role != Role::Weight {
             (vec![images, op.groups], vec![])

@@ -100,7 +100,10 @@ impl<'t> Stages<'t> {
                 Form::Heavy(heavy) => {
                     self.set(id);
                     // These read each element many times.
-                    if !matches!(heavy, Heavy::Sum(_) | Heavy::Largest(_) | Heavy::ScatterAdd(_)) {
+                    if !matches!(
+                        heavy,
+                        Heavy::Sum(_) | Heavy::Largest(_) | Heavy::ScatterAdd(_)
+                    ) {
                         for input in self.inputs(id) {
                             self.set(self.source(*input));
                         }
@@ -171,7 +174,11 @@ impl<'t> Stages<'t> {
                 // Further inputs of a view only have to be there before.
                 let order_only = k > 0 && matches!(self.form(id), Form::View);
                 far[place] = far[place].max(behind);
-                let close = if in_place && !order_only { beside } else { behind };
+                let close = if in_place && !order_only {
+                    beside
+                } else {
+                    behind
+                };
                 near[place] = near[place].max(close);
             }
             self.stage[place] = near[place];

@@ -170,7 +170,10 @@ impl<'s, 't> Writer<'s, 't> {
             }
             Move::Concatenate(op) => {
                 // From the last one on: each is chosen before those behind it.
-                let mut end = inputs.iter().map(|i| self.shape(*i)[op.axis]).sum::<usize>();
+                let mut end = inputs
+                    .iter()
+                    .map(|i| self.shape(*i)[op.axis])
+                    .sum::<usize>();
                 let mut chosen = None;
                 for x in inputs.iter().rev() {
                     let length = self.shape(*x)[op.axis];

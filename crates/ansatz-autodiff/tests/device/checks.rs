@@ -14,7 +14,10 @@ use programs::Case;
 /// The checks of this crate.
 pub(crate) const CHECKS: &[Check<Device>] = &[
     ("programs agree, f64, generated kernels, a graph", double),
-    ("programs agree, f32, cuBLAS where it is, launches one by one", single),
+    (
+        "programs agree, f32, cuBLAS where it is, launches one by one",
+        single,
+    ),
     ("products have their precision", precision),
     ("programs go on from their results", carried),
     ("programs refuse what does not fit", errors),
@@ -129,8 +132,16 @@ fn precision(device: &Device) {
             let tf32 = with(products, Precision::Tf32);
             let bf16 = with(products, Precision::Bf16);
             assert!(full < 2e-5, "{}, {products:?}: {full:.1e}", case.name);
-            assert!((1e-5..2e-2).contains(&tf32), "{}, {products:?}: {tf32:.1e}", case.name);
-            assert!((1e-4..2e-1).contains(&bf16), "{}, {products:?}: {bf16:.1e}", case.name);
+            assert!(
+                (1e-5..2e-2).contains(&tf32),
+                "{}, {products:?}: {tf32:.1e}",
+                case.name
+            );
+            assert!(
+                (1e-4..2e-1).contains(&bf16),
+                "{}, {products:?}: {bf16:.1e}",
+                case.name
+            );
         }
     }
 }
@@ -138,12 +149,17 @@ fn precision(device: &Device) {
 /// Steps on the device alone give what steps through main memory give, to the bit.
 fn carried(device: &Device) {
     let case = programs::perceptron(50, 24);
-    let mut program =
-        DeviceProgram::<f64>::compile(&case.trace, device, &DeviceOptions::default())
-            .expect("a program");
+    let mut program = DeviceProgram::<f64>::compile(&case.trace, device, &DeviceOptions::default())
+        .expect("a program");
     // Inputs 2 to 7 are parameters, then mean and square of each; outputs are the loss, then three of each.
     let pairs: Vec<(usize, usize)> = (0..6)
-        .flat_map(|k| [(1 + 3 * k, 2 + k), (2 + 3 * k, 8 + 2 * k), (3 + 3 * k, 9 + 2 * k)])
+        .flat_map(|k| {
+            [
+                (1 + 3 * k, 2 + k),
+                (2 + 3 * k, 8 + 2 * k),
+                (3 + 3 * k, 9 + 2 * k),
+            ]
+        })
         .collect();
     let mut inputs = narrow::<f64>(&case);
     let mut outputs = blank::<f64>(&case);
@@ -175,9 +191,8 @@ fn carried(device: &Device) {
 
 fn errors(device: &Device) {
     let case = programs::perceptron(50, 24);
-    let mut program =
-        DeviceProgram::<f32>::compile(&case.trace, device, &DeviceOptions::default())
-            .expect("a program");
+    let mut program = DeviceProgram::<f32>::compile(&case.trace, device, &DeviceOptions::default())
+        .expect("a program");
     let few = program.run(&[], &mut []);
     assert!(
         matches!(few, Err(DeviceError::Program(ref e)) if e.to_string().contains("inputs")),

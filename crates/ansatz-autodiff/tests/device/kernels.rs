@@ -31,12 +31,14 @@ fn targets(test: &str) -> Vec<Target> {
 fn compiles<T: Element + DeviceScalar>(case: &Case, target: Target) {
     let plan = plan::<T>(&case.trace, &DeviceOptions::default()).expect("a plan");
     let source = plan.source_for(Products::Generated);
-    let compiled =
-        nvrtc::compile_source("program", &source, target, &["--ptxas-options=-v"])
-            .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let compiled = nvrtc::compile_source("program", &source, target, &["--ptxas-options=-v"])
+        .unwrap_or_else(|e| panic!("{}: {e}", case.name));
     let entries = plan.entries(Products::Generated);
     for entry in &entries {
-        assert!(compiled.ptx.contains(&format!(".entry {entry}(")), "{entry}");
+        assert!(
+            compiled.ptx.contains(&format!(".entry {entry}(")),
+            "{entry}"
+        );
     }
     let mut lines = compiled.log.lines();
     let mut seen = 0;
@@ -45,14 +47,23 @@ fn compiles<T: Element + DeviceScalar>(case: &Case, target: Target) {
             continue;
         };
         let entry = entry.split('\'').next().unwrap_or_default();
-        let stack = lines.by_ref().find(|l| l.contains("spill")).unwrap_or_default();
+        let stack = lines
+            .by_ref()
+            .find(|l| l.contains("spill"))
+            .unwrap_or_default();
         let own = &source[source.find(&format!("{entry}(")).unwrap_or(0)..];
         let own = &own[..own.find("\n}").unwrap_or(own.len())];
         // Sine, cosine and tangent of large arguments have a table of their own on the stack.
-        let circular = ["f_sin(", "f_cos(", "f_tan("].iter().any(|f| own.contains(f));
+        let circular = ["f_sin(", "f_cos(", "f_tan("]
+            .iter()
+            .any(|f| own.contains(f));
         let spills = !stack.contains("0 bytes spill stores, 0 bytes spill loads");
         let local = !stack.contains(" 0 bytes stack frame") && !circular;
-        assert!(!spills && !local, "{} for {target}: {stack}\n{own}", case.name);
+        assert!(
+            !spills && !local,
+            "{} for {target}: {stack}\n{own}",
+            case.name
+        );
         seen += 1;
     }
     assert_eq!(seen, entries.len(), "{}: {}", case.name, compiled.log);
@@ -76,7 +87,8 @@ fn generated_kernels_compile_without_spills() {
 
 #[test]
 fn errors_carry_the_compilers_log() {
-    let broken = nvrtc::compile_source("program", "__global__ void f( {}", Target::Virtual(80), &[]);
+    let broken =
+        nvrtc::compile_source("program", "__global__ void f( {}", Target::Virtual(80), &[]);
     match broken {
         Err(CudaError::Compile { log, .. }) => assert!(log.contains("error"), "{log}"),
         Err(CudaError::NvrtcMissing) => {

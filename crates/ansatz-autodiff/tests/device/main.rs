@@ -7,8 +7,8 @@ mod kernels;
 
 use std::path::Path;
 
-use ansatz_autodiff::Graph;
 use ansatz_autodiff::cuda::{DeviceError, DeviceOptions, Products, plan};
+use ansatz_autodiff::{Graph, gradient};
 use ansatz_cuda::Device;
 use ansatz_testkit::device::emulated::Driver;
 use ansatz_testkit::device::uphold;
@@ -30,13 +30,14 @@ fn emulated_devices_pass_the_tests() {
 
 #[test]
 fn what_devices_cannot_do_is_named() {
-    let refused = |trace: &ansatz_autodiff::Trace| match plan::<f64>(trace, &DeviceOptions::default()) {
-        Err(DeviceError::Unsupported { op, remedy }) => {
-            assert!(remedy.contains("Program"), "{remedy}");
-            op
-        }
-        other => panic!("{other:?}"),
-    };
+    let refused =
+        |trace: &ansatz_autodiff::Trace| match plan::<f64>(trace, &DeviceOptions::default()) {
+            Err(DeviceError::Unsupported { op, remedy }) => {
+                assert!(remedy.contains("Program"), "{remedy}");
+                op
+            }
+            other => panic!("{other:?}"),
+        };
     let g = Graph::new();
     let x = g.input(&[4, 4]);
     assert_eq!(refused(&g.finish(&[x.cholesky()])), "cholesky");
@@ -61,4 +62,26 @@ fn memory_is_planned() {
     // A product and an elementwise kernel each.
     assert_eq!(plan.launches(Products::Library), 40);
     assert_eq!(plan.entries(Products::Library).len(), 1);
+}
+
+/// Parts that are computed again are computed late, so that what they need is not kept.
+#[test]
+fn checkpoints_save_memory() {
+    let bytes = |again: bool| {
+        let g = Graph::new();
+        let (x, w) = (g.input(&[500, 32]), g.input(&[32, 32]));
+        let mut y = x;
+        for _ in 0..6 {
+            y = if again {
+                g.checkpoint([y], |[y]| (0..6).fold(y, |y, _| y.matmul(w).tanh()))
+            } else {
+                (0..6).fold(y, |y, _| y.matmul(w).tanh())
+            };
+        }
+        let slope = gradient(y.square().sum(), &[w])[0];
+        let plan = plan::<f32>(&g.finish(&[slope]), &DeviceOptions::default());
+        plan.expect("a plan").bytes()
+    };
+    let (kept, again) = (bytes(false), bytes(true));
+    assert!(2 * again < kept, "{again} and {kept} bytes");
 }

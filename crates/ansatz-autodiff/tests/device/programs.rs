@@ -2,7 +2,7 @@
 
 use ansatz_autodiff::{
     Array, Convolution, ConvolutionTransposed, Divisor, Graph, Grid, Interpolation, Pool,
-    Resampling, Trace, gradient, laplacian,
+    Resampling, Trace, gradient, hessian_product, jet, laplacian,
 };
 use ansatz_core::Key;
 
@@ -56,7 +56,10 @@ impl<'g> Writer<'g> {
         let count = value.shape().len();
         let weights = (0..count).map(|i| ((i * 7 + 3) % 11) as f64 / 8.0 - 0.6);
         let weights = self.g.constant(&value.shape(), weights.collect());
-        for (k, slope) in gradient((value * weights).sum(), inputs).into_iter().enumerate() {
+        for (k, slope) in gradient((value * weights).sum(), inputs)
+            .into_iter()
+            .enumerate()
+        {
             self.output(format!("{name}, gradient {k}"), slope);
         }
         self.output(name, value);
@@ -120,7 +123,11 @@ pub(crate) fn elementwise() -> Case {
     w.both("pow", part.pow(y), &[x, y]);
     w.both("atan2", x.atan2(y + 0.01), &[x, y]);
     w.both("broadcast", x * row + number, &[x, row, number]);
-    w.both("choices", x.less(y).select(x, y * 2.0) + x.max(y) * x.relu(), &[x, y]);
+    w.both(
+        "choices",
+        x.less(y).select(x, y * 2.0) + x.max(y) * x.relu(),
+        &[x, y],
+    );
     w.finish("elementwise")
 }
 
@@ -139,7 +146,11 @@ pub(crate) fn movements() -> Case {
         &[x],
     );
     w.both("slice", x.narrow(1, 2, 5).exp(), &[x]);
-    let every = |start, length, step| ansatz_autodiff::op::Range { start, length, step };
+    let every = |start, length, step| ansatz_autodiff::op::Range {
+        start,
+        length,
+        step,
+    };
     let ranges = [every(0, 4, 1), every(1, 3, 2), every(0, 3, 2)];
     w.both("slice with steps", x.slice(&ranges).exp(), &[x]);
     let ranges = [every(1, 4, 1), every(0, 6, 2), every(2, 5, 1)];
@@ -148,9 +159,16 @@ pub(crate) fn movements() -> Case {
     w.both("concatenate", joined.square(), &[x, y]);
     w.both("take", x.take(1, &[5, 0, 0, 2]).cos(), &[x]);
     w.both("reverse", x.reverse(&[0, 2]), &[x]);
-    w.both("scatter_add", x.scatter_add(1, &[2, 0, 2, 1, 0, 2], 4), &[x]);
+    w.both(
+        "scatter_add",
+        x.scatter_add(1, &[2, 0, 2, 1, 0, 2], 4),
+        &[x],
+    );
     w.both("gather", x.gather(1, rows).sin(), &[x]);
-    let added = y.reshape(&[4, 2, 5]).take(1, &[0, 1, 0, 1, 1, 0]).reshape(&[4, 2, 3, 5]);
+    let added = y
+        .reshape(&[4, 2, 5])
+        .take(1, &[0, 1, 0, 1, 1, 0])
+        .reshape(&[4, 2, 3, 5]);
     w.both("scatter_add_at", added.scatter_add_at(1, rows, 7), &[y]);
     w.both("cumulative_sum", x.cumulative_sum(1), &[x]);
     w.output("an input", x);
@@ -173,7 +191,11 @@ pub(crate) fn folds() -> Case {
     w.both("last axis", x.sum_axes(&[2]).tanh(), &[x]);
     w.both("two axes", x.sum_axes(&[0, 2]).tanh(), &[x]);
     w.both("mean of a long one", long.tanh().mean(), &[long]);
-    w.both("columns of a tall one", tall.square().sum_axes(&[0]), &[tall]);
+    w.both(
+        "columns of a tall one",
+        tall.square().sum_axes(&[0]),
+        &[tall],
+    );
     w.output("largest", x.reduce_max(&[1]));
     w.output("largest of all", x.reduce_max(&[0, 1, 2]));
     w.output("largest of a long one", long.reduce_max(&[0]));
@@ -191,12 +213,24 @@ pub(crate) fn products() -> Case {
     let (thin, wide) = (w.normal(&[37, 1], 0.25), w.normal(&[700, 37], 0.25));
     let (s, t) = (w.normal(&[3, 7, 9], 0.25), w.normal(&[3, 9, 5], 0.25));
     w.both("matmul", a.matmul(b), &[a, b]);
-    w.both("of transposes", b.matrix_transpose().matmul(a.matrix_transpose()), &[a, b]);
-    w.both("of slices", a.narrow(1, 3, 20).matmul(b.narrow(0, 3, 20)), &[a, b]);
+    w.both(
+        "of transposes",
+        b.matrix_transpose().matmul(a.matrix_transpose()),
+        &[a, b],
+    );
+    w.both(
+        "of slices",
+        a.narrow(1, 3, 20).matmul(b.narrow(0, 3, 20)),
+        &[a, b],
+    );
     w.both("one column", wide.matmul(thin), &[wide, thin]);
     w.both("long sum", wide.matrix_transpose().matmul(wide), &[wide]);
     w.both("stack", s.matmul(t), &[s, t]);
-    w.both("stack by one", s.matmul(t.narrow(0, 1, 2).broadcast(&[3, 9, 5])), &[s, t]);
+    w.both(
+        "stack by one",
+        s.matmul(t.narrow(0, 1, 2).broadcast(&[3, 9, 5])),
+        &[s, t],
+    );
     w.both("of a sum", (a.tanh() + 1.0).matmul(b.sin()), &[a, b]);
     w.both("contract", s.contract(t, "bij,bjk->kib"), &[s, t]);
     w.both("outer product", s.contract(t, "aij,bkl->aibk"), &[s, t]);
@@ -212,7 +246,10 @@ pub(crate) fn images() -> Case {
     let grouped = w.normal(&[6, 2, 3, 2], 0.25);
     let point = w.normal(&[5, 4, 1, 1], 0.25);
     let (line, taps) = (w.normal(&[2, 3, 17], 0.5), w.normal(&[4, 3, 5], 0.25));
-    let (body, cube) = (w.normal(&[1, 2, 5, 4, 6], 0.5), w.normal(&[3, 2, 3, 3, 3], 0.25));
+    let (body, cube) = (
+        w.normal(&[1, 2, 5, 4, 6], 0.5),
+        w.normal(&[3, 2, 3, 3, 3], 0.25),
+    );
     let same = Convolution {
         padding: vec![(1, 1)],
         ..Convolution::default()
@@ -224,8 +261,16 @@ pub(crate) fn images() -> Case {
         dilation: vec![1, 2],
         groups: 2,
     };
-    w.both("strides and groups", x.convolve(grouped, &strided), &[x, grouped]);
-    w.both("of single elements", x.convolve(point, &Convolution::default()), &[x, point]);
+    w.both(
+        "strides and groups",
+        x.convolve(grouped, &strided),
+        &[x, grouped],
+    );
+    w.both(
+        "of single elements",
+        x.convolve(point, &Convolution::default()),
+        &[x, point],
+    );
     w.both("of a line", line.convolve(taps, &same), &[line, taps]);
     w.both("of a body", body.convolve(cube, &same), &[body, cube]);
     let back = ConvolutionTransposed {
@@ -237,7 +282,11 @@ pub(crate) fn images() -> Case {
         output_padding: vec![1],
     };
     let y = w.normal(&[2, 6, 5, 4], 0.5);
-    w.both("transposed", y.convolve_transposed(plain, &back), &[y, plain]);
+    w.both(
+        "transposed",
+        y.convolve_transposed(plain, &back),
+        &[y, plain],
+    );
     let pool = Pool {
         window: vec![3, 2],
         stride: vec![2],
@@ -247,7 +296,11 @@ pub(crate) fn images() -> Case {
     };
     w.both("average_pool", x.average_pool(&pool), &[x]);
     w.both("max_pool", x.max_pool(&pool), &[x]);
-    w.both("resample", x.resample(&[13, 16], &Resampling::default()), &[x]);
+    w.both(
+        "resample",
+        x.resample(&[13, 16], &Resampling::default()),
+        &[x],
+    );
     let nearest = Resampling {
         interpolation: Interpolation::Nearest,
         grid: Grid::HalfPixel,
@@ -309,11 +362,18 @@ pub(crate) fn informed(points: usize, width: usize) -> Case {
     let sizes = [2, width, width, width, 1];
     for pair in sizes.windows(2) {
         let scale = 1.0 / (pair[0] as f64).sqrt();
-        let (weight, bias) = (w.normal(&[pair[0], pair[1]], scale), w.normal(&[pair[1]], 0.1));
+        let (weight, bias) = (
+            w.normal(&[pair[0], pair[1]], scale),
+            w.normal(&[pair[1]], 0.1),
+        );
         parameters.extend([weight, bias]);
     }
     let unit = |i: usize| {
-        let e = if i == 0 { vec![1.0, 0.0] } else { vec![0.0, 1.0] };
+        let e = if i == 0 {
+            vec![1.0, 0.0]
+        } else {
+            vec![0.0, 1.0]
+        };
         g.constant(&[2], e).broadcast(&[points, 2])
     };
     let u = network(x, &parameters);
@@ -388,6 +448,34 @@ pub(crate) fn unet(images: usize, channels: usize, side: usize) -> Case {
     w.finish("unet")
 }
 
+/// Taylor coefficients, a product with a Hessian, gradients through parts that are computed again.
+pub(crate) fn orders() -> Case {
+    let g = Graph::new();
+    let mut w = Writer::new(&g);
+    let (x, direction) = (w.normal(&[20, 3], 1.0), w.normal(&[20, 3], 1.0));
+    let parameters = [w.normal(&[3, 8], 0.5), w.normal(&[8], 0.1)];
+    let again = [w.normal(&[8, 8], 0.4), w.normal(&[8], 0.1)];
+    let last = [w.normal(&[8, 1], 0.4), w.normal(&[1], 0.1)];
+    let h = network(x, &[parameters, parameters].concat()[..2]).tanh();
+    let inner = (0..3).fold(h, |h, _| {
+        g.checkpoint([h], |[h]| (h.matmul(again[0]) + again[1]).tanh())
+    });
+    let y = network(inner, &last);
+    let coefficients = jet(&[y], &[(x, &[direction])], 3).remove(0);
+    for (k, coefficient) in coefficients.iter().enumerate().skip(1) {
+        w.output(format!("coefficient {k}"), *coefficient);
+    }
+    let loss = y.square().mean();
+    for (k, slope) in gradient(loss, &again).into_iter().enumerate() {
+        w.output(format!("gradient {k} through checkpoints"), slope);
+    }
+    w.output(
+        "product with the Hessian",
+        hessian_product(loss, x, direction),
+    );
+    w.finish("orders")
+}
+
 /// All of them, small.
 pub(crate) fn all() -> Vec<Case> {
     vec![
@@ -396,6 +484,7 @@ pub(crate) fn all() -> Vec<Case> {
         folds(),
         products(),
         images(),
+        orders(),
         perceptron(50, 24),
         informed(60, 20),
         unet(2, 4, 8),

@@ -307,10 +307,7 @@ impl Body {
     pub fn call(&mut self, function: Function, arguments: &[Reg]) -> Reg {
         let last = arguments.last().copied().unwrap_or(Reg(0));
         let all = arguments.iter().copied().chain(std::iter::repeat(last));
-        self.push(Op::Call(
-            function,
-            all.take(function.arguments()).collect(),
-        ))
+        self.push(Op::Call(function, all.take(function.arguments()).collect()))
     }
 
     /// What a register loads, if it does nothing but load: the array, the place, and conditions beside which it is 0.

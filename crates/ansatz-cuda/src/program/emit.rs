@@ -192,7 +192,11 @@ pub(super) fn kernel(
     let mut arguments = task.reads();
     let reads = arguments.len();
     let mut body = String::new();
-    let indent = if task.fold.is_some() { "            " } else { "    " };
+    let indent = if task.fold.is_some() {
+        "            "
+    } else {
+        "    "
+    };
     for (k, (op, _)) in task
         .body
         .ops()
@@ -226,7 +230,12 @@ pub(super) fn kernel(
             points,
             place: &place,
         };
-        shared.write(&mut text, setting, &body, [&outer, &counters("k", &task.inner, task.outer.len(), &used)]);
+        shared.write(
+            &mut text,
+            setting,
+            &body,
+            [&outer, &counters("k", &task.inner, task.outer.len(), &used)],
+        );
     } else {
         let _ = writeln!(
             text,
@@ -339,7 +348,11 @@ fn power(x: &str, n: i32, setting: Setting<'_>) -> String {
             text = format!("{text} * {x}");
         }
     }
-    if n < 0 { format!("f_recip({text})") } else { text }
+    if n < 0 {
+        format!("f_recip({text})")
+    } else {
+        text
+    }
 }
 
 /// What the text of a fold is made of.
@@ -352,7 +365,13 @@ struct Folded<'a> {
 }
 
 impl Folded<'_> {
-    fn write(&self, text: &mut String, setting: Setting<'_>, body: &str, [outer, inner]: [&str; 2]) {
+    fn write(
+        &self,
+        text: &mut String,
+        setting: Setting<'_>,
+        body: &str,
+        [outer, inner]: [&str; 2],
+    ) {
         let Sharing {
             lanes,
             parts,
@@ -394,7 +413,11 @@ impl Folded<'_> {
         text.push_str(body);
         for (r, store) in results() {
             let value = format!("r{}", store.value.number());
-            let _ = writeln!(text, "            s{r} = {};", join(&format!("s{r}"), &value));
+            let _ = writeln!(
+                text,
+                "            s{r} = {};",
+                join(&format!("s{r}"), &value)
+            );
         }
         text.push_str("        }\n");
         let stores = |text: &mut String, value: &dyn Fn(usize) -> String| {

@@ -178,7 +178,13 @@ impl<T: DeviceScalar> Builder<T> {
         }
         for (store, from) in task.results.into_iter().zip(scratch) {
             let fold = task.fold.unwrap_or(Fold::Sum);
-            let total = total(&task.outer, sharing.parts, fold, from, (store.array, store.index));
+            let total = total(
+                &task.outer,
+                sharing.parts,
+                fold,
+                from,
+                (store.array, store.index),
+            );
             if let Some(kernel) = emit::kernel(&total, self.setting(), Sharing::of(&total), &[]) {
                 self.steps.push(Step::Kernel(kernel));
             }
@@ -204,13 +210,23 @@ impl<T: DeviceScalar> Builder<T> {
         kernels.extend(tiles::kernel(product, self.setting(), cut, scratch));
         if let Some(from) = scratch {
             let total = total(&outer, cut.parts, Fold::Sum, from, product.out.clone());
-            kernels.extend(emit::kernel(&total, self.setting(), Sharing::of(&total), &[]));
+            kernels.extend(emit::kernel(
+                &total,
+                self.setting(),
+                Sharing::of(&total),
+                &[],
+            ));
         }
         if kernels.is_empty() {
             return Ok(());
         }
-        if let (Some(new), Some(Step::Product { gemms, kernels: list })) =
-            (plain, self.steps.last_mut())
+        if let (
+            Some(new),
+            Some(Step::Product {
+                gemms,
+                kernels: list,
+            }),
+        ) = (plain, self.steps.last_mut())
             && !gemms.is_empty()
             && gemms.iter().all(|g| g.joins(&new))
         {
@@ -261,7 +277,9 @@ impl<T: DeviceScalar> Builder<T> {
             }
         }
         let inputs = (0..self.roles.len() as u32).map(Array);
-        let inputs = inputs.filter(|a| self.roles[a.place()] == Role::Input).collect();
+        let inputs = inputs
+            .filter(|a| self.roles[a.place()] == Role::Input)
+            .collect();
         Ok(Plan {
             arrays: self.arrays,
             places,
@@ -361,7 +379,10 @@ impl<T: DeviceScalar> Plan<T> {
     /// Launches in one run.
     #[must_use]
     pub fn launches(&self, products: Products) -> usize {
-        self.steps.iter().map(|s| self.sent(s, products).1.len().max(1)).sum()
+        self.steps
+            .iter()
+            .map(|s| self.sent(s, products).1.len().max(1))
+            .sum()
     }
 
     /// Matrix products that a library can do.
@@ -407,7 +428,9 @@ impl<T: DeviceScalar> Plan<T> {
             }
             let number = listing.names.len();
             let name = format!("program_{number}");
-            listing.source.push_str(&kernel.text.replacen("KERNEL", &name, 1));
+            listing
+                .source
+                .push_str(&kernel.text.replacen("KERNEL", &name, 1));
             listing.names.push(name);
             listing.of.insert(kernel.text.clone(), number);
         }

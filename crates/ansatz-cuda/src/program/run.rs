@@ -250,7 +250,10 @@ impl<T: DeviceScalar> Executable<T> {
                     // of the lengths that the text was made for, in memory that this executable holds and alone uses,
                     // those written apart from all others that are needed at that time. The text tests every place that
                     // is not proven to lie in its array.
-                    unsafe { self.module.launch(&self.device, *number, *grid, &mut pointers)? };
+                    unsafe {
+                        self.module
+                            .launch(&self.device, *number, *grid, &mut pointers)?
+                    };
                 }
                 Launch::Product {
                     gemm,

@@ -132,7 +132,11 @@ fn check_store(
     }
     let (low, high) = index.range();
     if low < 0 || high >= known.len as i64 {
-        return Err(wrong("the place of a result", high.max(0) as usize, known.len));
+        return Err(wrong(
+            "the place of a result",
+            high.max(0) as usize,
+            known.len,
+        ));
     }
     if !index.is_injective(outer) {
         return Err(wrong("points that share the place of a result", 2, 1));
@@ -144,11 +148,21 @@ impl Loop {
     /// Demands that registers come in order, that numbers are numbers, and that results have places of their own.
     pub(super) fn check(&self, arrays: &[Known]) -> Result<(), CudaError> {
         let limit = i32::MAX as usize;
-        demand_range("the points of a loop", elements(&self.outer), 0, limit * 128)?;
-        demand_range("the inner points of a loop", elements(&self.inner), 0, limit)?;
+        demand_range("the points of a loop", elements(&self.outer), 0, limit)?;
+        demand_range(
+            "the inner points of a loop",
+            elements(&self.inner),
+            0,
+            limit,
+        )?;
         demand_range("the results of a loop", self.results.len(), 1, 32)?;
         if self.fold.is_none() {
-            demand_range("inner axes of a loop without a fold", self.inner.len(), 0, 0)?;
+            demand_range(
+                "inner axes of a loop without a fold",
+                self.inner.len(),
+                0,
+                0,
+            )?;
         }
         let axes = self.outer.len() + self.inner.len();
         let ops = self.body.ops();
@@ -189,7 +203,12 @@ impl Loop {
                 }
                 Op::Number(_) | Op::Position(_) | Op::Holds(_) => {}
             }
-            demand_range("operations on what is no number", usize::from(!numbers), 0, 0)?;
+            demand_range(
+                "operations on what is no number",
+                usize::from(!numbers),
+                0,
+                0,
+            )?;
         }
         let mut written: Vec<Array> = Vec::new();
         for store in &self.results {
@@ -293,6 +312,9 @@ impl Product {
             demand_range(what, elements(lengths), 0, limit)?;
         }
         let [batch, rows, columns, inner] = self.groups();
+        let blocks =
+            [(batch, 1), (rows, 16), (columns, 16)].map(|(g, n)| elements(g.1).div_ceil(n));
+        demand_range("the tiles of a product", elements(&blocks), 0, limit)?;
         for (factor, others) in [(&self.left, columns), (&self.right, rows)] {
             demand_range(
                 "a factor that is a table",
@@ -314,7 +336,6 @@ impl Product {
             let same = factor.array == self.out.0;
             demand_range("arrays used twice by a product", usize::from(same), 0, 0)?;
         }
-        let _ = batch;
         check_store(arrays, (self.out.0, &self.out.1), &self.outer())
     }
 
@@ -351,7 +372,10 @@ impl Product {
         let right = matrix((k, stride(b, inner)?), (n, stride(b, columns)?))?;
         let pitch = side((m, stride(c, rows)?), (n, stride(c, columns)?))?;
         let limit = i32::MAX as usize;
-        if [m, n, k, count, left.1, right.1, pitch].iter().any(|v| *v > limit) {
+        if [m, n, k, count, left.1, right.1, pitch]
+            .iter()
+            .any(|v| *v > limit)
+        {
             return None;
         }
         Some(Gemm {

@@ -41,9 +41,7 @@ impl Tile {
             (_, ..=16) => Self::new(128, 16, [8, 1]),
             (..=16, _) => Self::new(16, 128, [1, 8]),
             _ if enough && scalar == "float" => large,
-            _ if count * m.div_ceil(64) * n.div_ceil(64) >= MANY / 2 => {
-                Self::new(64, 64, [4, 4])
-            }
+            _ if count * m.div_ceil(64) * n.div_ceil(64) >= MANY / 2 => Self::new(64, 64, [4, 4]),
             _ => Self::new(32, 32, [2, 2]),
         }
     }
@@ -124,7 +122,11 @@ pub(super) fn kernel(
     let (tm, tn) = (tile.rows, tile.columns);
     let across = tn / own_n;
     let mut text = head(&arguments, reads, setting);
-    let _ = writeln!(text, "    using I = {};", counter_type(most + chunk as i64 + k as i64));
+    let _ = writeln!(
+        text,
+        "    using I = {};",
+        counter_type(most + chunk as i64 + k as i64)
+    );
     let _ = writeln!(
         text,
         "    __shared__ {scalar} left[{DEPTH}][{}], right[{DEPTH}][{}];\n    const unsigned t = threadIdx.x, tx = t % \
@@ -137,7 +139,11 @@ pub(super) fn kernel(
         grid[1],
         grid[0] * grid[1]
     );
-    let _ = writeln!(text, "    {}", counters("b", groups[0].1, groups[0].0, &either));
+    let _ = writeln!(
+        text,
+        "    {}",
+        counters("b", groups[0].1, groups[0].0, &either)
+    );
     let _ = writeln!(text, "    {scalar} sum[{own_m}][{own_n}] = {{}};");
     let (from, end) = if parts > 1 {
         let _ = writeln!(
@@ -148,7 +154,10 @@ pub(super) fn kernel(
     } else {
         ("0", k.to_string())
     };
-    let _ = writeln!(text, "    for (I k0 = {from}; k0 < {end}; k0 += {DEPTH}) {{");
+    let _ = writeln!(
+        text,
+        "    for (I k0 = {from}; k0 < {end}; k0 += {DEPTH}) {{"
+    );
     let rounding = match (product.precision, scalar) {
         (Precision::Tf32, "float") => "rounded<13>",
         (Precision::Bf16, "float") => "rounded<16>",
@@ -156,7 +165,16 @@ pub(super) fn kernel(
     };
     let strips = [
         (&product.left, "left", tm, "m", m, groups[1], 0, &left_used),
-        (&product.right, "right", tn, "n", n, groups[2], p_right, &right_used),
+        (
+            &product.right,
+            "right",
+            tn,
+            "n",
+            n,
+            groups[2],
+            p_right,
+            &right_used,
+        ),
     ];
     for (factor, name, width, letter, limit, far, p, used) in strips {
         // Neighbouring threads read neighbouring elements where they can.
@@ -202,8 +220,16 @@ pub(super) fn kernel(
          {{\n            const I m = m0 + ty + i * {}, n = n0 + tx + j * {across};\n            if (m < {m} && n < {n}) {{ {}{}q0[{target}] = sum[i][j]; \
          }}\n        }}\n}}",
         tm / own_m,
-        if scratch.is_some() { String::new() } else { counters("m", groups[1].1, groups[1].0, &out_used) },
-        if scratch.is_some() { String::new() } else { counters("n", groups[2].1, groups[2].0, &out_used) },
+        if scratch.is_some() {
+            String::new()
+        } else {
+            counters("m", groups[1].1, groups[1].0, &out_used)
+        },
+        if scratch.is_some() {
+            String::new()
+        } else {
+            counters("n", groups[2].1, groups[2].0, &out_used)
+        },
     );
     Some(Kernel {
         text,
