@@ -200,6 +200,11 @@ impl<T: Element + DeviceScalar> DeviceProgram<T> {
     }
 }
 
+/// A length as a whole number with a sign.
+fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
 fn count(what: &'static str, expected: usize, got: usize) -> Result<(), AutodiffError> {
     if expected == got {
         return Ok(());

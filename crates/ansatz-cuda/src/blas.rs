@@ -70,6 +70,7 @@ impl Blas {
             .bind_to_thread()
             .map_err(|e| driver_error("binding the device", e))?;
         let workspace = device.zeros::<u8>(WORKSPACE)?;
+        let memory = workspace.view().address() as *mut c_void;
         let mut handle = std::ptr::null_mut();
         // SAFETY: the library is there and writes a handle.
         done("starting cuBLAS", unsafe {
@@ -80,7 +81,6 @@ impl Blas {
             _workspace: workspace,
             device: device.clone(),
         };
-        let memory = blas._workspace.view().address() as *mut c_void;
         // SAFETY: handle and stream live; the stream's type is the driver's under another name. The workspace is as long as
         // said and lives as long as the handle.
         unsafe {
@@ -116,7 +116,8 @@ impl Blas {
             pitches: [lda, ldb, ldc],
         } = self.common::<T>(gemm, precision)?;
         let (one, zero) = (T::one(), T::zero());
-        let [stride_a, stride_b, stride_c] = gemm.strides.map(|s| s as i64);
+        let [stride_a, stride_b, stride_c] =
+            gemm.strides.map(|s| i64::try_from(s).unwrap_or(i64::MAX));
         // Rows of ours are the library's columns: it computes outᵀ = rightᵀ·leftᵀ.
         // SAFETY: the caller's promise; the numbers are read before the call returns, as the library's mode is by default.
         let status = unsafe {
@@ -141,7 +142,7 @@ impl Blas {
                 kind,
                 ldc,
                 stride_c,
-                gemm.count as c_int,
+                int(gemm.count),
                 compute,
                 cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             )
@@ -189,7 +190,7 @@ impl Blas {
                 out as *const *mut c_void,
                 kind,
                 ldc,
-                count as c_int,
+                int(count),
                 compute,
                 cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             )
@@ -223,11 +224,16 @@ impl Blas {
                 (Precision::Bf16, _) => cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16BF,
             },
             kind: T::pick(cudaDataType::CUDA_R_32F, cudaDataType::CUDA_R_64F),
-            sizes: gemm.sizes.map(|v| v as c_int),
+            sizes: gemm.sizes.map(int),
             operations: [operation(a.0), operation(b.0)],
-            pitches: [a.1 as c_int, b.1 as c_int, gemm.pitch as c_int],
+            pitches: [int(a.1), int(b.1), int(gemm.pitch)],
         })
     }
+}
+
+/// A size in the library's words; `Product::as_gemm` gives none that is larger.
+fn int(size: usize) -> c_int {
+    c_int::try_from(size).unwrap_or(c_int::MAX)
 }
 
 /// A product in the library's words.

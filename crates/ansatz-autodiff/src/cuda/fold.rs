@@ -3,9 +3,9 @@
 use ansatz_cuda::DeviceScalar;
 use ansatz_cuda::program::{Condition, Fold, Function, Index, Loop, Store};
 
-use super::DeviceError;
 use super::lower::{Lowering, Pending, Target};
 use super::value::Writer;
+use super::{DeviceError, signed};
 use crate::Element;
 use crate::graph::Id;
 use crate::op::{CumulativeSum, ScatterAdd, ScatterAddAt, Separable};
@@ -66,13 +66,13 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
         let at = Index::axes(&outer, 0);
         let entry = Index::axis(outer.len(), most);
         Ok(self.written(|writer| {
-            let place = at[op.axis].times(most as i64).plus(&entry);
+            let place = at[op.axis].times(signed(most)).plus(&entry);
             let read = writer.body.load(table, &place);
             let row = writer.body.row(read, rows);
             let mut from = at.clone();
             from[op.axis] = row.clone();
             let value = writer.value(x, &from);
-            let there = vec![Condition::within(&row, 0, rows as i64)];
+            let there = vec![Condition::within(&row, 0, signed(rows))];
             let value = writer.body.guarded(there, value, None);
             let stores = vec![(value, Target::Node(node), Index::flat(&at, &outer))];
             (outer, vec![most], Some(Fold::Sum), stores)
@@ -137,7 +137,7 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
                 at[op.axis].plus(&term.times(-1))
             };
             let value = writer.value(x, &from);
-            let before = vec![Condition::within(&ahead, 0, length as i64)];
+            let before = vec![Condition::within(&ahead, 0, signed(length))];
             let value = writer.body.guarded(before, value, None);
             let stores = vec![(value, Target::Node(node), Index::flat(&at, &outer))];
             (outer, vec![length], Some(Fold::Sum), stores)
@@ -179,7 +179,7 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
             let outer = shape.clone();
             let at = Index::axes(&outer, 0);
             let entry = at[axis]
-                .times(most as i64)
+                .times(signed(most))
                 .plus(&Index::axis(outer.len(), most));
             let from_array = source;
             pending.push(self.written(|writer| {
@@ -191,7 +191,7 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
                     None => writer.value(x, &from),
                     Some(array) => writer.body.load(array, &Index::flat(&from, &before)),
                 };
-                let there = vec![Condition::within(&row, 0, length as i64)];
+                let there = vec![Condition::within(&row, 0, signed(length))];
                 let value = writer.body.guarded(there, value, None);
                 let weight = writer.body.load(weights, &entry);
                 let value = writer.body.call(Function::Mul, &[weight, value]);

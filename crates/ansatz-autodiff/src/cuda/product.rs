@@ -3,10 +3,10 @@
 use ansatz_cuda::DeviceScalar;
 use ansatz_cuda::program::{Condition, Factor, Index, Product};
 
-use super::DeviceError;
 use super::fold::broken;
 use super::lower::Lowering;
 use super::value::Writer;
+use super::{DeviceError, signed};
 use crate::Element;
 use crate::graph::Id;
 use crate::op::convolution::Role;
@@ -196,20 +196,20 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
             Role::Input => (&taken[0], &row[0]),
         };
         let taps = &taken[1..];
-        let y_channel = group.times(op.outputs as i64).plus(output);
-        let x_channel = group.times(op.inputs as i64).plus(input);
+        let y_channel = group.times(signed(op.outputs)).plus(output);
+        let x_channel = group.times(signed(op.inputs)).plus(input);
         let mut when = Vec::new();
         let mut other = Vec::new();
         for ((axis, at), tap) in op.axes.iter().zip(places).zip(taps) {
-            let by = tap.times(axis.dilation as i64).shift(-(axis.low as i64));
+            let by = tap.times(signed(axis.dilation)).shift(-signed(axis.low));
             if op.role == Role::Input {
                 // The position of y whose tap meets this element of x.
                 let at = at.plus(&by.times(-1));
                 when.push(Condition::every(&at, axis.output, axis.stride));
                 other.push(at.quotient(axis.stride));
             } else {
-                let at = at.times(axis.stride as i64).plus(&by);
-                when.push(Condition::within(&at, 0, axis.input as i64));
+                let at = at.times(signed(axis.stride)).plus(&by);
+                when.push(Condition::within(&at, 0, signed(axis.input)));
                 other.push(at);
             }
         }

@@ -6,6 +6,7 @@ use ansatz_cuda::program::{Array, Body, Condition, Function, Index, Reg};
 
 use super::form::{Form, Move, Point, function};
 use super::lower::Arrays;
+use super::signed;
 use super::stage::Stages;
 use crate::graph::Id;
 use crate::op::gather::Missing;
@@ -153,7 +154,8 @@ impl<'s, 't> Writer<'s, 't> {
                 self.value(x, &from)
             }
             Move::Slice(op) => {
-                let from = |(i, r): (&Index, &Range)| i.times(r.step as i64).shift(r.start as i64);
+                let from =
+                    |(i, r): (&Index, &Range)| i.times(signed(r.step)).shift(signed(r.start));
                 let from: Vec<Index> = at.iter().zip(&op.ranges).map(from).collect();
                 self.value(x, &from)
             }
@@ -161,7 +163,7 @@ impl<'s, 't> Writer<'s, 't> {
                 let mut from = Vec::with_capacity(at.len());
                 let mut inside = Vec::new();
                 for (i, r) in at.iter().zip(&op.ranges) {
-                    let i = i.shift(-(r.start as i64));
+                    let i = i.shift(-signed(r.start));
                     inside.push(Condition::every(&i, r.length, r.step));
                     from.push(i.quotient(r.step));
                 }
@@ -179,9 +181,9 @@ impl<'s, 't> Writer<'s, 't> {
                     let length = self.shape(*x)[op.axis];
                     let start = end - length;
                     let mut from = at.to_vec();
-                    from[op.axis] = at[op.axis].shift(-(start as i64));
+                    from[op.axis] = at[op.axis].shift(-signed(start));
                     let value = self.value(*x, &from);
-                    let inside = Condition::within(&at[op.axis], start as i64, end as i64);
+                    let inside = Condition::within(&at[op.axis], signed(start), signed(end));
                     end = start;
                     chosen = Some(match chosen {
                         None => value,
@@ -206,7 +208,7 @@ impl<'s, 't> Writer<'s, 't> {
                 from.push(row.clone());
                 from.extend_from_slice(&at[op.axis + count..]);
                 let value = self.value(x, &from);
-                let there = vec![Condition::within(&row, 0, shape[op.axis] as i64)];
+                let there = vec![Condition::within(&row, 0, signed(shape[op.axis]))];
                 let missing = match op.missing {
                     Missing::Nan => Some(self.body.number(f64::NAN)),
                     Missing::Zero => None,
@@ -228,18 +230,18 @@ impl<'s, 't> Writer<'s, 't> {
             Role::Put => zero,
         };
         for tap in 0..taps {
-            let tap_at = Index::number(tap as i64).unflat(&kernels);
+            let tap_at = Index::number(signed(tap)).unflat(&kernels);
             let mut from = at[..2].to_vec();
             let mut inside = Vec::new();
             for ((axis, i), t) in op.axes.iter().zip(&at[2..]).zip(&tap_at) {
-                let by = t.range().0 * axis.dilation as i64 - axis.low as i64;
+                let by = t.range().0 * signed(axis.dilation) - signed(axis.low);
                 if op.role == Role::Put {
                     let i = i.shift(-by);
                     inside.push(Condition::every(&i, axis.output, axis.stride));
                     from.push(i.quotient(axis.stride));
                 } else {
-                    let i = i.times(axis.stride as i64).shift(by);
-                    inside.push(Condition::within(&i, 0, axis.input as i64));
+                    let i = i.times(signed(axis.stride)).shift(by);
+                    inside.push(Condition::within(&i, 0, signed(axis.input)));
                     from.push(i);
                 }
             }

@@ -358,10 +358,16 @@ impl Op {
         match self {
             Self::Load { index, when, .. } => {
                 visit(index);
-                when.iter().for_each(|c| visit(c.index()));
+                for condition in when {
+                    visit(condition.index());
+                }
             }
             Self::Position(index) => visit(index),
-            Self::Holds(when) => when.iter().for_each(|c| visit(c.index())),
+            Self::Holds(when) => {
+                for condition in when {
+                    visit(condition.index());
+                }
+            }
             _ => {}
         }
     }

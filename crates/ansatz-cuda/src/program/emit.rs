@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::body::{Array, Function, Op, Reg};
-use super::index::Index;
+use super::index::{Index, signed};
 use super::step::{Fold, Known, Loop};
 use crate::error::elements;
 
@@ -164,7 +164,7 @@ pub(super) fn kernel(
     let (scalar, inner) = (setting.scalar, elements(&task.inner));
     let alive = task.body.alive(task.results.iter().map(|s| s.value));
     let mut used = vec![false; task.outer.len() + task.inner.len()];
-    let mut most = (points * sharing.parts).max(inner + sharing.chunk.min(inner) + BLOCK) as i64;
+    let mut most = signed((points * sharing.parts).max(inner + sharing.chunk.min(inner) + BLOCK));
     let mut see = |index: &Index| {
         index.counters(&mut |a| used[a] = true);
         most = most.max(index.magnitude());
@@ -305,7 +305,7 @@ fn operation(
             if low < 0 {
                 tests.push(format!("{at} >= 0"));
             }
-            if high >= len as i64 {
+            if high >= signed(len) {
                 tests.push(format!("{at} < {len}"));
             }
             if tests.is_empty() {
@@ -340,7 +340,7 @@ fn power(x: &str, n: i32, setting: Setting<'_>) -> String {
         return "1".into();
     }
     // Horner's rule in the exponent's bits, from the second on.
-    let top = 31 - bits.leading_zeros();
+    let top = bits.ilog2();
     let mut text = x.to_owned();
     for k in (0..top).rev() {
         text = format!("f_square({text})");

@@ -8,6 +8,11 @@ use std::fmt::Write as _;
 
 use super::body::Reg;
 
+/// A length as a whole number with a sign.
+pub(super) fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
 /// What a term of an index is a multiple of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Atom {
@@ -63,12 +68,12 @@ impl Index {
         if length == 1 {
             return Self::number(0);
         }
-        Self::atom(Atom::Axis(axis, length as i64))
+        Self::atom(Atom::Axis(axis, signed(length)))
     }
 
     /// A row that a body has read from a table ([`Body::row`](super::Body::row)): −1 where there is none.
     pub(super) fn row(register: Reg, length: usize) -> Self {
-        Self::atom(Atom::Row(register, length as i64))
+        Self::atom(Atom::Row(register, signed(length)))
     }
 
     fn atom(atom: Atom) -> Self {
@@ -134,7 +139,7 @@ impl Index {
     /// Divided by a positive number, rounded towards zero.
     #[must_use]
     pub fn quotient(&self, by: usize) -> Self {
-        let by = by.max(1) as i64;
+        let by = signed(by.max(1));
         match self.parted(by) {
             _ if by == 1 => self.clone(),
             Some((whole, _)) => whole,
@@ -145,7 +150,7 @@ impl Index {
     /// What is left of the division.
     #[must_use]
     pub fn remainder(&self, by: usize) -> Self {
-        let by = by.max(1) as i64;
+        let by = signed(by.max(1));
         match self.parted(by) {
             _ if by == 1 => Self::number(0),
             Some((_, rest)) => rest,
@@ -160,7 +165,7 @@ impl Index {
         let mut stride = 1;
         for (at, length) in coordinates.iter().zip(shape).rev() {
             sum = sum.plus(&at.times(stride));
-            stride *= *length as i64;
+            stride *= signed(*length);
         }
         sum
     }
@@ -245,7 +250,7 @@ impl Index {
         let mut steps = Vec::new();
         for (i, n) in shape.iter().enumerate().filter(|(_, n)| **n > 1) {
             match self.stride(i) {
-                Some(c) if c != 0 => steps.push((c.abs(), *n as i64)),
+                Some(c) if c != 0 => steps.push((c.abs(), signed(*n))),
                 _ => return false,
             }
         }
@@ -344,8 +349,8 @@ impl Condition {
         Self {
             index: index.clone(),
             low: 0,
-            high: (length * step) as i64,
-            step: step.max(1) as i64,
+            high: signed(length * step),
+            step: signed(step.max(1)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::body::{Array, Body};
 use super::emit::{self, Kernel, PRELUDE, Setting, Sharing};
-use super::index::Index;
+use super::index::{Index, signed};
 use super::memory::places;
 use super::step::{Fold, Gemm, Known, Loop, Precision, Product, Store};
 use super::tiles::{self, Cut};
@@ -302,7 +302,7 @@ fn total(
     (array, index): (Array, Index),
 ) -> Loop {
     let point = Index::flat(&Index::axes(outer, 0), outer);
-    let at = Index::axis(outer.len(), parts).times(elements(outer) as i64);
+    let at = Index::axis(outer.len(), parts).times(signed(elements(outer)));
     let mut body = Body::new();
     let value = body.load(from, &at.plus(&point));
     Loop {
@@ -381,14 +381,14 @@ impl<T: DeviceScalar> Plan<T> {
     pub fn launches(&self, products: Products) -> usize {
         self.steps
             .iter()
-            .map(|s| self.sent(s, products).1.len().max(1))
+            .map(|s| Self::sent(s, products).1.len().max(1))
             .sum()
     }
 
     /// Matrix products that a library can do.
     #[must_use]
     pub fn matrix_products(&self) -> usize {
-        let by_library = |s: &Step| self.sent(s, Products::Library).0.len();
+        let by_library = |s: &Step| Self::sent(s, Products::Library).0.len();
         self.steps.iter().map(by_library).sum()
     }
 
@@ -403,11 +403,7 @@ impl<T: DeviceScalar> Plan<T> {
     }
 
     /// What a step sends: to the library, or kernels.
-    pub(super) fn sent<'a>(
-        &self,
-        step: &'a Step,
-        products: Products,
-    ) -> (&'a [Matrices], &'a [Kernel]) {
+    pub(super) fn sent(step: &Step, products: Products) -> (&[Matrices], &[Kernel]) {
         match step {
             Step::Product { gemms, .. } if products == Products::Library && !gemms.is_empty() => {
                 (gemms, &[])
@@ -422,7 +418,7 @@ impl<T: DeviceScalar> Plan<T> {
             names: Vec::new(),
             of: HashMap::new(),
         };
-        for kernel in self.steps.iter().flat_map(|s| self.sent(s, products).1) {
+        for kernel in self.steps.iter().flat_map(|s| Self::sent(s, products).1) {
             if listing.of.contains_key(&kernel.text) {
                 continue;
             }

@@ -110,7 +110,7 @@ impl<T: DeviceScalar> Executable<T> {
         };
         let (mut launches, mut pointers) = (Vec::new(), Vec::new());
         for step in &plan.steps {
-            let (gemms, kernels) = plan.sent(step, products);
+            let (gemms, kernels) = Plan::<T>::sent(step, products);
             match gemms {
                 [] => {}
                 [one] => launches.push(Launch::Product {
@@ -252,8 +252,8 @@ impl<T: DeviceScalar> Executable<T> {
                     // is not proven to lie in its array.
                     unsafe {
                         self.module
-                            .launch(&self.device, *number, *grid, &mut pointers)?
-                    };
+                            .launch(&self.device, *number, *grid, &mut pointers)?;
+                    }
                 }
                 Launch::Product {
                     gemm,
@@ -262,7 +262,7 @@ impl<T: DeviceScalar> Executable<T> {
                 } => {
                     let Some(blas) = &self.blas else {
                         return Err(CudaError::CublasMissing);
-                    };
+                    }
                     // SAFETY: `Product::as_gemm` gave sizes and distances of factors that lie in their arrays and of a
                     // result that was checked to; the memory is this executable's.
                     unsafe { blas.product::<T>(gemm, *precision, *addresses)? };
@@ -275,7 +275,7 @@ impl<T: DeviceScalar> Executable<T> {
                 } => {
                     let Some(blas) = &self.blas else {
                         return Err(CudaError::CublasMissing);
-                    };
+                    }
                     let at = self.pointers.view().address() + 8 * *list as u64;
                     let lists = [0, 1, 2].map(|i| at + 8 * (i * count) as u64);
                     // SAFETY: as above for each of the products, which have these sizes; their addresses were written when

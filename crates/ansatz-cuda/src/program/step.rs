@@ -1,7 +1,7 @@
 //! The steps of a program: loops over bodies, and products.
 
 use super::body::{Array, Body, Op, Reg};
-use super::index::{Condition, Index};
+use super::index::{Condition, Index, signed};
 use crate::CudaError;
 use crate::error::{demand_range, elements};
 
@@ -131,7 +131,7 @@ fn check_store(
         return Ok(());
     }
     let (low, high) = index.range();
-    if low < 0 || high >= known.len as i64 {
+    if low < 0 || high >= signed(known.len) {
         return Err(wrong(
             "the place of a result",
             high.max(0) as usize,
@@ -279,7 +279,7 @@ fn group_stride(index: &Index, lengths: &[usize], first: usize) -> Option<i64> {
             }
             whole = Some(unit);
         }
-        inside *= *n as i64;
+        inside *= signed(*n);
     }
     Some(whole.unwrap_or(0))
 }
@@ -352,7 +352,7 @@ impl Product {
         let [count, m, n, k] = [batch, rows, columns, inner].map(|g| elements(g.1));
         let inside = |f: &Factor| {
             let (low, high) = f.index.range();
-            let len = arrays.get(f.array.place()).map_or(0, |a| a.len as i64);
+            let len = arrays.get(f.array.place()).map_or(0, |a| signed(a.len));
             low >= 0 && high < len
         };
         if count * m * n * k == 0 || !inside(&self.left) || !inside(&self.right) {

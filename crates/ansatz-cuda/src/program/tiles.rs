@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::body::Array;
 use super::emit::{BLOCK, Kernel, Setting, counter_type, counters, head};
-use super::index::Index;
+use super::index::{Index, signed};
 use super::step::{Factor, Precision, Product};
 use crate::error::elements;
 
@@ -96,7 +96,7 @@ pub(super) fn kernel(
     arguments.push(scratch.unwrap_or(product.out.0));
     let p_right = reads - 1;
     let axes: usize = groups.iter().map(|g| g.1.len()).sum();
-    let mut most = (blocks * BLOCK).max(count * m * n * parts) as i64;
+    let mut most = signed((blocks * BLOCK).max(count * m * n * parts));
     let mut used = |indices: &mut dyn Iterator<Item = &Index>| {
         let mut used = vec![false; axes];
         for index in indices {
@@ -125,7 +125,7 @@ pub(super) fn kernel(
     let _ = writeln!(
         text,
         "    using I = {};",
-        counter_type(most + chunk as i64 + k as i64)
+        counter_type(most + signed(chunk) + signed(k))
     );
     let _ = writeln!(
         text,
@@ -254,7 +254,7 @@ fn element(factor: &Factor, p: usize, setting: Setting<'_>) -> String {
     if low < 0 {
         tests.push(format!("{at} >= 0"));
     }
-    if high >= len as i64 {
+    if high >= signed(len) {
         tests.push(format!("{at} < {len}"));
     }
     if tests.is_empty() {
