@@ -60,7 +60,7 @@ pub(crate) fn run(device: &Device, sizes: &Sizes, report: &mut Report) -> Result
             on_device(
                 &format!("{name}, f32{how}"),
                 &case,
-                (device, &options),
+                (device, options),
                 sizes,
                 report,
             )?;
@@ -78,18 +78,18 @@ fn inputs(case: &Case) -> Vec<Vec<f32>> {
 fn on_device(
     name: &str,
     case: &Case,
-    (device, options): (&Device, &DeviceOptions),
+    (device, options): (&Device, DeviceOptions),
     sizes: &Sizes,
     report: &mut Report,
 ) -> Result<(), DeviceError> {
     let start = Instant::now();
-    let mut program = DeviceProgram::<f32>::compile(&case.trace, device, options)?;
+    let mut program = DeviceProgram::<f32>::compile(&case.trace, device, &options)?;
     let compiled = start.elapsed().as_secs_f64();
     for (i, x) in inputs(case).iter().enumerate() {
         program.write(i, x)?;
     }
     let launches =
-        plan::<f32>(&case.trace, options)?.launches(options.products.unwrap_or(Products::Library));
+        plan::<f32>(&case.trace, &options)?.launches(options.products.unwrap_or(Products::Library));
     let time = seconds(device, sizes, || program.launch())?;
     let memory = program.bytes() >> 20;
     report.time(

@@ -108,6 +108,13 @@ pub enum CudaError {
         /// Largest allowed value.
         max: usize,
     },
+    /// A program of generated kernels that might reach memory that is not its own, or whose results would depend on the
+    /// order of threads.
+    #[error("the program is refused: {what}")]
+    Unsound {
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Any other answer of the driver.
     #[error(
         "{what} failed ({code}): see the driver's log, and whether driver and NVRTC are of one release"

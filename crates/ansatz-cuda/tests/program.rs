@@ -31,7 +31,7 @@ fn point_loop(
 
 fn refused(result: &Result<(), CudaError>, word: &str) {
     match result {
-        Err(e @ CudaError::OutOfRange { .. }) => {
+        Err(e @ (CudaError::OutOfRange { .. } | CudaError::Unsound { .. })) => {
             assert!(e.to_string().contains(word), "{e}");
         }
         other => panic!("{other:?}"),
@@ -74,7 +74,7 @@ fn unsound_loops_are_refused() {
             index: row,
         }],
     });
-    refused(&scattered, "place");
+    refused(&scattered, "row");
     // Inputs and tables are not written, and nothing is read and written at once.
     refused(
         &point_loop(&mut program, &[3, 4], copy, (x, flat.clone())),
@@ -97,6 +97,21 @@ fn unsound_loops_are_refused() {
     );
     let mut other = Body::new();
     let strange = (0..5).fold(other.number(0.0), |r, _| other.call(Function::Exp, &[r]));
+    // An axis that is longer than its index says, on which intervals stand.
+    let longer = |body: &mut Body, _: &[Index]| body.load(x, &Index::axis(0, 3));
+    refused(
+        &point_loop(&mut program, &[12], longer, (y, Index::axis(0, 12))),
+        "longer",
+    );
+    refused(
+        &point_loop(
+            &mut program,
+            &[12],
+            |body, _| body.number(1.0),
+            (y, Index::axis(0, 3)),
+        ),
+        "longer",
+    );
     let foreign = |_: &mut Body, _: &[Index]| strange;
     refused(
         &point_loop(&mut program, &[3, 4], foreign, (y, flat.clone())),
@@ -110,6 +125,7 @@ fn unsound_loops_are_refused() {
 fn unsound_products_are_refused() {
     let mut program = Builder::<f64>::new();
     let (a, b, c) = (program.input(6), program.input(6), program.array(4));
+    let spare = program.input(4);
     let at = Index::axes(&[2, 2, 3], 0);
     let factor = |array, index: Index| Factor {
         array,
@@ -135,8 +151,11 @@ fn unsound_products_are_refused() {
         &program.add_product(&with(&|p| p.left = p.right.clone())),
         "axes",
     );
-    refused(&program.add_product(&with(&|p| p.out.0 = a)), "inputs");
-    refused(&program.add_product(&with(&|p| p.left.array = c)), "twice");
+    refused(&program.add_product(&with(&|p| p.out.0 = spare)), "inputs");
+    refused(
+        &program.add_product(&with(&|p| p.left.array = c)),
+        "factors",
+    );
     refused(
         &program.add_product(&with(&|p| p.out.1 = at[0].clone())),
         "share",

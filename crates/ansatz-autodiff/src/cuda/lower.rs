@@ -86,6 +86,14 @@ pub(super) struct Pending {
     pub(super) loaded: HashSet<Id>,
 }
 
+/// Sums, or largest elements, of arrays of one shape along the same axes.
+struct Folds {
+    shape: Vec<usize>,
+    axes: Vec<usize>,
+    fold: Fold,
+    nodes: Vec<Id>,
+}
+
 enum Work {
     Loop(Pending),
     Product(Product),
@@ -167,7 +175,7 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
             }
         }
         // Sums of arrays of one shape along the same axes share a loop.
-        let mut folds: Vec<(Vec<usize>, Vec<usize>, Fold, Vec<Id>)> = Vec::new();
+        let mut folds: Vec<Folds> = Vec::new();
         // Products of equal sizes follow each other, so that they can go together.
         let mut heavy = heavy.to_vec();
         heavy.sort_by_key(|id| {
@@ -190,12 +198,17 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
             };
             let mut fold = |axes: &[usize], fold: Fold| {
                 let shape = self.stages.trace.shape(self.stages.inputs(*id)[0]).to_vec();
-                let found = folds.iter_mut().find(|(s, a, f, list)| {
-                    (s, &a[..], *f) == (&shape, axes, fold) && list.len() < FOLDS
+                let found = folds.iter_mut().find(|f| {
+                    (&f.shape, &f.axes[..], f.fold) == (&shape, axes, fold) && f.nodes.len() < FOLDS
                 });
                 match found {
-                    Some((_, _, _, list)) => list.push(*id),
-                    None => folds.push((shape, axes.to_vec(), fold, vec![*id])),
+                    Some(folds) => folds.nodes.push(*id),
+                    None => folds.push(Folds {
+                        shape,
+                        axes: axes.to_vec(),
+                        fold,
+                        nodes: vec![*id],
+                    }),
                 }
             };
             match kind {
@@ -212,8 +225,9 @@ impl<T: Element + DeviceScalar> Lowering<'_, T> {
                 }
             }
         }
-        for (_, axes, fold, nodes) in folds {
-            work.push(Work::Loop(self.fold(&nodes, &axes, fold)));
+        for folds in folds {
+            let pending = self.fold(&folds.nodes, &folds.axes, folds.fold);
+            work.push(Work::Loop(pending));
         }
         Ok(())
     }

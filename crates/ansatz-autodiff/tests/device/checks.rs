@@ -46,10 +46,10 @@ fn expected<T: Element>(case: &Case) -> Vec<Vec<T>> {
 fn on_device<T: Element + DeviceScalar>(
     case: &Case,
     device: &Device,
-    options: &DeviceOptions,
+    options: DeviceOptions,
     runs: usize,
 ) -> Vec<Vec<T>> {
-    let mut program = DeviceProgram::<T>::compile(&case.trace, device, options)
+    let mut program = DeviceProgram::<T>::compile(&case.trace, device, &options)
         .unwrap_or_else(|e| panic!("{}: {e}", case.name));
     let inputs = narrow::<T>(case);
     let inputs: Vec<&[T]> = inputs.iter().map(Vec::as_slice).collect();
@@ -78,7 +78,7 @@ fn apart<T: Element>(a: &[T], b: &[T]) -> f64 {
     })
 }
 
-fn agrees<T: Element + DeviceScalar>(device: &Device, options: &DeviceOptions, tolerance: f64) {
+fn agrees<T: Element + DeviceScalar>(device: &Device, options: DeviceOptions, tolerance: f64) {
     let mut wrong = Vec::new();
     for case in programs::all() {
         // Twice one by one and captured, then from the graph.
@@ -99,7 +99,7 @@ fn double(device: &Device) {
         products: Some(Products::Generated),
         ..DeviceOptions::default()
     };
-    agrees::<f64>(device, &options, 1e-12);
+    agrees::<f64>(device, options, 1e-12);
 }
 
 fn single(device: &Device) {
@@ -107,7 +107,7 @@ fn single(device: &Device) {
         replay: Replay::Launches,
         ..DeviceOptions::default()
     };
-    agrees::<f32>(device, &options, 1e-5);
+    agrees::<f32>(device, options, 1e-5);
 }
 
 /// Products by the library, where it is found, and by generated kernels are the same up to rounding; fewer bits are as asked.
@@ -120,7 +120,7 @@ fn precision(device: &Device) {
                 precision,
                 ..DeviceOptions::default()
             };
-            let got = on_device::<f32>(&case, device, &options, 3);
+            let got = on_device::<f32>(&case, device, options, 3);
             got.iter().zip(&want).fold(0.0_f64, |worst, (a, b)| {
                 let a: Vec<f64> = a.iter().map(|v| f64::from(*v)).collect();
                 worst.max(apart(&a, b))

@@ -344,7 +344,7 @@ impl Body {
 impl Op {
     /// Calls `visit` for the registers that it reads.
     pub(super) fn reads(&self, visit: &mut impl FnMut(Reg)) {
-        self.indices(&mut |index| index.registers(visit));
+        self.indices(&mut |index| index.registers(&mut |r, _| visit(r)));
         match self {
             Self::Load { otherwise, .. } => otherwise.iter().for_each(|r| visit(*r)),
             Self::Row(r, _) | Self::Power(r, _) => visit(*r),

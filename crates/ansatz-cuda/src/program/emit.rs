@@ -166,7 +166,7 @@ pub(super) fn kernel(
     let mut used = vec![false; task.outer.len() + task.inner.len()];
     let mut most = signed((points * sharing.parts).max(inner + sharing.chunk.min(inner) + BLOCK));
     let mut see = |index: &Index| {
-        index.counters(&mut |a| used[a] = true);
+        index.counters(&mut |a, _| used[a] = true);
         most = most.max(index.magnitude());
     };
     // What the thread's own number gives needs no counters.

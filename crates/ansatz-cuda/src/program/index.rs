@@ -89,7 +89,7 @@ impl Index {
         let mut terms = self.terms.clone();
         for (atom, c) in &other.terms {
             match terms.iter_mut().find(|(a, _)| a == atom) {
-                Some((_, sum)) => *sum += c,
+                Some((_, sum)) => *sum = sum.saturating_add(*c),
                 None => terms.push((atom.clone(), *c)),
             }
         }
@@ -97,7 +97,7 @@ impl Index {
         terms.sort();
         Self {
             terms,
-            constant: self.constant + other.constant,
+            constant: self.constant.saturating_add(other.constant),
         }
     }
 
@@ -105,7 +105,7 @@ impl Index {
     #[must_use]
     pub fn shift(&self, by: i64) -> Self {
         Self {
-            constant: self.constant + by,
+            constant: self.constant.saturating_add(by),
             ..self.clone()
         }
     }
@@ -113,15 +113,19 @@ impl Index {
     /// Multiplied by a number.
     #[must_use]
     pub fn times(&self, by: i64) -> Self {
-        let scaled = self.terms.iter().map(|(a, c)| (a.clone(), c * by));
+        let scaled = self
+            .terms
+            .iter()
+            .map(|(a, c)| (a.clone(), c.saturating_mul(by)));
         Self {
             terms: scaled.filter(|(_, c)| *c != 0).collect(),
-            constant: self.constant * by,
+            constant: self.constant.saturating_mul(by),
         }
     }
 
-    /// What is a multiple of `by`, divided, and the rest, if the rest lies in [0, by) and nothing is negative.
-    fn parted(&self, by: i64) -> Option<(Self, Self)> {
+    /// What is a multiple of `by`, divided, and the rest; all in the rest where something may be negative, as
+    /// ⌊(by·w + r)/by⌋ = w + ⌊r/by⌋ needs.
+    fn parted(&self, by: i64) -> (Self, Self) {
         let (whole, rest): (Vec<_>, Vec<_>) =
             self.terms.iter().cloned().partition(|(_, c)| c % by == 0);
         let rest = Self {
@@ -132,30 +136,45 @@ impl Index {
             terms: whole.into_iter().map(|(a, c)| (a, c / by)).collect(),
             constant: self.constant.div_euclid(by),
         };
-        let (low, high) = rest.range();
-        (self.range().0 >= 0 && low >= 0 && high < by).then_some((whole, rest))
+        if self.range().0 >= 0 && rest.range().0 >= 0 {
+            (whole, rest)
+        } else {
+            (Self::number(0), self.clone())
+        }
+    }
+
+    /// Whether it lies in [0, end).
+    fn is_below(&self, end: i64) -> bool {
+        let (low, high) = self.range();
+        low >= 0 && high < end
     }
 
     /// Divided by a positive number, rounded towards zero.
     #[must_use]
     pub fn quotient(&self, by: usize) -> Self {
         let by = signed(by.max(1));
-        match self.parted(by) {
-            _ if by == 1 => self.clone(),
-            Some((whole, _)) => whole,
-            None => Self::atom(Atom::Quotient(Box::new(self.clone()), by)),
+        if by == 1 {
+            return self.clone();
         }
+        let (whole, rest) = self.parted(by);
+        if rest.is_below(by) {
+            return whole;
+        }
+        whole.plus(&Self::atom(Atom::Quotient(Box::new(rest), by)))
     }
 
     /// What is left of the division.
     #[must_use]
     pub fn remainder(&self, by: usize) -> Self {
         let by = signed(by.max(1));
-        match self.parted(by) {
-            _ if by == 1 => Self::number(0),
-            Some((_, rest)) => rest,
-            None => Self::atom(Atom::Remainder(Box::new(self.clone()), by)),
+        if by == 1 {
+            return Self::number(0);
         }
+        let (_, rest) = self.parted(by);
+        if rest.is_below(by) {
+            return rest;
+        }
+        Self::atom(Atom::Remainder(Box::new(rest), by))
     }
 
     /// The place of coordinates in an array of this shape, row by row.
@@ -165,7 +184,7 @@ impl Index {
         let mut stride = 1;
         for (at, length) in coordinates.iter().zip(shape).rev() {
             sum = sum.plus(&at.times(stride));
-            stride *= signed(*length);
+            stride = stride.saturating_mul(signed(*length));
         }
         sum
     }
@@ -200,9 +219,9 @@ impl Index {
         let mut range = (self.constant, self.constant);
         for (atom, c) in &self.terms {
             let (low, high) = atom.range();
-            let ends = (low * c, high * c);
-            range.0 += ends.0.min(ends.1);
-            range.1 += ends.0.max(ends.1);
+            let ends = (low.saturating_mul(*c), high.saturating_mul(*c));
+            range.0 = range.0.saturating_add(ends.0.min(ends.1));
+            range.1 = range.1.saturating_add(ends.0.max(ends.1));
         }
         range
     }
@@ -261,27 +280,27 @@ impl Index {
         let mut reach = 0;
         steps.iter().all(|(c, n)| {
             let apart = *c > reach;
-            reach += c * (n - 1);
+            reach = reach.saturating_add(c.saturating_mul(n - 1));
             apart
         })
     }
 
-    /// Registers that are read on the way.
-    pub(super) fn registers(&self, visit: &mut impl FnMut(Reg)) {
+    /// Registers that are read on the way, and the lengths of their tables.
+    pub(super) fn registers(&self, visit: &mut impl FnMut(Reg, i64)) {
         for (atom, _) in &self.terms {
             match atom {
-                Atom::Row(r, _) => visit(*r),
+                Atom::Row(r, length) => visit(*r, *length),
                 Atom::Quotient(of, _) | Atom::Remainder(of, _) => of.registers(visit),
                 Atom::Axis(..) => {}
             }
         }
     }
 
-    /// Axes whose counters are read.
-    pub(super) fn counters(&self, visit: &mut impl FnMut(usize)) {
+    /// Axes whose counters are read, and their lengths.
+    pub(super) fn counters(&self, visit: &mut impl FnMut(usize, i64)) {
         for (atom, _) in &self.terms {
             match atom {
-                Atom::Axis(a, _) => visit(*a),
+                Atom::Axis(a, length) => visit(*a, *length),
                 Atom::Quotient(of, _) | Atom::Remainder(of, _) => of.counters(visit),
                 Atom::Row(..) => {}
             }
@@ -349,7 +368,7 @@ impl Condition {
         Self {
             index: index.clone(),
             low: 0,
-            high: signed(length * step),
+            high: signed(length.saturating_mul(step)),
             step: signed(step.max(1)),
         }
     }

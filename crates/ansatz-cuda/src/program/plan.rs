@@ -6,9 +6,9 @@ use super::body::{Array, Body};
 use super::emit::{self, Kernel, PRELUDE, Setting, Sharing};
 use super::index::{Index, signed};
 use super::memory::places;
-use super::step::{Fold, Gemm, Known, Loop, Precision, Product, Store};
+use super::step::{Fold, Gemm, Known, Loop, Precision, Product, Store, demand};
 use super::tiles::{self, Cut};
-use crate::error::{demand_range, elements};
+use crate::error::elements;
 use crate::{CudaError, DeviceScalar};
 
 /// What an array is for.
@@ -162,7 +162,8 @@ impl<T: DeviceScalar> Builder<T> {
     /// Adds a loop.
     ///
     /// # Errors
-    /// [`CudaError::OutOfRange`] for a loop that is not sound: registers out of order, results that share places.
+    /// [`CudaError::Unsound`], [`CudaError::OutOfRange`] for a loop that is not sound: registers out of order, results that share
+    /// places or lie outside of their arrays.
     pub fn add_loop(&mut self, task: Loop) -> Result<(), CudaError> {
         task.check(&self.arrays)?;
         let sharing = Sharing::of(&task);
@@ -195,7 +196,7 @@ impl<T: DeviceScalar> Builder<T> {
     /// Adds a product.
     ///
     /// # Errors
-    /// [`CudaError::OutOfRange`] for a product that is not sound.
+    /// [`CudaError::Unsound`], [`CudaError::OutOfRange`] for a product that is not sound.
     pub fn add_product(&mut self, product: &Product) -> Result<(), CudaError> {
         product.check(&self.arrays)?;
         let plain = product.as_gemm(&self.arrays).map(|gemm| Matrices {
@@ -242,7 +243,7 @@ impl<T: DeviceScalar> Builder<T> {
     /// Ends the program: arrays get their memory.
     ///
     /// # Errors
-    /// [`CudaError::OutOfRange`] when an output is no array of numbers.
+    /// [`CudaError::Unsound`] when an output is no array of numbers.
     pub fn finish(self, outputs: &[Array]) -> Result<Plan<T>, CudaError> {
         let mut spans: Vec<Option<(usize, usize)>> = vec![None; self.arrays.len()];
         for (i, step) in self.steps.iter().enumerate() {
@@ -254,7 +255,7 @@ impl<T: DeviceScalar> Builder<T> {
         for output in outputs {
             let place = output.place();
             let table = self.arrays.get(place).is_none_or(|a| a.table);
-            demand_range("outputs that are no numbers", usize::from(table), 0, 0)?;
+            demand(!table, "an output is no array of numbers")?;
             // Also what no step writes, because it has no elements.
             let span = spans[place].get_or_insert((0, 0));
             span.1 = usize::MAX;

@@ -262,7 +262,7 @@ impl<T: DeviceScalar> Executable<T> {
                 } => {
                     let Some(blas) = &self.blas else {
                         return Err(CudaError::CublasMissing);
-                    }
+                    };
                     // SAFETY: `Product::as_gemm` gave sizes and distances of factors that lie in their arrays and of a
                     // result that was checked to; the memory is this executable's.
                     unsafe { blas.product::<T>(gemm, *precision, *addresses)? };
@@ -275,7 +275,7 @@ impl<T: DeviceScalar> Executable<T> {
                 } => {
                     let Some(blas) = &self.blas else {
                         return Err(CudaError::CublasMissing);
-                    }
+                    };
                     let at = self.pointers.view().address() + 8 * *list as u64;
                     let lists = [0, 1, 2].map(|i| at + 8 * (i * count) as u64);
                     // SAFETY: as above for each of the products, which have these sizes; their addresses were written when

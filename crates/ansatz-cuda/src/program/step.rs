@@ -99,19 +99,44 @@ pub(super) struct Known {
     pub(super) writable: bool,
 }
 
-/// A mistake in a step, which is refused.
-fn wrong(what: &'static str, value: usize, max: usize) -> CudaError {
-    CudaError::OutOfRange {
-        what,
-        value,
-        min: 0,
-        max,
+/// Refuses a program that has a mistake.
+pub(super) fn demand(holds: bool, what: &'static str) -> Result<(), CudaError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(CudaError::Unsound { what })
     }
 }
 
 fn known(arrays: &[Known], array: Array) -> Result<Known, CudaError> {
-    let missing = || wrong("the number of an array", array.place(), arrays.len());
-    arrays.get(array.place()).copied().ok_or_else(missing)
+    let what = "it has an array of another program";
+    arrays
+        .get(array.place())
+        .copied()
+        .ok_or(CudaError::Unsound { what })
+}
+
+/// Demands that an index knows the lengths of the axes and tables that it reads, on which its interval stands.
+fn check_index(
+    index: &Index,
+    axes: &[usize],
+    table: &dyn Fn(Reg) -> Option<usize>,
+) -> Result<(), CudaError> {
+    let (mut fine, mut rows) = (index.magnitude() < 1 << 62, true);
+    index.counters(&mut |axis, length| {
+        fine &= axes.get(axis).is_some_and(|n| signed(*n) <= length);
+    });
+    index.registers(&mut |r, length| {
+        rows &= table(r).is_some_and(|n| signed(n) <= length);
+    });
+    demand(
+        fine,
+        "an index reads an axis that is not there, or longer than it says",
+    )?;
+    demand(
+        rows,
+        "an index reads a row that is not there, or of a longer table than it says",
+    )
 }
 
 /// Demands that a result lies in its array and that no two points share a place.
@@ -121,27 +146,27 @@ fn check_store(
     outer: &[usize],
 ) -> Result<(), CudaError> {
     let known = known(arrays, array)?;
-    demand_range(
-        "a result's array (inputs and tables are not written)",
-        usize::from(known.table || !known.writable),
-        0,
-        0,
+    check_index(index, outer, &|_| None)?;
+    demand(
+        known.writable && !known.table,
+        "inputs, constants and tables are not written",
     )?;
     if elements(outer) == 0 {
         return Ok(());
     }
     let (low, high) = index.range();
     if low < 0 || high >= signed(known.len) {
-        return Err(wrong(
-            "the place of a result",
-            high.max(0) as usize,
-            known.len,
-        ));
+        return Err(CudaError::OutOfRange {
+            what: "the place of a result",
+            value: usize::try_from(high).unwrap_or(0),
+            min: 0,
+            max: known.len.saturating_sub(1),
+        });
     }
-    if !index.is_injective(outer) {
-        return Err(wrong("points that share the place of a result", 2, 1));
-    }
-    Ok(())
+    demand(
+        index.is_injective(outer),
+        "points share the place of a result",
+    )
 }
 
 impl Loop {
@@ -157,14 +182,9 @@ impl Loop {
         )?;
         demand_range("the results of a loop", self.results.len(), 1, 32)?;
         if self.fold.is_none() {
-            demand_range(
-                "inner axes of a loop without a fold",
-                self.inner.len(),
-                0,
-                0,
-            )?;
+            demand(self.inner.is_empty(), "a loop has inner axes and no fold")?;
         }
-        let axes = self.outer.len() + self.inner.len();
+        let axes = [&self.outer[..], &self.inner].concat();
         let ops = self.body.ops();
         let is_number = |r: Reg| match ops.get(r.place()) {
             Some(Op::Load { array, .. }) => known(arrays, *array).map(|k| !k.table),
@@ -172,16 +192,21 @@ impl Loop {
             Some(_) => Ok(true),
         };
         for (i, op) in ops.iter().enumerate() {
-            let mut worst = 0;
-            op.reads(&mut |r| worst = worst.max(r.place() + 1));
-            demand_range("the number of a register", worst, 0, i)?;
-            let mut counters = 0;
-            op.indices(&mut |index| index.counters(&mut |a| counters = counters.max(a + 1)));
-            demand_range("the number of an axis", counters, 0, axes)?;
-            let mut rows = Vec::new();
-            op.indices(&mut |index| index.registers(&mut |r| rows.push(r)));
-            let all_rows = rows.iter().all(|r| matches!(ops[r.place()], Op::Row(..)));
-            let mut numbers = all_rows;
+            let mut order = true;
+            op.reads(&mut |r| order &= r.place() < i);
+            demand(order, "an operation takes a register that comes later")?;
+            let table = |r: Reg| match ops.get(r.place()) {
+                Some(Op::Row(_, length)) => Some(*length),
+                _ => None,
+            };
+            let mut checked = Ok(());
+            op.indices(&mut |index| {
+                if checked.is_ok() {
+                    checked = check_index(index, &axes, &table);
+                }
+            });
+            checked?;
+            let mut numbers = true;
             match op {
                 Op::Load {
                     array, otherwise, ..
@@ -203,25 +228,15 @@ impl Loop {
                 }
                 Op::Number(_) | Op::Position(_) | Op::Holds(_) => {}
             }
-            demand_range(
-                "operations on what is no number",
-                usize::from(!numbers),
-                0,
-                0,
-            )?;
+            demand(numbers, "an operation takes what is no number")?;
         }
         let mut written: Vec<Array> = Vec::new();
         for store in &self.results {
-            demand_range(
-                "results that are no number",
-                usize::from(!is_number(store.value)?),
-                0,
-                0,
-            )?;
+            demand(is_number(store.value)?, "a result is no number")?;
             check_store(arrays, (store.array, &store.index), &self.outer)?;
             let twice = written.contains(&store.array)
                 || self.loads().any(|(array, _)| array == store.array);
-            demand_range("arrays used twice by a loop", usize::from(twice), 0, 0)?;
+            demand(!twice, "a loop uses an array twice, once to write it")?;
             written.push(store.array);
         }
         Ok(())
@@ -311,30 +326,24 @@ impl Product {
         ] {
             demand_range(what, elements(lengths), 0, limit)?;
         }
-        let [batch, rows, columns, inner] = self.groups();
+        let [batch, rows, columns, _] = self.groups();
         let blocks =
             [(batch, 1), (rows, 16), (columns, 16)].map(|(g, n)| elements(g.1).div_ceil(n));
         demand_range("the tiles of a product", elements(&blocks), 0, limit)?;
+        let axes = [&self.outer()[..], &self.inner].concat();
         for (factor, others) in [(&self.left, columns), (&self.right, rows)] {
-            demand_range(
-                "a factor that is a table",
-                usize::from(known(arrays, factor.array)?.table),
-                0,
-                0,
-            )?;
+            demand(!known(arrays, factor.array)?.table, "a factor is a table")?;
             let mut fine = true;
-            let end = inner.0 + inner.1.len();
-            let mut look = |index: &Index| {
-                index.registers(&mut |_| fine = false);
-                index.counters(&mut |a| {
-                    fine &= a < end && !(others.0..others.0 + others.1.len()).contains(&a);
+            let when = factor.when.iter().map(Condition::index);
+            for index in std::iter::once(&factor.index).chain(when) {
+                check_index(index, &axes, &|_| None)?;
+                index.counters(&mut |a, _| {
+                    fine &= !(others.0..others.0 + others.1.len()).contains(&a);
                 });
-            };
-            look(&factor.index);
-            factor.when.iter().for_each(|c| look(c.index()));
-            demand_range("axes that a factor has not", usize::from(!fine), 0, 0)?;
+            }
+            demand(fine, "a factor reads axes that it has not")?;
             let same = factor.array == self.out.0;
-            demand_range("arrays used twice by a product", usize::from(same), 0, 0)?;
+            demand(!same, "a product writes one of its factors")?;
         }
         check_store(arrays, (self.out.0, &self.out.1), &self.outer())
     }

@@ -100,7 +100,7 @@ pub(super) fn kernel(
     let mut used = |indices: &mut dyn Iterator<Item = &Index>| {
         let mut used = vec![false; axes];
         for index in indices {
-            index.counters(&mut |a| used[a] = true);
+            index.counters(&mut |a, _| used[a] = true);
             most = most.max(index.magnitude());
         }
         used
