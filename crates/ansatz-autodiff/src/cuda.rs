@@ -107,7 +107,8 @@ pub struct DeviceProgram<T: Element + DeviceScalar> {
 }
 
 impl<T: Element + DeviceScalar> DeviceProgram<T> {
-    /// Compiles a trace for a device: some tenths of a second for new kernels.
+    /// Compiles a trace for a device: a second or two for the kernels of a step of training, nothing for those that the
+    /// device had before.
     ///
     /// # Errors
     /// [`DeviceError::Unsupported`]; [`CudaError::Compile`], [`CudaError::OutOfMemory`] and what else the driver answers.

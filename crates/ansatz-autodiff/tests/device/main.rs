@@ -13,6 +13,7 @@ use ansatz_cuda::Device;
 use ansatz_testkit::device::emulated::Driver;
 use ansatz_testkit::device::uphold;
 use ansatz_testkit::device_or_skip;
+use checks::programs;
 
 #[test]
 fn device_passes_the_checks() {
@@ -62,6 +63,22 @@ fn memory_is_planned() {
     // A product and an elementwise kernel each.
     assert_eq!(plan.launches(Products::Library), 40);
     assert_eq!(plan.entries(Products::Library).len(), 1);
+}
+
+/// Elementwise work goes along with what needs it, sums with each other, products of one size with each other: a step of
+/// training is few launches beside its nodes.
+#[test]
+fn steps_are_few_launches() {
+    for (case, most) in [
+        (programs::perceptron(4096, 64), 28),
+        (programs::informed(4096, 64), 67),
+        (programs::unet(16, 32, 32), 108),
+    ] {
+        let plan = plan::<f32>(&case.trace, &DeviceOptions::default()).expect("a plan");
+        let (launches, nodes) = (plan.launches(Products::Library), case.trace.to_string());
+        let nodes = nodes.lines().count();
+        assert!(launches <= most, "{}: {launches} of {nodes}", case.name);
+    }
 }
 
 /// Parts that are computed again are computed late, so that what they need is not kept.

@@ -81,6 +81,8 @@ impl Driver {
         // One library of three names is loaded once.
         for name in ["nvrtc", "cublas"] {
             let link = folder.join(format!("lib{name}.so"));
+            #[cfg(not(unix))]
+            drop(link);
             #[cfg(unix)]
             if !link.exists() {
                 let made = std::os::unix::fs::symlink("libcuda.so", &link);
