@@ -122,6 +122,9 @@ impl Arena {
 
     fn intern(&mut self, node: Node) -> Id {
         let digest = self.digest(&node);
+        if self.known.len() == self.known.capacity() {
+            self.widen();
+        }
         let Self { known, digests, .. } = self;
         let slot = known.entry(
             digest as u64,
@@ -137,6 +140,18 @@ impl Arena {
         self.nodes.push(node);
         self.digests.push(digest);
         id
+    }
+
+    /// Twice the room for numbers, filled in their order: digests are then read one after the other, where the table's own
+    /// growth would read them in the order of their places.
+    fn widen(&mut self) {
+        let Self { known, digests, .. } = self;
+        let hash = |id: &Id| digests[*id as usize] as u64;
+        let mut wider = HashTable::with_capacity(2 * known.capacity().max(8));
+        for id in 0..digests.len() as Id {
+            wider.insert_unique(hash(&id), id, hash);
+        }
+        *known = wider;
     }
 
     fn digest(&self, node: &Node) -> u128 {
