@@ -22,7 +22,7 @@ pub use dropout::Dropout;
 pub use features::{FourierFeatures, GaussianFeatures, Siren, Trained};
 pub use norm::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 
-use crate::Pass;
+use crate::{GridSide, Pass};
 
 /// A map from an array to an array.
 pub trait Layer {
@@ -31,6 +31,15 @@ pub trait Layer {
     /// # Panics
     /// When the shape of `x` does not fit, at the line that applies it.
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g>;
+
+    /// The layer at all points of a tensor grid, `[n₀, n₁, …, outputs]` in the order of its sides. What is made of functions of one
+    /// side each, as [`Separable`](crate::Separable) is, spends on the sides alone; any other layer on every point.
+    ///
+    /// # Panics
+    /// As [`Layer::apply`], and for a grid without sides.
+    fn on_grid<'g>(&self, pass: &Pass<'g>, sides: &[GridSide<'g>]) -> Array<'g> {
+        GridSide::spread(sides, self.apply(pass, GridSide::points(sides)))
+    }
 }
 
 /// Layers one after the other are a layer.
@@ -44,10 +53,18 @@ impl<L: Layer + ?Sized> Layer for std::sync::Arc<L> {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
         (**self).apply(pass, x)
     }
+
+    fn on_grid<'g>(&self, pass: &Pass<'g>, sides: &[GridSide<'g>]) -> Array<'g> {
+        (**self).on_grid(pass, sides)
+    }
 }
 
 impl<L: Layer + ?Sized> Layer for Box<L> {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
         (**self).apply(pass, x)
+    }
+
+    fn on_grid<'g>(&self, pass: &Pass<'g>, sides: &[GridSide<'g>]) -> Array<'g> {
+        (**self).on_grid(pass, sides)
     }
 }

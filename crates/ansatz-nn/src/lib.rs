@@ -7,6 +7,7 @@ mod bounds;
 #[cfg(feature = "dfdx")]
 pub mod dfdx;
 mod error;
+mod grid;
 mod implicit;
 mod information;
 mod init;
@@ -27,6 +28,7 @@ pub use ansatz_core as core;
 pub use archive::Archive;
 pub use bounds::{Bounded, Interval, robust_loss};
 pub use error::NetworkError;
+pub use grid::GridSide;
 pub use implicit::{ImplicitFunction, ProgramMap};
 pub use information::{Denominator, bottleneck_loss, cauchy_schwarz_divergence};
 pub use information::{cauchy_schwarz_information, conditional_divergence, gaussian_kernel};

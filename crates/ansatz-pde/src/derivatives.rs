@@ -13,6 +13,7 @@
 use ansatz_autodiff::{Array, jet, units};
 
 use crate::PdeError;
+use crate::error::expect;
 
 /// Highest order of a derivative.
 pub const MOST: usize = 8;
@@ -47,29 +48,68 @@ pub fn partials<'g>(
     x: Array<'g>,
     orders: &[Vec<usize>],
 ) -> Result<Vec<Array<'g>>, PdeError> {
-    let dims = x.shape().last().copied().unwrap_or(0);
+    let moves: Vec<_> = units(x).into_iter().map(|unit| (x, unit)).collect();
+    along(y, &moves, orders)
+}
+
+/// Derivatives of `y` in the sides of a tensor grid, `[nₖ, 1]` each, for each multi-index of `orders` an array like `y`: values of a grid
+/// depend on the rows of a side that they stand in alone. `y` may be made by [`Layer::on_grid`](ansatz_nn::Layer::on_grid).
+///
+/// Cost: that of the series of what depends on one side; for separable networks series of Σnₖ points in one coordinate, and
+/// products.
+///
+/// ```
+/// use ansatz_pde::autodiff::Graph;
+/// use ansatz_pde::grid_partials;
+/// use ansatz_pde::nn::{GridSide, Layer, Layout, MlpOptions, Mode, Pass, Separable};
+/// let mut layout = Layout::new();
+/// let net = Separable::new(&mut layout.root(), (2, 1), 8, &[16], &MlpOptions::default());
+/// let graph = Graph::new();
+/// let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
+/// let sides = [50, 40].map(|n| graph.input(&[n, 1]));
+/// let u = net.on_grid(&pass, &GridSide::each(&sides));
+/// let second = grid_partials(u, &sides, &[vec![2, 0], vec![0, 2]])?;
+/// assert_eq!(&second[1].shape()[..], [50, 40, 1]);
+/// # Ok::<(), ansatz_pde::PdeError>(())
+/// ```
+///
+/// # Errors
+/// As [`partials`], with a multi-index as long as there are sides.
+///
+/// # Panics
+/// As [`partials`].
+pub fn grid_partials<'g>(
+    y: Array<'g>,
+    sides: &[Array<'g>],
+    orders: &[Vec<usize>],
+) -> Result<Vec<Array<'g>>, PdeError> {
+    let moves: Vec<_> = sides.iter().map(|side| (*side, side.ones())).collect();
+    along(y, &moves, orders)
+}
+
+/// Derivatives along lines, each an array that moves and its direction: orders count by line.
+fn along<'g>(
+    y: Array<'g>,
+    moves: &[(Array<'g>, Array<'g>)],
+    orders: &[Vec<usize>],
+) -> Result<Vec<Array<'g>>, PdeError> {
     for index in orders {
-        if index.len() != dims {
-            return Err(PdeError::Width {
-                what: "orders of a derivative, one for each coordinate",
-                expected: dims,
-                got: index.len(),
-            });
-        }
+        let what = "orders of a derivative, one for each coordinate";
+        expect(what, moves.len(), index.len())?;
         let order = index.iter().sum();
         if order > MOST {
             return Err(PdeError::Order { order, most: MOST });
         }
+        let moved = || moves.iter().zip(index).filter(|(_, order)| **order > 0);
         if order > 1
-            && let Some(function) = ansatz_autodiff::corner(y, x)
+            && let Some(function) = moved().find_map(|((x, _), _)| ansatz_autodiff::corner(y, *x))
         {
             return Err(PdeError::Kink { function, order });
         }
     }
-    let directions = units(x);
-    // What is known so far, by the orders along the coordinates that were treated.
+    // What is known so far, by the orders along the lines that were treated.
     let mut known: Vec<(Vec<usize>, Array<'g>)> = vec![(Vec::new(), y)];
-    for (axis, direction) in directions.iter().enumerate() {
+    for (axis, (x, direction)) in moves.iter().enumerate() {
         let mut next = Vec::new();
         for (prefix, value) in known {
             let wanted = orders.iter().filter(|index| index[..axis] == prefix[..]);
@@ -79,7 +119,7 @@ pub fn partials<'g>(
             let Some(most) = wanted.last().copied() else {
                 continue;
             };
-            let series = jet(&[value], &[(x, &[*direction])], most).remove(0);
+            let series = jet(&[value], &[(*x, &[*direction])], most).remove(0);
             for k in wanted {
                 let mut index = prefix.clone();
                 index.push(k);

@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use ansatz_autodiff::{Array, Element, Graph, Options, Program};
-use ansatz_nn::{Layer, Layout, Mode, Parameters, Pass};
+use ansatz_nn::{GridSide, Layer, Layout, Mode, Parameters, Pass};
 
 use crate::PdeError;
 use crate::error::{expect, finite, within};
@@ -44,11 +44,28 @@ fn row(x: Array<'_>, values: Vec<f64>) -> Array<'_> {
     x.graph().constant(&[values.len()], values)
 }
 
+impl<L> Normalised<L> {
+    /// Columns from `first` on, moved.
+    fn moved<'g>(&self, first: usize, x: Array<'g>) -> Array<'g> {
+        let own = &self.box_[first..first + x.shape()[1]];
+        let scale: Vec<f64> = own.iter().map(|[_, h]| h.recip()).collect();
+        let shift: Vec<f64> = own.iter().map(|[c, h]| -c / h).collect();
+        x * row(x, scale) + row(x, shift)
+    }
+}
+
 impl<L: Layer> Layer for Normalised<L> {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
-        let scale: Vec<f64> = self.box_.iter().map(|[_, h]| h.recip()).collect();
-        let shift: Vec<f64> = self.box_.iter().map(|[c, h]| -c / h).collect();
-        self.net.apply(pass, x * row(x, scale) + row(x, shift))
+        self.net.apply(pass, self.moved(0, x))
+    }
+
+    fn on_grid<'g>(&self, pass: &Pass<'g>, sides: &[GridSide<'g>]) -> Array<'g> {
+        let moved = |side: &GridSide<'g>| GridSide {
+            values: self.moved(side.column, side.values),
+            ..*side
+        };
+        let sides: Vec<GridSide<'g>> = sides.iter().map(moved).collect();
+        self.net.on_grid(pass, &sides)
     }
 }
 
@@ -86,10 +103,12 @@ impl<L> Periodic<L> {
     }
 }
 
-impl<L: Layer> Layer for Periodic<L> {
-    fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
+impl<L> Periodic<L> {
+    /// What stands in place of columns from `first` on.
+    fn embedded<'g>(&self, first: usize, x: Array<'g>) -> Array<'g> {
         let mut columns = Vec::new();
-        for (i, period) in self.periods.iter().enumerate() {
+        let own = &self.periods[first..first + x.shape()[1]];
+        for (i, period) in own.iter().enumerate() {
             let column = x.narrow(1, i, i + 1);
             match period {
                 None => columns.push(column),
@@ -99,7 +118,22 @@ impl<L: Layer> Layer for Periodic<L> {
                 }
             }
         }
-        self.net.apply(pass, Array::concatenate(&columns, 1))
+        Array::concatenate(&columns, 1)
+    }
+}
+
+impl<L: Layer> Layer for Periodic<L> {
+    fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
+        self.net.apply(pass, self.embedded(0, x))
+    }
+
+    fn on_grid<'g>(&self, pass: &Pass<'g>, sides: &[GridSide<'g>]) -> Array<'g> {
+        let embedded = |side: &GridSide<'g>| GridSide {
+            column: Self::features(&self.periods[..side.column]),
+            values: self.embedded(side.column, side.values),
+        };
+        let sides: Vec<GridSide<'g>> = sides.iter().map(embedded).collect();
+        self.net.on_grid(pass, &sides)
     }
 }
 

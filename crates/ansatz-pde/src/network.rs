@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use ansatz_nn::{
-    Activation, FourierFeatures, Layer, Layout, Mlp, MlpOptions, ModifiedMlp, Parameter, Pass,
-    PirateNet, Scope, Separable, Siren, Trained,
+    Activation, FourierFeatures, GridSide, Layer, Layout, Mlp, MlpOptions, ModifiedMlp, Parameter,
+    Pass, PirateNet, Scope, Separable, Siren, Trained,
 };
 
 use crate::autodiff::Array;
@@ -320,5 +320,11 @@ impl Layer for Beside {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
         let outputs: Vec<Array<'g>> = self.0.iter().map(|net| net.apply(pass, x)).collect();
         Array::concatenate(&outputs, 1)
+    }
+
+    fn on_grid<'g>(&self, pass: &Pass<'g>, sides: &[GridSide<'g>]) -> Array<'g> {
+        let outputs = self.0.iter().map(|net| net.on_grid(pass, sides));
+        let outputs: Vec<Array<'g>> = outputs.collect();
+        Array::concatenate(&outputs, sides.len())
     }
 }

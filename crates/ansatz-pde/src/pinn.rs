@@ -27,6 +27,9 @@ pub struct Pinn {
     pub network: Network,
     /// Points of the loss.
     pub points: Counts,
+    /// The equations on a tensor grid with so many coordinates along each axis, spread by the sampler of `points`, in place of its
+    /// points inside: for [`Network::Separable`], which costs Σn evaluations there in place of Πn. The domain is a box.
+    pub grid: Option<Vec<usize>>,
     /// Stages of the training.
     pub stages: Vec<Stage>,
     /// λ of the equations; that of conditions is 1 at the start.
@@ -75,6 +78,7 @@ impl Default for Pinn {
         Self {
             network: Network::mlp(&[20, 20, 20]),
             points: Counts::default(),
+            grid: None,
             stages: vec![Stage::adam(2000, rate), Stage::levenberg_marquardt(100)],
             equations: 1.0,
             weighting: Weighting::Fixed,
@@ -130,13 +134,37 @@ impl Pinn {
         O: for<'a> Observer<Moment<'a, T>> + ?Sized,
     {
         within("equations", self.equations, 0.0.., "a number not below 0")?;
+        if let (Some(_), Some(_)) = (&self.grid, &self.refine) {
+            return Err(PdeError::Unsuited {
+                term: "refine".into(),
+                method: "a tensor grid",
+                needed: "points that need not be a grid; leave out one of `grid` and `refine`",
+            });
+        }
         let mut assembly = self.network.assemble(problem)?;
         let key = self.key.fold_in(1);
         let model = &assembly.model;
-        let mut list = problem.terms(model, &assembly.coefficients, &self.points, key)?;
+        let coefficients = &assembly.coefficients[..];
+        let counts = Counts {
+            inside: if self.grid.is_some() {
+                0
+            } else {
+                self.points.inside
+            },
+            ..self.points
+        };
+        let mut list = problem.terms(model, coefficients, &counts, key)?;
+        if let Some(sizes) = &self.grid {
+            let how = (&sizes[..], self.points.sampler);
+            list.insert(0, problem.grid_term((model, coefficients), how, key)?);
+        }
         if let Some(inside) = list.first_mut() {
             inside.weight = self.equations;
             inside.causal = self.causal(problem)?;
+            if let (Some(_), Some(causal)) = (&self.grid, &mut inside.causal) {
+                // Slabs of a grid begin with their time.
+                causal.column = 0;
+            }
         }
         let options = (self.weighting, Mode::Train);
         let mut terms = Terms::compile(&assembly.layout, list.clone(), options)?;

@@ -6,6 +6,7 @@
 
 mod builder;
 mod check;
+mod grid;
 mod lower;
 mod place;
 

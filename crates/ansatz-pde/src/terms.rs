@@ -45,6 +45,8 @@ pub struct Term {
     pub columns: usize,
     /// Rows of the points at the start.
     pub points: Vec<f64>,
+    /// Points that a row stands for: 1, but for rows that are slabs of a grid.
+    pub points_in_row: usize,
     /// Draws others, for batches and for the residual at fresh points.
     pub source: Option<Source>,
     /// λ at the start.
@@ -72,6 +74,7 @@ impl Term {
             name: name.into(),
             columns,
             points,
+            points_in_row: 1,
             source: None,
             weight: 1.0,
             causal: None,
@@ -97,13 +100,13 @@ impl Term {
         self
     }
 
-    /// Number of points.
+    /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.points.len() / self.columns.max(1)
     }
 
-    /// Whether there is no point.
+    /// Whether there is no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

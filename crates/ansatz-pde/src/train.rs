@@ -462,7 +462,7 @@ impl<T: Element> Run<'_, T> {
         let weights = self.terms.weights(parameters);
         let one = |(i, term): (usize, &Term)| TermReport {
             name: term.name.clone(),
-            points: term.len(),
+            points: term.len() * term.points_in_row,
             weight: weights[i],
             fitted: fitted[i],
             fresh: term.source.is_some().then_some(fresh[i]),

@@ -4,12 +4,13 @@
 use ansatz_pde::autodiff::{Array, Graph, Options, Program, gradient};
 use ansatz_pde::core::Key;
 use ansatz_pde::nn::{
-    Activation, Bounded, Factorisation, FourierFeatures, Interval, Layer, Layout, Mlp, MlpOptions,
-    Mode, ModifiedMlp, Parameters, Pass, PirateNet, ResidualMlp, Separable, Trained,
-    linear_least_squares,
+    Activation, Bounded, Factorisation, FourierFeatures, GridSide, Interval, Layer, Layout, Mlp,
+    MlpOptions, Mode, ModifiedMlp, Parameters, Pass, PirateNet, ResidualMlp, Schedule, Separable,
+    Trained, linear_least_squares,
 };
 use ansatz_pde::{
-    Counts, Network, PdeError, Pinn, Problem, Stage, grid_partials, partials, sample,
+    Ball, CausalTime, Counts, GridAt, Network, PdeError, Pinn, Problem, Refine, Refinement,
+    Sampler, Stage, grid_partials, partials, sample,
 };
 
 type Apply = Box<dyn for<'g> Fn(&Pass<'g>, Array<'g>) -> Array<'g>>;
@@ -306,9 +307,9 @@ fn separable_on_grids() {
     let graph = Graph::new();
     let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
     let places: Vec<Array<'_>> = axes.iter().map(|a| graph.input(&[a.len(), 1])).collect();
-    let factors: Vec<Array<'_>> = (0..3).map(|k| net.factor(&pass, k, places[k])).collect();
-    let mut all = grid_partials(&net, &factors, &places, &orders).unwrap();
-    all.push(net.on_grid(&pass, &places));
+    let values = net.on_grid(&pass, &GridSide::each(&places));
+    let mut all = grid_partials(values, &places, &orders).unwrap();
+    all.push(values);
     assert_eq!(&all[1].shape()[..], [4, 3, 5, 2]);
     let program = Program::<f64>::compile(&graph.finish(&all), &Options::default()).unwrap();
     let mut found = vec![vec![0.0; 120]; all.len()];
@@ -323,8 +324,138 @@ fn separable_on_grids() {
         });
         close(&format!("{orders:?}"), ours, &one.unwrap());
     }
-    let wrong = grid_partials(&net, &factors, &places, &[vec![1, 0]]);
+    let wrong = grid_partials(values, &places, &[vec![1, 0]]);
     assert!(matches!(wrong, Err(PdeError::Width { .. })));
+}
+
+/// Residuals, and training by gradients and by Jacobians, on a tensor grid and at the same points one by one: with periods, forms,
+/// coefficients, mixed derivatives, several unknowns, time last.
+#[test]
+fn training_on_grids_is_training_at_points() {
+    let problem = Problem::new()
+        .coordinate("x", [0.0, 4.0])
+        .coordinate("y", [0.0, 3.0])
+        .time("t", [0.0, 5.0])
+        .unknown("u")
+        .unknown("v")
+        .coefficient("k", 0.7)
+        .equation("u_t + k*v*u_xx = x*sin(t)")
+        .equation("v_xt - u_yy = y*u")
+        .periodic("x")
+        .form("u", "y*u + t")
+        .condition("t = 0", "v = sin(2*pi*x/4)")
+        .build()
+        .unwrap();
+    let separable = Network::Separable {
+        rank: 3,
+        hidden: vec![5],
+    };
+    let networks = [
+        separable.clone(),
+        Network::Each(Box::new(separable)),
+        Network::mlp(&[6]),
+    ];
+    for network in networks {
+        let rate = Schedule::Constant(1e-2);
+        let on_grid = Pinn {
+            network,
+            grid: Some(vec![4, 3, 5]),
+            points: Counts {
+                inside: 60,
+                on_conditions: 9,
+                sampler: Sampler::Grid(GridAt::Centres),
+            },
+            stages: vec![Stage::adam(10, rate), Stage::levenberg_marquardt(3)],
+            ..Pinn::default()
+        };
+        let at_points = Pinn {
+            grid: None,
+            ..on_grid.clone()
+        };
+        let [a, b] = [on_grid, at_points].map(|p| p.solve::<f64, _>(&problem, &mut ()).unwrap());
+        let (ours, theirs) = (&a.report.terms[0], &b.report.terms[0]);
+        assert_eq!((ours.points, theirs.points), (60, 60));
+        assert!((ours.fitted / theirs.fitted - 1.0).abs() < 1e-9);
+        close("parameters", a.parameters.values(), b.parameters.values());
+    }
+}
+
+/// Chunks in time are slabs of a grid; what has no box, or moves its points, has no grid.
+#[test]
+fn grids_refuse_and_wait() {
+    let heat = |disk: Option<Ball>| {
+        let space = match disk {
+            None => Problem::new()
+                .coordinate("x", [0.0, 1.0])
+                .coordinate("y", [0.0, 1.0]),
+            Some(disk) => Problem::new().space(&["x", "y"], disk),
+        };
+        space
+            .time("t", [0.0, 1.0])
+            .unknown("u")
+            .equation("u_t = laplacian(u, x, y)")
+            .condition("t = 0", "u = sin(pi*x)*sin(pi*y)")
+            .condition("boundary", "u = 0")
+            .build()
+            .unwrap()
+    };
+    let pinn = Pinn {
+        network: Network::Separable {
+            rank: 2,
+            hidden: vec![4],
+        },
+        grid: Some(vec![3, 4, 8]),
+        causal: Some(CausalTime {
+            chunks: 4,
+            tolerance: 1.0,
+        }),
+        stages: vec![Stage::adam(2, Schedule::Constant(1e-3))],
+        ..Pinn::default()
+    };
+    assert!(pinn.solve::<f64, _>(&heat(None), &mut ()).is_ok());
+    let refused =
+        |pinn: &Pinn, problem: &Problem| pinn.solve::<f64, _>(problem, &mut ()).unwrap_err();
+    let disk = Ball::new(vec![0.5, 0.5], 0.5).unwrap();
+    assert!(matches!(
+        refused(&pinn, &heat(Some(disk))),
+        PdeError::Unsuited { .. }
+    ));
+    let with = |grid: &[usize]| Pinn {
+        grid: Some(grid.to_vec()),
+        ..pinn.clone()
+    };
+    assert!(matches!(
+        refused(&with(&[3, 4]), &heat(None)),
+        PdeError::Width {
+            expected: 3,
+            got: 2,
+            ..
+        }
+    ));
+    assert!(matches!(
+        refused(&with(&[3, 0, 8]), &heat(None)),
+        PdeError::Option { .. }
+    ));
+    // Eight times in three chunks.
+    let mut uneven = pinn.clone();
+    uneven.causal = Some(CausalTime {
+        chunks: 3,
+        tolerance: 1.0,
+    });
+    assert!(matches!(
+        refused(&uneven, &heat(None)),
+        PdeError::Width { .. }
+    ));
+    let mut moving = pinn;
+    moving.refine = Some(Refine {
+        method: Refinement::RarG { add: 5 },
+        rounds: 1,
+        candidates: 100,
+    });
+    assert!(matches!(
+        refused(&moving, &heat(None)),
+        PdeError::Unsuited { .. }
+    ));
 }
 
 /// The multiplications of a grid of 40³ are far fewer than those of its points.
@@ -341,7 +472,7 @@ fn grids_cost_their_axes() {
     let graph = Graph::new();
     let pass = Pass::new(&graph, &layout, (Mode::Evaluate, None));
     let axes = [0; 3].map(|_| graph.input(&[40, 1]));
-    let y = net.on_grid(&pass, &axes);
+    let y = net.on_grid(&pass, &GridSide::each(&axes));
     let program = Program::<f64>::compile(&graph.finish(&[y]), &Options::default()).unwrap();
     let each = parameters.iter().map(|(_, v)| v);
     let inputs: Vec<&[f64]> = each.chain([&axis[..]; 3]).collect();

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ansatz_autodiff::Array;
 use ansatz_expr::{Compiled, Expr, Formula, Leaf, Pool};
-use ansatz_nn::{Layer, Parameter, Pass};
+use ansatz_nn::{GridSide, Layer, Parameter, Pass};
 
 use super::{Coefficient, Range};
 use crate::derivatives::MOST;
-use crate::{Model, PdeError, partials};
+use crate::{Model, PdeError, grid_partials, partials};
 
 /// What a measurement's value is called in its residual.
 const MEASURED: &str = "measured_value";
@@ -319,6 +319,36 @@ impl Lowered {
         self.trace_of(pass, rows, coefficients, |orders| partials(u, x, orders))
     }
 
+    /// The residuals `[n₀, n₁, …, equations]` on a tensor grid, the sides being those of all coordinates; without conditions, which
+    /// hold in places of their own.
+    pub(crate) fn trace_on_grid<'g>(
+        &self,
+        pass: &Pass<'g>,
+        sides: &[GridSide<'g>],
+        model: &(dyn Layer + Send + Sync),
+        coefficients: &[Parameter],
+    ) -> Result<Array<'g>, PdeError> {
+        let u = model.on_grid(pass, sides);
+        let moves: Vec<Array<'g>> = sides.iter().map(|side| side.values).collect();
+        // Orders are counted by coordinate, sides may be in another order.
+        let orders_of_sides = |index: &Vec<usize>| -> Vec<usize> {
+            sides.iter().map(|side| index[side.column]).collect()
+        };
+        self.trace_with(
+            pass,
+            coefficients,
+            &u.shape(),
+            |orders| {
+                let orders: Vec<Vec<usize>> = orders.iter().map(orders_of_sides).collect();
+                grid_partials(u, &moves, &orders)
+            },
+            |place| match place {
+                Given::Coordinate(axis) => GridSide::coordinate(sides, axis),
+                Given::Normal(_) | Given::Measured => None,
+            },
+        )
+    }
+
     fn coordinates_of<'g>(&self, rows: Array<'g>) -> Array<'g> {
         if self.columns() == self.dims {
             rows
@@ -336,31 +366,42 @@ impl Lowered {
         coefficients: &[Parameter],
         derivatives: impl FnOnce(&[Vec<usize>]) -> Result<Vec<Array<'g>>, PdeError>,
     ) -> Result<Array<'g>, PdeError> {
-        let x = self.coordinates_of(rows);
-        let d = self.dims;
+        let (x, d) = (self.coordinates_of(rows), self.dims);
+        let shape = [rows.shape()[0], 1];
+        self.trace_with(pass, coefficients, &shape, derivatives, |given| {
+            Some(match given {
+                Given::Coordinate(axis) => column(x, axis),
+                Given::Normal(axis) => column(rows, d + axis),
+                Given::Measured => column(rows, rows.shape()[1] - 1),
+            })
+        })
+    }
+
+    /// The same where values have the axes of `shape`, over which what is given is broadcast; the last is that of the unknowns.
+    fn trace_with<'g>(
+        &self,
+        pass: &Pass<'g>,
+        coefficients: &[Parameter],
+        shape: &[usize],
+        derivatives: impl FnOnce(&[Vec<usize>]) -> Result<Vec<Array<'g>>, PdeError>,
+        given: impl Fn(Given) -> Option<Array<'g>>,
+    ) -> Result<Array<'g>, PdeError> {
         let mut orders: Vec<Vec<usize>> = self.wanted.iter().map(|(_, o)| o.clone()).collect();
         orders.sort_unstable();
         orders.dedup();
         let all = derivatives(&orders)?;
-        let column = |a: Array<'g>, i: usize| {
-            if a.shape()[1] == 1 {
-                a
-            } else {
-                a.narrow(1, i, i + 1)
-            }
-        };
         let derivative = |i: usize| {
             let (field, index) = &self.wanted[i];
             // They were asked for.
             let place = orders.binary_search(index).unwrap_or(0);
             column(all[place], *field)
         };
+        let given = |what| given(what).unwrap_or_else(|| pass.graph().number(0.0));
         let mut leaves = self.leaves.iter().zip(&self.detached);
-        let n = rows.shape()[0];
         let outputs = self.formula.trace(pass.graph(), |_| {
             let (leaf, detached) = leaves.next().unwrap_or((&Source::Measured, &false));
             let value = match leaf {
-                Source::Coordinate(axis) => column(x, *axis),
+                Source::Coordinate(axis) => given(Given::Coordinate(*axis)),
                 Source::Coefficient(i) => {
                     let value = pass[coefficients[*i]];
                     match self.coefficients[*i] {
@@ -371,13 +412,11 @@ impl Lowered {
                 Source::Derivative(i) => derivative(*i),
                 Source::Normal(parts) => {
                     let each = parts.iter().enumerate();
-                    let each = each.map(|(k, i)| rows.narrow(1, d + k, d + k + 1) * derivative(*i));
-                    each.reduce(|a, b| a + b).unwrap_or_else(|| x.zeros())
+                    let each = each.map(|(k, i)| given(Given::Normal(k)) * derivative(*i));
+                    each.reduce(|a, b| a + b)
+                        .unwrap_or_else(|| pass.graph().number(0.0))
                 }
-                Source::Measured => {
-                    let last = rows.shape()[1];
-                    rows.narrow(1, last - 1, last)
-                }
+                Source::Measured => given(Given::Measured),
             };
             if *detached {
                 value.stop_gradient()
@@ -385,13 +424,17 @@ impl Lowered {
                 value
             }
         });
-        let full = |a: &Array<'g>| a.broadcast(&[n, 1]);
-        let outputs: Vec<Array<'g>> = outputs.iter().map(full).collect();
-        Ok(match outputs[..] {
-            [one] => one,
-            _ => Array::concatenate(&outputs, 1),
-        })
+        Ok(beside(&outputs, shape))
     }
+}
+
+/// What a residual takes beside the unknowns.
+#[derive(Debug, Clone, Copy)]
+enum Given {
+    Coordinate(usize),
+    /// A component of the normal.
+    Normal(usize),
+    Measured,
 }
 
 /// An equation as a function of numbers: coordinates, then derivatives of the unknown.
@@ -429,24 +472,53 @@ impl Layer for Formed<Model> {
     fn apply<'g>(&self, pass: &Pass<'g>, x: Array<'g>) -> Array<'g> {
         self.shape(x, self.net.apply(pass, x))
     }
+
+    fn on_grid<'g>(&self, pass: &Pass<'g>, sides: &[GridSide<'g>]) -> Array<'g> {
+        let net = self.net.on_grid(pass, sides);
+        self.shaped(net, |i| {
+            GridSide::coordinate(sides, i).unwrap_or_else(|| net.zeros())
+        })
+    }
 }
 
 impl<L> Formed<L> {
     /// The forms of `net` `[n, unknowns]` at points `[n, d]`.
     pub(super) fn shape<'g>(&self, x: Array<'g>, net: Array<'g>) -> Array<'g> {
-        let n = x.shape()[0];
+        self.shaped(net, |i| x.narrow(1, i, i + 1))
+    }
+
+    /// The forms of values whose last axis is that of the unknowns, with each coordinate as it is broadcast over them.
+    fn shaped<'g>(&self, net: Array<'g>, coordinate: impl Fn(usize) -> Array<'g>) -> Array<'g> {
         let place = |names: &[String], leaf: &Leaf| match leaf {
             Leaf::Symbol(name) => names.iter().position(|n| n == name),
             Leaf::Field(_) => None,
         };
-        let outputs = self.formula.trace(x.graph(), |leaf| {
-            let (from, i) = match place(&self.coordinates, leaf) {
-                Some(i) => (x, i),
-                None => (net, place(&self.unknowns, leaf).unwrap_or(0)),
-            };
-            from.narrow(1, i, i + 1)
+        let outputs = self.formula.trace(net.graph(), |leaf| {
+            place(&self.coordinates, leaf).map_or_else(
+                || column(net, place(&self.unknowns, leaf).unwrap_or(0)),
+                &coordinate,
+            )
         });
-        let outputs: Vec<Array<'g>> = outputs.iter().map(|a| a.broadcast(&[n, 1])).collect();
-        Array::concatenate(&outputs, 1)
+        beside(&outputs, &net.shape())
+    }
+}
+
+/// One column of the last axis.
+fn column(a: Array<'_>, i: usize) -> Array<'_> {
+    let shape = a.shape();
+    match shape[..] {
+        [.., 1] => a,
+        _ => a.narrow(shape.rank() - 1, i, i + 1),
+    }
+}
+
+/// Columns of the last axis side by side, in a shape of which the last axis does not matter.
+fn beside<'g>(columns: &[Array<'g>], shape: &[usize]) -> Array<'g> {
+    let last = shape.len() - 1;
+    let full = [&shape[..last], &[1]].concat();
+    let columns: Vec<Array<'g>> = columns.iter().map(|a| a.broadcast(&full)).collect();
+    match columns[..] {
+        [one] => one,
+        _ => Array::concatenate(&columns, last),
     }
 }
