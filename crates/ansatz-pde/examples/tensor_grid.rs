@@ -18,109 +18,58 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ansatz_pde::core::Event;
-use ansatz_pde::nn::{Activation, Lbfgs, MlpOptions, Schedule};
-use ansatz_pde::{Counts, Moment, Network, PdeError, Pinn, Problem, Sampler, Stage};
-use ansatz_physics::PhysicsError;
-use ansatz_physics::exact::{Exact, KleinGordon};
+use ansatz_pde::nn::Schedule;
+use ansatz_pde::suite::{self, Benchmark};
+use ansatz_pde::{Moment, PdeError, Pinn, Stage};
 use ansatz_viz::{Axis, Chart, HeatOptions, Scale, Series, heat_map};
 use indicatif::{ProgressBar, ProgressStyle};
 
-const EXACT: &str = "((x + y)*cos(2*t) + x*y*sin(2*t))";
-/// Steps of Adam, then of L-BFGS.
-const STEPS: u64 = 2000;
-
-fn problem() -> Result<Problem, PdeError> {
-    Problem::new()
-        .coordinate("x", [-1.0, 1.0])
-        .coordinate("y", [-1.0, 1.0])
-        .time("t", [0.0, 10.0])
-        .unknown("u")
-        .equation(&format!(
-            "u_tt - laplacian(u, x, y) + u^2 = {EXACT}^2 - 4*{EXACT}"
-        ))
-        .condition("t = 0", "u = x + y")
-        .condition("t = 0", "u_t = 2*x*y")
-        .condition("boundary", &format!("u = {EXACT}"))
-        .build()
-}
-
-fn pinn(grid: Option<[usize; 3]>, inside: usize, stages: Vec<Stage>) -> Pinn {
-    Pinn {
-        network: Network::Separable {
-            rank: 24,
-            hidden: vec![32, 32],
+/// The entry's method with other points and stages.
+fn pinn(benchmark: &Benchmark, (inside, stages): (Inside, Vec<Stage>)) -> Pinn {
+    let mut pinn = benchmark.method.pinn().clone();
+    match inside {
+        Inside::Grid(sizes) => pinn.grid = Some(sizes.to_vec()),
+        Inside::Points(count) => {
+            pinn.grid = None;
+            pinn.points.inside = count;
         }
-        .with_layers(MlpOptions {
-            activation: Activation::Sine(3.0),
-            ..MlpOptions::default()
-        }),
-        grid: grid.map(Vec::from),
-        points: Counts {
-            inside,
-            on_conditions: 512,
-            sampler: Sampler::default(),
-        },
-        stages,
-        equations: 0.1,
-        ..Pinn::default()
     }
+    Pinn { stages, ..pinn }
 }
 
-/// Adam finds the basin with coordinates drawn anew every hundred steps, L-BFGS the bottom.
-fn stages() -> Vec<Stage> {
-    let adam = Stage::Adam {
-        steps: STEPS,
-        rate: Schedule::Cosine {
-            from: 5e-3,
-            to: 1e-5,
-            steps: STEPS,
-        },
-        redraw: Some(100),
-    };
-    let lbfgs = Lbfgs {
-        steps: STEPS as usize,
-        ..Lbfgs::default()
-    };
-    vec![adam, Stage::Lbfgs(lbfgs)]
+/// Where the equation is asked for.
+enum Inside {
+    Grid([usize; 3]),
+    Points(usize),
 }
 
 /// Seconds of a step, compiling left out.
-fn step(grid: Option<[usize; 3]>, inside: usize, steps: u64) -> Result<f64, PdeError> {
+fn step(benchmark: &Benchmark, inside: Inside, steps: u64) -> Result<f64, PdeError> {
     let (mut first, mut last) = (None, 0.0);
     let began = Instant::now();
-    let mut watch = |e: &Event<'_, Moment<'_, f64>>| {
+    let mut watch = |_: &Event<'_, Moment<'_, f64>>| {
         last = began.elapsed().as_secs_f64();
-        let _ = *first.get_or_insert((e.step, last));
+        let _ = *first.get_or_insert(last);
         ControlFlow::Continue(())
     };
     let stages = vec![Stage::adam(steps, Schedule::Constant(1e-3))];
-    pinn(grid, inside, stages).solve::<f64, _>(&problem()?, &mut watch)?;
-    let begin = first.map_or(0.0, |(_, begin)| begin);
-    Ok((last - begin) / (steps - 1) as f64)
+    pinn(benchmark, (inside, stages)).solve::<f64, _>(&benchmark.problem, &mut watch)?;
+    Ok((last - first.unwrap_or_default()) / (steps - 1) as f64)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let bar = ProgressBar::new(2 * STEPS);
-    bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?);
+    let benchmark = suite::get("klein-gordon-plane")?;
+    let bar = ProgressBar::no_length();
+    bar.set_style(ProgressStyle::with_template("{msg}")?);
     let mut watch = |e: &Event<'_, Moment<'_, f64>>| {
-        bar.set_position(e.step as u64 + STEPS * e.state.stage as u64);
-        bar.set_message(format!("loss {:.1e}", e.state.loss));
+        bar.set_message(format!("step {}, loss {:.1e}", e.step, e.state.loss));
         ControlFlow::Continue(())
     };
     let began = Instant::now();
-    let problem = problem()?;
-    let solution = pinn(Some([24, 24, 48]), 0, stages()).solve::<f64, _>(&problem, &mut watch)?;
+    let (solution, error) = benchmark.run::<f64, _>(&mut watch)?;
     bar.finish_and_clear();
     print!("{}", solution.report);
     println!("trained in {:.1} s", began.elapsed().as_secs_f64());
-    let exact = |points: &[f64]| -> Result<Vec<f64>, PhysicsError> {
-        points
-            .chunks(3)
-            .map(|p| KleinGordon { k: 2.0 }.value(p))
-            .collect()
-    };
-    let points = solution.grid(&[33, 33, 65])?;
-    let error = solution.error(&points, &exact(&points)?)?;
     println!("relative error = {:.2e}", error.relative);
     println!("largest error {:.2e}", error.largest);
 
@@ -128,7 +77,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut ratio = 0.0;
     for n in [8, 16, 24] {
         let count = 2 * n * n * n;
-        let [grid, each] = [step(Some([n, n, 2 * n]), 0, 40)?, step(None, count, 6)?];
+        let grid = step(&benchmark, Inside::Grid([n, n, 2 * n]), 40)?;
+        let each = step(&benchmark, Inside::Points(count), 6)?;
         println!(
             "{count} points: {:.2} ms on a grid, {:.1} ms one by one",
             1e3 * grid,
@@ -152,8 +102,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ]
     };
     let places: Vec<f64> = (0..size * size * times).flat_map(place).collect();
-    let mut rows = solution.values(&places)?;
-    let truth = exact(&places)?;
+    let mut rows = benchmark.found(&solution, &places)?;
+    let truth = benchmark.exact(&places)?;
     let off: Vec<f64> = rows
         .iter()
         .zip(&truth)

@@ -11,6 +11,8 @@
 
 mod cavity;
 mod periodic;
+mod plane;
+mod transport;
 
 use ansatz_autodiff::Element;
 use ansatz_core::Observer;
@@ -104,18 +106,22 @@ impl Method {
 type Make = fn() -> Result<Benchmark, PdeError>;
 
 /// All benchmarks by name.
-pub const ALL: [(&str, Make); 11] = [
+pub const ALL: [(&str, Make); 15] = [
     ("poisson", poisson),
     ("helmholtz", helmholtz),
     ("burgers", burgers),
     ("allen-cahn", allen_cahn),
     ("klein-gordon", klein_gordon),
+    ("convection", transport::convection),
     ("wave", wave),
     ("korteweg-de-vries", periodic::korteweg_de_vries),
     ("kuramoto-sivashinsky", periodic::kuramoto_sivashinsky),
     ("kovasznay", kovasznay),
     ("reaction", reaction),
     ("cavity", cavity::benchmark),
+    ("klein-gordon-plane", plane::klein_gordon),
+    ("nonlinear-diffusion", plane::nonlinear_diffusion),
+    ("inverse-burgers", transport::inverse_burgers),
 ];
 
 /// A benchmark by its name.

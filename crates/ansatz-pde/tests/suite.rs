@@ -15,7 +15,7 @@ fn run(id: &str) {
 
 #[test]
 fn quick_ones() {
-    for id in ["poisson", "reaction"] {
+    for id in ["poisson", "reaction", "convection"] {
         run(id);
     }
 }
