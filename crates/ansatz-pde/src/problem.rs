@@ -6,6 +6,7 @@
 
 mod builder;
 mod check;
+mod form;
 mod grid;
 mod lower;
 mod place;
@@ -22,7 +23,8 @@ pub use place::Place;
 
 use crate::{Geometry, Model, PdeError, Points, Sampler, Term};
 pub use builder::ProblemBuilder;
-pub(crate) use lower::{Formed, Lowered, Pointwise};
+pub(crate) use form::Formed;
+pub(crate) use lower::{Lowered, Pointwise};
 
 /// A coefficient that is not known.
 #[derive(Debug, Clone, PartialEq)]
