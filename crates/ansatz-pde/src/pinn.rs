@@ -90,8 +90,8 @@ impl Pinn {
     /// Trains a network on a problem. Parameters come from the key, points from keys made of it.
     ///
     /// # Errors
-    /// [`PdeError::Option`] and [`PdeError::Width`] for options that do not fit; what [`Terms::compile`] and
-    /// [`Trainer::run`] refuse.
+    /// [`PdeError::Option`] and [`PdeError::Width`] for options that do not fit, [`PdeError::NoPoints`] for none inside; what
+    /// [`Terms::compile`] and [`Trainer::run`] refuse.
     pub fn solve<T, O>(&self, problem: &Problem, observer: &mut O) -> Result<Solution<T>, PdeError>
     where
         T: Element,
@@ -130,6 +130,10 @@ impl Pinn {
         O: for<'a> Observer<Moment<'a, T>> + ?Sized,
     {
         within("equations", self.equations, 0.0.., "a number not below 0")?;
+        if self.points.inside == 0 {
+            let term = problem.equations().join("; ");
+            return Err(PdeError::NoPoints { term });
+        }
         let mut assembly = self.network.assemble(problem)?;
         let key = self.key.fold_in(1);
         let model = &assembly.model;
