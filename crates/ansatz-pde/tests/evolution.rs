@@ -53,7 +53,7 @@ fn distances((problem, variables, generations): Test, scale: impl Fn(&[f64]) -> 
         })
         .collect();
     found.sort_by(f64::total_cmp);
-    println!("distances from the front {found:?}");
+    println!("{variables} variables: distances from the front {found:?}");
     found
 }
 

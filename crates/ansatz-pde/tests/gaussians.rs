@@ -186,7 +186,6 @@ fn helmholtz(model: Model, (inside, edge): (Vec<f64>, Vec<f64>)) -> Vec<Term> {
 
 /// 897 parameters, 800 Sobol points and 50 on each side: 2e-3 in 149 steps.
 #[test]
-#[ignore = "a minute: cargo test --release -p ansatz-pde --test gaussians -- --ignored --nocapture"]
 fn helmholtz_by_least_squares() {
     let (layout, net) = net(&GaussiansOptions::default(), 2);
     assert_eq!(layout.len(), 897);
@@ -222,7 +221,9 @@ fn helmholtz_by_least_squares() {
         }
         std::ops::ControlFlow::Continue(())
     };
-    trainer.run(&mut terms, &mut parameters, &mut watch).unwrap();
+    trainer
+        .run(&mut terms, &mut parameters, &mut watch)
+        .unwrap();
     let error = error(&parameters);
     println!("149 steps: {error:.2e}");
     assert!(error < 2e-3, "{error}");

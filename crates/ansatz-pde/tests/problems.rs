@@ -288,9 +288,16 @@ fn wrong_problems_are_refused_by_name() {
 
 #[test]
 fn what_nothing_speaks_of_is_refused() {
-    let full = || heat().condition("boundary", "u = 0").condition("start", "u = 0");
+    let full = || {
+        heat()
+            .condition("boundary", "u = 0")
+            .condition("start", "u = 0")
+    };
     let idle = message(full().unknown("v").equation("u_t = u_xx"));
-    assert!(idle.contains("`v`") && idle.contains("no equation"), "{idle}");
+    assert!(
+        idle.contains("`v`") && idle.contains("no equation"),
+        "{idle}"
+    );
     let still = message(full().coefficient("k", 1.0).equation("u_t = u_xx"));
     assert!(still.contains("`k`") && still.contains("start"), "{still}");
     // In a condition it is enough.
@@ -306,7 +313,10 @@ fn what_nothing_speaks_of_is_refused() {
 fn what_is_given_in_vain_is_refused() {
     let line = || BoxDomain::interval(0.0, 1.0).unwrap();
     let beside = message(heat().space(&["y"], line()).equation("u_t = u_yy"));
-    assert!(beside.contains("`x`") && beside.contains("`space`"), "{beside}");
+    assert!(
+        beside.contains("`x`") && beside.contains("`space`"),
+        "{beside}"
+    );
     let spaces = Problem::new().space(&["x"], line()).space(&["y"], line());
     let again = message(spaces.unknown("u").equation("u = 0"));
     assert!(again.contains("`y`"), "{again}");
@@ -317,9 +327,15 @@ fn what_is_given_in_vain_is_refused() {
     assert!(forms.contains("`u`") && forms.contains("`form`"), "{forms}");
     let known = heat().equation("u_t = u_xx").form("u", "x*t");
     let known = message(known);
-    assert!(known.contains("`u`") && known.contains("holds no unknown"), "{known}");
+    assert!(
+        known.contains("`u`") && known.contains("holds no unknown"),
+        "{known}"
+    );
     let number = message(heat().constant("nu", f64::NAN).equation("u_t = u_xx"));
-    assert!(number.contains("`nu`") && number.contains("finite"), "{number}");
+    assert!(
+        number.contains("`nu`") && number.contains("finite"),
+        "{number}"
+    );
 }
 
 #[test]
@@ -357,7 +373,9 @@ fn points_outside_are_refused() {
     }
     assert!(at(3.25, 0.5).periodic("x").build().is_ok());
     let none = Points::new(2, Vec::new()).unwrap();
-    let none = heat().equation("u_t = u_xx").measured("u", none, Vec::new());
+    let none = heat()
+        .equation("u_t = u_xx")
+        .measured("u", none, Vec::new());
     assert!(matches!(none.build(), Err(PdeError::NoPoints { .. })));
     let hole = Csg::difference(
         Arc::new(BoxDomain::rectangle([-1.0, 1.0], [-1.0, 1.0]).unwrap()),
@@ -368,7 +386,10 @@ fn points_outside_are_refused() {
         .unknown("u")
         .equation("laplacian(u, x, y) = 0");
     let middle = Points::new(2, vec![0.1, 0.0]).unwrap();
-    let error = problem.measured("u", middle, vec![1.0]).build().unwrap_err();
+    let error = problem
+        .measured("u", middle, vec![1.0])
+        .build()
+        .unwrap_err();
     assert!(error.to_string().contains("point 0 lies 4"), "{error}");
 }
 
@@ -419,7 +440,10 @@ fn no_points_and_no_values_are_refused() {
     );
     let incomplete = solution.values(&[0.5, 0.5, 0.1]).unwrap_err();
     let said = incomplete.to_string();
-    assert!(said.contains("3 numbers") && said.contains("2 coordinates"), "{said}");
+    assert!(
+        said.contains("3 numbers") && said.contains("2 coordinates"),
+        "{said}"
+    );
     assert!(solution.expressions(&[0.5, 0.5], &[]).is_err());
     assert!(solution.mean_residual(0, Key::new(1)).is_err());
     assert!(solution.error(&[], &[]).is_err());

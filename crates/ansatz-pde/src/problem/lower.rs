@@ -116,7 +116,10 @@ impl<'p> Reader<'p> {
         detached: &[String],
     ) -> Result<Lowered, PdeError> {
         let read = |text: &String| {
-            let e = self.pool.equation(text).map_err(|e| self.refused(text, e))?;
+            let e = self
+                .pool
+                .equation(text)
+                .map_err(|e| self.refused(text, e))?;
             self.lower(text, &[e], false).map(|l| (e, l))
         };
         // One by one for errors that name the equation, then all together.
@@ -150,7 +153,9 @@ impl<'p> Reader<'p> {
             let e = self.pool.parse(text).map_err(|e| self.refused(text, e))?;
             e - self.pool.symbol(MEASURED)
         } else {
-            self.pool.equation(text).map_err(|e| self.refused(text, e))?
+            self.pool
+                .equation(text)
+                .map_err(|e| self.refused(text, e))?
         };
         self.lower(text, &[e], on_boundary)
     }
@@ -302,7 +307,8 @@ impl<'p> Reader<'p> {
         let all = self.unknowns.iter().map(read);
         let all = all.collect::<Result<Vec<_>, PdeError>>()?;
         let formula = pool.formula(&all).map_err(term("forms"))?;
-        let output = |leaf: &Leaf| matches!(leaf, Leaf::Symbol(name) if self.unknowns.contains(name));
+        let output =
+            |leaf: &Leaf| matches!(leaf, Leaf::Symbol(name) if self.unknowns.contains(name));
         if !formula.leaves().iter().any(output) {
             return Err(PdeError::Misfit {
                 part: forms[0].0.clone(),
