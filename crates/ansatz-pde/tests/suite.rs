@@ -4,6 +4,7 @@
 use ansatz_pde::suite::{self, Method};
 use ansatz_pde::{Network, Stage};
 
+#[expect(clippy::print_stdout, reason = "what was measured")]
 fn run(id: &str) {
     let benchmark = suite::get(id).unwrap();
     assert_eq!(benchmark.id, id);

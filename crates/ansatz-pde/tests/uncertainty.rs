@@ -361,7 +361,7 @@ fn burgers(x: f64, t: f64, nu: f64) -> f64 {
 /// u_t + λ₁·u·u_x = λ₂·u_xx from 400 values with 5 % of noise: the truth is within three standard deviations of five
 /// members.
 #[test]
-#[ignore = "minutes"]
+#[ignore = "most of a minute: cargo test -p ansatz-pde --test uncertainty -- --ignored --nocapture"]
 fn ensemble_on_inverse_burgers() {
     let nu = 0.01 / PI;
     assert!((burgers(0.3, 1e-6, nu) + (0.3 * PI).sin()).abs() < 1e-4);

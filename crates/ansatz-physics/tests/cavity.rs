@@ -10,6 +10,7 @@ const X: [f64; 10] = [
     0.0625, 0.0938, 0.1563, 0.2344, 0.5, 0.8047, 0.8594, 0.9063, 0.9531, 0.9688,
 ];
 
+#[expect(clippy::print_stdout, reason = "what was measured")]
 fn check(reynolds: f64, cells: usize, u: [f64; 11], v: [f64; 10]) {
     let options = CavityOptions {
         cells,
