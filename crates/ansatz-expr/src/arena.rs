@@ -109,6 +109,8 @@ pub(crate) struct Arena {
     pub(crate) errors: Vec<ExprError>,
     /// Sums and products of two that were made by copying a long list: making them again would copy it again.
     pairs: Map<(u32, Id, Id), Id>,
+    /// What a sum is changed by while it is made.
+    changes: Vec<(Id, Number)>,
 }
 
 impl Arena {
@@ -168,11 +170,11 @@ impl Arena {
                 .end(),
             Node::Add(constant, terms) => Digest::new(5)
                 .words(&constant.words())
-                .wide(terms.digest)
+                .wide(terms.digest())
                 .end(),
             Node::Mul(coefficient, factors) => Digest::new(6)
                 .words(&coefficient.words())
-                .wide(factors.digest)
+                .wide(factors.digest())
                 .end(),
             Node::Pow(base, exponent) => Digest::new(7).wide(of(base)).wide(of(exponent)).end(),
             Node::Call(function, argument) => Digest::new(8)

@@ -99,6 +99,27 @@ pub enum PdeError {
         /// The name.
         name: String,
     },
+    /// A part of a problem that does not go with the rest of it.
+    #[error("`{part}`: {why}")]
+    Misfit {
+        /// The name of a coordinate, unknown, coefficient or constant.
+        part: String,
+        /// What is wrong, and what to do.
+        why: &'static str,
+    },
+    /// A point of a condition or a measurement that is not in the domain.
+    #[error(
+        "in `{term}`: point {index} lies {distance:e} outside of the domain; coordinates come in the order in which they were \
+         declared, time last"
+    )]
+    OutsideDomain {
+        /// The condition, or the expression that was measured.
+        term: String,
+        /// Number of the point.
+        index: usize,
+        /// Its distance from the domain, or a lower bound of it.
+        distance: f64,
+    },
     /// A problem of an order that asks for more conditions.
     #[error(
         "`{unknown}` is of order {order} in `{coordinate}`, which asks for {needed} condition(s) where `{coordinate}` starts or \

@@ -147,6 +147,11 @@ pub trait Geometry: Debug + Send + Sync {
         false
     }
 
+    /// Whether nothing is known between its points, so that distances do not tell inside from outside.
+    fn is_cloud(&self) -> bool {
+        false
+    }
+
     /// Whether a point of a face counts: it lies on the boundary, and no earlier face has it.
     fn keeps(&self, _face: usize, _x: &[f64]) -> bool {
         true

@@ -6,6 +6,7 @@ use ansatz_autodiff::Element;
 use ansatz_core::Observer;
 use ansatz_nn::{Archive, Checkpoint, NetworkError, Parameters};
 
+use crate::train::all_finite;
 use crate::{Moment, PdeError, Pinn, Problem, Solution};
 
 /// Keys of legs, apart from those of a training.
@@ -57,7 +58,11 @@ where
         pinn.stages.clear();
         pinn.refine = None;
         pinn.checkpoint = None;
-        return pinn.solve_with(problem, |p| Ok(p.take(&archive)?), observer);
+        let take = |p: &mut Parameters<T>| {
+            p.take(&archive)?;
+            Ok(all_finite(p, path)?)
+        };
+        return pinn.solve_with(problem, take, observer);
     }
     let solution = match start {
         Some(start) => pinn.solve_from(problem, start, observer)?,

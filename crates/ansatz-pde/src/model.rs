@@ -9,8 +9,8 @@ use std::sync::Arc;
 use ansatz_autodiff::{Array, Element, Graph, Options, Program};
 use ansatz_nn::{GridSide, Layer, Layout, Mode, Parameters, Pass};
 
-use crate::PdeError;
 use crate::error::{expect, finite, within};
+use crate::{DomainError, PdeError};
 
 /// Unknowns that may be shared between terms and threads.
 pub type Model = Arc<dyn Layer + Send + Sync>;
@@ -197,7 +197,8 @@ impl<L: Layer> Layer for Shaped<L> {
 /// ```
 ///
 /// # Errors
-/// [`PdeError::Width`] for an incomplete row, [`PdeError::NotFinite`], what `function` refuses.
+/// [`PdeError::Domain`] for an incomplete row, [`PdeError::NotFinite`] for a coordinate or a value that is not finite, what
+/// `function` refuses.
 pub fn sample<T, F>(
     parameters: &Parameters<T>,
     columns: usize,
@@ -209,7 +210,12 @@ where
     F: for<'g> FnOnce(&Pass<'g>, Array<'g>) -> Result<Array<'g>, PdeError>,
 {
     let n = points.len() / columns.max(1);
-    expect("numbers in rows of points", n * columns, points.len())?;
+    if n * columns != points.len() {
+        return Err(PdeError::Domain(DomainError::Rows {
+            numbers: points.len(),
+            dims: columns,
+        }));
+    }
     finite(|| "points".into(), points)?;
     if n == 0 {
         return Ok(Vec::new());
@@ -221,20 +227,36 @@ where
     let y = function(&pass, x)?;
     let mut out = vec![T::zero(); y.shape().len()];
     let program = Program::<T>::compile(&graph.finish(&[y]), &Options::default())?;
-    let points: Vec<T> = points.iter().map(|v| T::of(*v)).collect();
+    let rows: Vec<T> = points.iter().map(|v| T::of(*v)).collect();
     let entries = layout.entries().iter();
     let mut inputs: Vec<&[T]> = entries.map(|e| &parameters.values()[e.range()]).collect();
-    inputs.push(&points);
+    inputs.push(&rows);
     program.run(&inputs, &mut [&mut out])?;
-    Ok(out.iter().map(|v| v.f64()).collect())
+    let out: Vec<f64> = out.iter().map(|v| v.f64()).collect();
+    if let Some(index) = out.iter().position(|v| !v.is_finite()) {
+        let width = (out.len() / n).max(1);
+        let (row, value) = (index / width, out[index]);
+        let point = points.get(row * columns..(row + 1) * columns);
+        return Err(PdeError::NotFinite {
+            what: format!("value at the point {:?}", point.unwrap_or_default()),
+            index: index % width,
+            value,
+        });
+    }
+    Ok(out)
 }
 
 /// ‖u − v‖₂/‖v‖₂.
 ///
 /// # Errors
-/// [`PdeError::Width`] for different lengths, [`PdeError::NotFinite`], [`PdeError::Option`] when v is zero.
+/// [`PdeError::Width`] for different lengths, [`PdeError::NotFinite`], [`PdeError::NoData`] for no values,
+/// [`PdeError::Option`] when v is zero.
 pub fn relative_error(u: &[f64], v: &[f64]) -> Result<f64, PdeError> {
     expect("values beside the exact ones", v.len(), u.len())?;
+    if v.is_empty() {
+        let what = "a relative error";
+        return Err(PdeError::NoData { what });
+    }
     finite(|| "values".into(), u)?;
     finite(|| "exact values".into(), v)?;
     let size: f64 = v.iter().map(|v| v * v).sum();

@@ -107,7 +107,7 @@ impl Network {
     /// The network with its parameters in `scope`.
     ///
     /// # Errors
-    /// As [`Gaussians::new`], [`PdeError::Nothing`] for [`Network::Layers`] of a network without dense layers of its own or
+    /// As [`Gaussians::new`], [`PdeError::Option`] for a hidden layer without units, [`PdeError::Nothing`] for [`Network::Layers`] of a network without dense layers of its own or
     /// with a slope of 0, and what a network of one's own refuses.
     pub fn place(
         &self,
@@ -116,6 +116,9 @@ impl Network {
         outputs: usize,
     ) -> Result<Model, PdeError> {
         let widths = |first: usize, hidden: &[usize]| [&[first], hidden, &[outputs]].concat();
+        for width in self.hidden() {
+            within("width of a hidden layer", *width as f64, 1.0.., "1 or more")?;
+        }
         Ok(match self {
             Self::Siren { hidden } => Arc::new(Siren::new(scope, &widths(inputs, hidden), 30.0)),
             Self::Gaussians(options) => {
@@ -144,6 +147,18 @@ impl Network {
             }
             _ => self.dense(scope, (inputs, outputs), &MlpOptions::default())?,
         })
+    }
+
+    /// Widths of the hidden layers, where they are listed.
+    fn hidden(&self) -> &[usize] {
+        match self {
+            Self::Mlp { hidden, .. }
+            | Self::Siren { hidden }
+            | Self::Fourier { hidden, .. }
+            | Self::Separable { hidden, .. } => hidden,
+            Self::Layers(net, _) => net.hidden(),
+            _ => &[],
+        }
     }
 
     /// The networks that are made of dense layers.

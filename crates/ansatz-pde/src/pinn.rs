@@ -94,8 +94,8 @@ impl Pinn {
     /// Trains a network on a problem. Parameters come from the key, points from keys made of it.
     ///
     /// # Errors
-    /// [`PdeError::Option`] and [`PdeError::Width`] for options that do not fit; what [`Terms::compile`] and
-    /// [`Trainer::run`] refuse.
+    /// [`PdeError::Option`] and [`PdeError::Width`] for options that do not fit, [`PdeError::NoPoints`] for none inside; what
+    /// [`Terms::compile`] and [`Trainer::run`] refuse.
     pub fn solve<T, O>(&self, problem: &Problem, observer: &mut O) -> Result<Solution<T>, PdeError>
     where
         T: Element,
@@ -140,6 +140,10 @@ impl Pinn {
                 method: "a tensor grid",
                 needed: "points that need not be a grid; leave out one of `grid` and `refine`",
             });
+        }
+        if self.points.inside == 0 && self.grid.is_none() {
+            let term = problem.equations().join("; ");
+            return Err(PdeError::NoPoints { term });
         }
         let mut assembly = self.network.assemble(problem)?;
         let key = self.key.fold_in(1);

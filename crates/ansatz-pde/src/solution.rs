@@ -53,10 +53,11 @@ impl fmt::Display for ErrorReport {
 }
 
 impl<T: Element> Solution<T> {
-    /// The unknowns at points, rows of coordinates: rows of unknowns.
+    /// The unknowns at points, rows of coordinates: rows of unknowns. Outside of the domain nothing was asked of them: values
+    /// there are the network's own, and good for nothing.
     ///
     /// # Errors
-    /// [`PdeError::Width`] for an incomplete row, [`PdeError::NotFinite`].
+    /// [`PdeError::Domain`] for an incomplete row, [`PdeError::NotFinite`] for a coordinate or a value.
     pub fn values(&self, points: &[f64]) -> Result<Vec<f64>, PdeError> {
         let model = &self.assembly.model;
         let dims = self.problem.coordinates().len();
@@ -82,8 +83,14 @@ impl<T: Element> Solution<T> {
     /// many numbers as there are expressions.
     ///
     /// # Errors
-    /// As [`Solution::values`]; [`PdeError::Text`] for an expression that cannot be read.
+    /// As [`Solution::values`]; [`PdeError::Text`] for an expression that cannot be read, [`PdeError::Nothing`] for none.
     pub fn expressions(&self, points: &[f64], texts: &[&str]) -> Result<Vec<f64>, PdeError> {
+        if texts.is_empty() {
+            return Err(PdeError::Nothing {
+                what: "expression",
+                remedy: "give one at least, such as \"u_x\"",
+            });
+        }
         let Assembly {
             model,
             coefficients,
@@ -117,8 +124,12 @@ impl<T: Element> Solution<T> {
     /// The mean of |r| over fresh points of the domain, of all equations.
     ///
     /// # Errors
-    /// As [`Solution::values`].
+    /// As [`Solution::values`]; [`PdeError::NoPoints`] for none.
     pub fn mean_residual(&self, points: usize, key: Key) -> Result<f64, PdeError> {
+        if points == 0 {
+            let term = self.problem.equations().join("; ");
+            return Err(PdeError::NoPoints { term });
+        }
         let domain = self.problem.domain();
         let points = domain.sample_interior(points, &Sampler::Uniform, key)?;
         let r = self.residuals(points.as_slice())?;

@@ -9,6 +9,7 @@
 //! parameters is a checkpoint of it.
 
 mod affine;
+mod blame;
 mod causal;
 mod frozen;
 mod weighting;

@@ -184,7 +184,9 @@ impl Trainer {
     ///
     /// # Errors
     /// [`PdeError::Width`] for parameters of another layout; [`PdeError::Network`] as [`Training::run`], [`Lbfgs::fit`]
-    /// and [`LevenbergMarquardt::fit`]: the parameters are the last ones that were finite.
+    /// and [`LevenbergMarquardt::fit`], [`PdeError::NotFinite`] with the term and the point where a residual has no value: the
+    /// parameters are the last ones that were finite. What a checkpoint's file is refused for: another key, other
+    /// parameters, numbers that are not finite, a part of it missing.
     pub fn run<T, O>(
         &self,
         terms: &mut Terms<T>,
@@ -211,7 +213,13 @@ impl Trainer {
         };
         for (number, stage) in self.stages.iter().enumerate().skip(first) {
             run.data = run.terms.data();
-            run.stage((number, stage), parameters, observer)?;
+            let done = run.stage((number, stage), parameters, observer);
+            if let Err(PdeError::Network(NetworkError::NotFinite { .. })) = &done {
+                // The residual to blame, if it has no value at the last parameters that were finite.
+                let blamed = run.terms.not_finite(parameters, &run.data);
+                blamed.map_or(Ok(()), Err)?;
+            }
+            done?;
             if run.stopped {
                 break;
             }
@@ -257,6 +265,7 @@ impl Trainer {
         let stage = note(STAGE, None)?;
         let mut found = Parameters::new(terms.layout(), self.key);
         found.take(&archive)?;
+        all_finite(&found, path)?;
         let stage = stage.parse().map_err(|_| NetworkError::Checkpoint {
             path: path.clone(),
             what: STAGE,
@@ -269,6 +278,23 @@ impl Trainer {
 }
 
 const STAGE: &str = "stages finished";
+
+/// Refuses a file with parameters that no training ends with.
+pub(crate) fn all_finite<T: Element>(
+    parameters: &Parameters<T>,
+    path: &Path,
+) -> Result<(), NetworkError> {
+    let bad = |values: &[T]| values.iter().find(|v| !v.f64().is_finite()).copied();
+    let found = parameters.iter().find_map(|(e, v)| Some((e, bad(v)?)));
+    found.map_or(Ok(()), |(entry, value)| {
+        Err(NetworkError::Checkpoint {
+            path: path.to_owned(),
+            what: "parameters",
+            needed: "finite numbers".into(),
+            got: format!("{} in {}", value.f64(), entry.name),
+        })
+    })
+}
 
 /// The file of a stage of Adam.
 fn inside(path: &Path) -> PathBuf {

@@ -55,8 +55,9 @@ fn an_oscillator_of_thirteen_periods() {
         network: Network::mlp(&[12]),
     }));
     let error = solve(parts, 150);
-    assert!(error < 5e-3, "{error}");
     let single = solve(Network::mlp(&[48]), 60);
+    println!("15 parts {error:.2e}, one network {single:.2}");
+    assert!(error < 5e-3, "{error}");
     assert!(single > 0.5, "{single}");
 }
 

@@ -35,6 +35,7 @@ fn dtlz1(x: &[f64], f: &mut [f64]) {
 type Test = (fn(&[f64], &mut [f64]), usize, usize);
 
 /// Distances from the front for five seeds, sorted.
+#[expect(clippy::print_stdout, reason = "what was measured")]
 fn distances((problem, variables, generations): Test, scale: impl Fn(&[f64]) -> f64) -> Vec<f64> {
     let nsga = Nsga3 {
         population: 92,
@@ -53,6 +54,7 @@ fn distances((problem, variables, generations): Test, scale: impl Fn(&[f64]) -> 
         })
         .collect();
     found.sort_by(f64::total_cmp);
+    println!("{variables} variables: distances from the front {found:?}");
     found
 }
 

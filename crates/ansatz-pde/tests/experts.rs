@@ -212,7 +212,10 @@ fn experts_with_the_same_rows_agree() {
     let (one, report) = solve(1);
     assert_eq!(report[0].status, Status::Converged);
     for own in solve(5).0.chunks(n) {
-        assert!(own.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-10));
+        let off = own.iter().zip(&one).map(|(a, b)| (a - b).abs());
+        let off = off.fold(0.0, f64::max);
+        println!("one expert and five: {off:.1e}");
+        assert!(off < 1e-10);
     }
 }
 

@@ -109,6 +109,7 @@ fn what_is_refused() {
         base()
             .unknown("v")
             .equation("u_xx = v")
+            .equation("v = 1")
             .condition("boundary", "u = 0"),
     );
     assert!(matches!(two, PdeError::Unsuited { .. }), "{two}");

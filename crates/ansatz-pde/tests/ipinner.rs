@@ -58,6 +58,7 @@ fn errors_for_the_cube() {
         for (n, error) in errors {
             let caputo = Caputo::uniform(1.0, *n).unwrap();
             let got = derivative(&caputo, alpha, |t| t * t * t)[n - 1] - exact;
+            println!("{alpha} {n}: {got:.6e} for {error:.6e}");
             assert!((got - error).abs() < 6e-9, "{alpha} {n}: {got} {error}");
         }
     }

@@ -396,7 +396,6 @@ fn subdomains(adam: u64, steps: usize, points: usize) -> Subdomains {
 
 /// Without conditions on the interface the error is at least three times that with value and flux.
 #[test]
-#[ignore = "trains two networks for ten seconds"]
 fn conditions_matter() {
     let mut task = subdomains(500, 200, 1000);
     let mut error = |on: &[InterfaceTerm]| {

@@ -12,8 +12,8 @@ use ansatz_pde::nn::{
     Checkpoint, Layer, Layout, Lbfgs, Loss, Mlp, MlpOptions, Mode, Parameters, Schedule,
 };
 use ansatz_pde::{
-    Causal, Model, Moment, PdeError, Shaped, Stage, Term, Terms, Trainer, Weighting, partials,
-    relative_error, sample,
+    Causal, Model, Moment, PdeError, Sampler, Shaped, Stage, Term, Terms, Trainer, Weighting,
+    partials, relative_error, sample,
 };
 
 fn column(x: Array<'_>, i: usize) -> Array<'_> {
@@ -37,7 +37,8 @@ fn poisson(model: Model, points: usize) -> Term {
         Ok(laplacian(u, x, &units(x)).second + f)
     })
     .drawn(Key::new(5), points, |key, n| {
-        (0..n as u64).flat_map(|i| key.uniform(0, i)).collect()
+        let sobol = Sampler::default().unit(n, 2, key);
+        sobol.unwrap().into_vec()
     })
 }
 
@@ -53,7 +54,7 @@ fn error(model: &Model, parameters: &Parameters<f64>) -> f64 {
     relative_error(&u, &exact).unwrap()
 }
 
-/// The hard-constrained problem: 2e-5 within 60 damped steps, the median of three seeds.
+/// The hard-constrained problem on 400 Sobol points: 2e-5 within 60 damped steps, the median of three seeds.
 #[test]
 fn poisson_by_least_squares() {
     let mut layout = Layout::new();
@@ -64,11 +65,20 @@ fn poisson_by_least_squares() {
     let mut errors: Vec<f64> = Vec::new();
     for seed in 0..3 {
         let mut parameters = Parameters::new(terms.layout(), Key::new(seed));
-        let report = trainer.run(&mut terms, &mut parameters, &mut ()).unwrap();
+        let mut watch = |e: &Event<'_, Moment<'_, f64>>| {
+            if [20, 30].contains(&(e.step + 1)) {
+                let error = error(&model, e.state.parameters);
+                println!("seed {seed}, {} steps: {error:.2e}", e.step + 1);
+            }
+            std::ops::ControlFlow::Continue(())
+        };
+        let report = trainer.run(&mut terms, &mut parameters, &mut watch);
+        let report = report.unwrap();
         errors.push(error(&model, &parameters));
         let term = &report.terms[0];
         assert!(term.fresh.unwrap() < 50.0 * term.fitted);
     }
+    println!("60 steps: {errors:?}");
     errors.sort_by(f64::total_cmp);
     assert!(errors[1] < 2e-5, "{errors:?}");
 }
@@ -485,6 +495,12 @@ fn a_killed_training_ends_with_the_same_bits() {
     let (mut terms, mut parameters) = make();
     let before = parameters.values().to_vec();
     assert!(trainer.run(&mut terms, &mut parameters, &mut ()).is_err());
+    // The same with the last number of the parameters spoiled.
+    let spoiled = [&bytes[..bytes.len() - 8], &f64::NAN.to_le_bytes()[..]].concat();
+    std::fs::write(&path, &spoiled).unwrap();
+    let error = trainer.run(&mut terms, &mut parameters, &mut ());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("finite numbers"), "{error}");
     std::fs::write(&path, &bytes).unwrap();
     let other = Trainer {
         key: Key::new(9),

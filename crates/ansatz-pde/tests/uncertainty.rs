@@ -123,6 +123,14 @@ fn bayesian_linear_regression() {
                 "{name:?}: {own:?}"
             );
             let off = (own.mean - mean[i]).abs();
+            println!(
+                "coefficient {i}: mean {:.4} for {:.4}, std {:.4} for {:.4}, {:.1} standard errors",
+                own.mean,
+                mean[i],
+                own.std,
+                cov[i][i].sqrt(),
+                off / own.mcse
+            );
             assert!(off < 4.0 * own.mcse, "{name:?}: {own:?} for {}", mean[i]);
             for j in 0..=i {
                 let product = |row: &[f64]| (row[i] - mean[i]) * (row[j] - mean[j]);
@@ -174,6 +182,7 @@ fn a_correlated_gaussian() {
         for j in 0..=i {
             let product = draws.trace.diagnose(|row| row[i] * row[j]).unwrap();
             let exact = if i == j { 1.0 } else { 0.9 };
+            println!("{i} {j}: {:.4} ± {:.4}", product.mean, product.mcse);
             assert!(
                 (product.mean - exact).abs() < 3.0 * product.mcse,
                 "{product:?}"
@@ -352,7 +361,7 @@ fn burgers(x: f64, t: f64, nu: f64) -> f64 {
 /// u_t + λ₁·u·u_x = λ₂·u_xx from 400 values with 5 % of noise: the truth is within three standard deviations of five
 /// members.
 #[test]
-#[ignore = "minutes"]
+#[ignore = "most of a minute: cargo test -p ansatz-pde --test uncertainty -- --ignored --nocapture"]
 fn ensemble_on_inverse_burgers() {
     let nu = 0.01 / PI;
     assert!((burgers(0.3, 1e-6, nu) + (0.3 * PI).sin()).abs() < 1e-4);
@@ -609,6 +618,7 @@ fn ensembles_of_two_heads() {
 
 #[test]
 fn scores_in_closed_form() {
+    println!("CRPS of N(0, 1) at 0: {:.9}", crps_normal(0.0, 1.0, 0.0));
     assert!((crps_normal(0.0, 1.0, 0.0) - 0.2336949).abs() < 1e-7);
     // By quadrature of ∫(F(t) − 1{t ≥ y})² dt.
     let (mean, std, y) = (0.3, 0.7, 1.1);

@@ -39,6 +39,7 @@ fn errors_of_a_cube() {
             let values: Vec<f64> = mesh.iter().map(|t| t.powi(3)).collect();
             let d = L1::new(alpha, mesh).expect("a formula").derivative(&values);
             let e = d.expect("values")[10 << k] - cube(alpha, 1.0);
+            println!("cube, {alpha}, {}: {e:.6e} for {expected:.6e}", 10 << k);
             assert!(
                 (e / expected - 1.0).abs() < 3e-6,
                 "{alpha} {k}: {e:e} {expected:e}"
@@ -66,6 +67,7 @@ fn fractional_diffusion() {
             let u = formula.diffuse(PI, 400, force).expect("a solution");
             let gap = |(i, v): (usize, &f64)| (v - (PI * i as f64 / 400.0).sin()).abs();
             let e = u[n].iter().enumerate().map(gap).fold(0.0, f64::max);
+            println!("diffusion, {alpha}, {n}: {e:.6e} for {expected:.6e}");
             assert!(
                 (e / expected - 1.0).abs() < 1e-5,
                 "{alpha} {n}: {e:e} {expected:e}"
@@ -91,6 +93,7 @@ fn relaxation_on_equal_and_graded_steps() {
     for (r, errors, order) in table {
         for (n, expected) in [20, 80, 320].into_iter().zip(errors) {
             let e = error(n, r);
+            println!("relaxation, grading {r}, {n}: {e:.6e} for {expected:.6e}");
             assert!(
                 (e.abs() / expected - 1.0).abs() < 3e-6,
                 "{r} {n}: {e:e} {expected:e}"

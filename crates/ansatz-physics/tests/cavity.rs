@@ -10,6 +10,7 @@ const X: [f64; 10] = [
     0.0625, 0.0938, 0.1563, 0.2344, 0.5, 0.8047, 0.8594, 0.9063, 0.9531, 0.9688,
 ];
 
+#[expect(clippy::print_stdout, reason = "what was measured")]
 fn check(reynolds: f64, cells: usize, u: [f64; 11], v: [f64; 10]) {
     let options = CavityOptions {
         cells,
@@ -26,6 +27,7 @@ fn check(reynolds: f64, cells: usize, u: [f64; 11], v: [f64; 10]) {
         most = most.max((value - expected).abs());
     }
     let stated = flow.accuracy();
+    println!("Re {reynolds}: profiles to {most:.1e}, stated {stated:.1e}");
     assert!(most < 2e-4, "Re {reynolds}: {most:e}, stated {stated:e}");
     assert!(flow.accuracy() < 1e-3);
     // Nothing flows through a section: ∫u dy = 0, by Simpson's rule.
@@ -93,6 +95,7 @@ fn extrema_at_1000() {
     let u = along(&|y| flow.velocity(0.5, y).expect("a velocity")[0]);
     let low = along(&|x| flow.velocity(x, 0.5).expect("a velocity")[1]);
     let high = -along(&|x| -flow.velocity(x, 0.5).expect("a velocity")[1]);
+    println!("u {u:.5}, v {high:.5} and {low:.5}");
     // Botella and Peyret.
     assert!((u + 0.3885698).abs() < 2e-4, "{u}");
     assert!((high - 0.3769447).abs() < 2e-4, "{high}");
@@ -104,6 +107,7 @@ fn extrema_at_1000() {
             psi = psi.min(flow.stream(x, y).expect("a value"));
         }
     }
+    println!("stream function {psi:.5}");
     assert!((psi + 0.11890).abs() < 1e-4, "{psi}");
 }
 

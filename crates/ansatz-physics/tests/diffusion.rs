@@ -22,6 +22,7 @@ fn three_bells_spread() {
     for (t, values) in rows {
         for ((x, y), expected) in points.into_iter().zip(values) {
             let value = u.value(x, y, t).expect("a value");
+            println!("{x} {y} {t}: {value:.6} for {expected:.6}");
             assert!(
                 (value - expected).abs() < 3e-5,
                 "{x} {y} {t}: {value} {expected}"

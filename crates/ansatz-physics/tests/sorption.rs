@@ -18,6 +18,7 @@ fn profiles_of_the_usual_soil() {
     for (t, row) in times.into_iter().zip(rows) {
         for (x, expected) in xs.into_iter().zip(row) {
             let value = u.value(x, t).expect("a value");
+            println!("{x} {t}: {value:.6} for {expected:.6}");
             assert!(
                 (value - expected).abs() < 2e-5,
                 "{x} {t}: {value} {expected}"

@@ -82,7 +82,9 @@ impl Arena {
         }));
         let mut constant = Number::ZERO;
         let mut terms = Terms::empty();
-        let mut changes = Vec::with_capacity(parts.len());
+        // One buffer for all sums: most add one term to many.
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.clear();
         for (i, (id, c)) in parts.iter().enumerate() {
             if c.is_zero() {
                 continue;
@@ -108,7 +110,9 @@ impl Arena {
         if !constant.is_finite() {
             return self.exact(constant);
         }
-        let terms = match self.changed(terms, &changes) {
+        let terms = self.changed(terms, &changes);
+        self.changes = changes;
+        let terms = match terms {
             Ok(terms) => terms,
             Err(error) => return self.undefined(error),
         };

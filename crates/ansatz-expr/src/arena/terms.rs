@@ -17,8 +17,9 @@ const SHORT: usize = 16;
 /// A multiset: keys with numbers that are not zero.
 #[derive(Debug, Clone)]
 pub(crate) struct Terms {
-    count: usize,
-    pub(super) digest: u128,
+    count: u32,
+    /// A number of 128 bits in halves, lower first: as one it would be aligned to 16 bytes, and every node longer.
+    digest: [u64; 2],
     store: Store,
 }
 
@@ -99,13 +100,18 @@ impl Terms {
     pub(crate) fn empty() -> Self {
         Self {
             count: 0,
-            digest: 0,
+            digest: [0; 2],
             store: Store::Short(Arc::new([])),
         }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.count as usize
+    }
+
+    pub(super) fn digest(&self) -> u128 {
+        let [low, high] = self.digest;
+        u128::from(high) << 64 | u128::from(low)
     }
 
     pub(crate) fn is_long(&self) -> bool {
@@ -169,8 +175,8 @@ impl Arena {
         changes: &[(Id, Number)],
     ) -> Result<Terms, ExprError> {
         let mut tally = Tally {
-            count: terms.count,
-            digest: terms.digest,
+            count: terms.count(),
+            digest: terms.digest(),
         };
         let (log, len) = match terms.store {
             Store::Short(list) if list.len() + changes.len() <= SHORT => {
@@ -288,8 +294,8 @@ impl Arena {
 impl Tally {
     fn terms(self, store: Store) -> Terms {
         Terms {
-            count: self.count,
-            digest: self.digest,
+            count: self.count as u32,
+            digest: [self.digest as u64, (self.digest >> 64) as u64],
             store,
         }
     }

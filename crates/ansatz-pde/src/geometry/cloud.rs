@@ -109,6 +109,10 @@ impl Geometry for PointCloud {
         edge.map_or(inside, |edge| inside.min(edge))
     }
 
+    fn is_cloud(&self) -> bool {
+        true
+    }
+
     fn normal(&self, x: &[f64], out: &mut [f64]) {
         if let Some([points, normals]) = &self.boundary {
             out.copy_from_slice(normals.row(Self::nearest(points, x).0));

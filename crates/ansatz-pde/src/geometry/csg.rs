@@ -296,6 +296,10 @@ impl Geometry for Csg {
         true
     }
 
+    fn is_cloud(&self) -> bool {
+        self.parts.iter().any(|part| part.is_cloud())
+    }
+
     fn keeps(&self, face: usize, x: &[f64]) -> bool {
         let (part, local) = self.places[face];
         self.parts[part].keeps(local, x)

@@ -220,6 +220,10 @@ impl Geometry for Moved {
         self.inner.is_cut()
     }
 
+    fn is_cloud(&self) -> bool {
+        self.inner.is_cloud()
+    }
+
     fn keeps(&self, face: usize, x: &[f64]) -> bool {
         self.inner.keeps(face, &self.back(x))
     }

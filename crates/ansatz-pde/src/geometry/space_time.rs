@@ -261,6 +261,10 @@ impl Geometry for SpaceTime {
         self.space.is_cut() || self.space.chart().is_none()
     }
 
+    fn is_cloud(&self) -> bool {
+        self.space.is_cloud()
+    }
+
     fn keeps(&self, face: usize, x: &[f64]) -> bool {
         self.apart(x, |space, _| {
             if face < self.sides {

@@ -22,6 +22,8 @@ pub struct ProblemBuilder {
     conditions: Vec<(Place, String, Option<Vec<f64>>)>,
     forms: Vec<(String, String)>,
     detached: Vec<String>,
+    /// Names that were given in vain, with why.
+    misfits: Vec<(String, &'static str)>,
     unchecked: bool,
 }
 
@@ -36,7 +38,11 @@ impl ProblemBuilder {
     /// Coordinates of space in any domain, in place of intervals.
     #[must_use]
     pub fn space(mut self, names: &[&str], domain: impl Geometry + 'static) -> Self {
-        let names = names.iter().map(|n| (*n).to_owned()).collect();
+        let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+        if self.space.is_some() {
+            let again = "`space` was called before; one domain has all coordinates of space";
+            self.misfits.push((names.join(", "), again));
+        }
         self.space = Some((names, Arc::new(domain)));
         self
     }
@@ -44,6 +50,10 @@ impl ProblemBuilder {
     /// Time, the last coordinate.
     #[must_use]
     pub fn time(mut self, name: &str, interval: [f64; 2]) -> Self {
+        if self.time.is_some() {
+            let again = "`time` was called before; there is one time";
+            self.misfits.push((name.into(), again));
+        }
         self.time = Some((name.into(), interval));
         self
     }
@@ -132,7 +142,8 @@ impl ProblemBuilder {
         self
     }
 
-    /// Leaves out the check that there are as many conditions as the orders of the equations ask for.
+    /// Leaves out the checks that there are as many conditions as the orders of the equations ask for, as many equations as
+    /// unknowns, and no unknown or coefficient that nothing speaks of.
     #[must_use]
     pub fn incomplete(mut self) -> Self {
         self.unchecked = true;
@@ -186,8 +197,20 @@ impl ProblemBuilder {
     /// # Errors
     /// [`PdeError::Text`] with the term that cannot be read and the name it is about, [`PdeError::MissingCondition`] when
     /// the orders of the equations ask for more conditions than there are, [`PdeError::Domain`] for an impossible domain
-    /// or place, [`PdeError::Order`] for derivatives of too high an order.
+    /// or place, [`PdeError::Term`] for derivatives of too high an order, [`PdeError::Twice`] for a name of two things,
+    /// [`PdeError::Misfit`] for one that nothing speaks of or that was given in vain, [`PdeError::OutsideDomain`] for points
+    /// that are not in the domain.
     pub fn build(self) -> Result<Problem, PdeError> {
+        if let Some((part, why)) = self.misfits.first() {
+            let part = part.clone();
+            return Err(PdeError::Misfit { part, why });
+        }
+        if let (Some(_), Some((name, _))) = (&self.space, self.coordinates.first()) {
+            return Err(PdeError::Misfit {
+                part: name.clone(),
+                why: "`space` has all coordinates of space; put this one into its domain",
+            });
+        }
         let (space_names, space) = match self.space {
             Some((names, geometry)) => (names, Some(geometry)),
             None if self.coordinates.is_empty() => (Vec::new(), None),
@@ -271,6 +294,9 @@ impl ProblemBuilder {
             let part = places.find(&place)?;
             let on_boundary = matches!(part, Part::Boundary { .. });
             let lowered = reader.condition(&text, values.is_some(), on_boundary)?;
+            if let Part::Points(points) = &part {
+                check::inside(&text, points, &*domain, &periods)?;
+            }
             if let (Part::Points(points), Some(values)) = (&part, &values) {
                 crate::error::expect("measured values", points.len(), values.len())?;
                 crate::error::finite(|| format!("values of `{text}`"), values)?;
@@ -297,6 +323,7 @@ impl ProblemBuilder {
             form,
         };
         if !self.unchecked {
+            check::used(&problem)?;
             check::conditions(&problem)?;
         }
         Ok(problem)

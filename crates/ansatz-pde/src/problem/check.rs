@@ -1,8 +1,10 @@
 //! Whether names are free and conditions enough.
 
+use ansatz_expr::Pool;
+
 use super::place::Part;
-use super::{Coefficient, Problem};
-use crate::PdeError;
+use super::{Coefficient, Condition, Lowered, Problem};
+use crate::{Geometry, PdeError, Points};
 
 /// The place of a name among those that are known.
 pub(super) fn known(what: &'static str, name: &str, names: &[String]) -> Result<usize, PdeError> {
@@ -14,16 +16,31 @@ pub(super) fn known(what: &'static str, name: &str, names: &[String]) -> Result<
     })
 }
 
-/// Each name stands for one thing.
+/// Each name is one, and stands for one thing.
 pub(super) fn names(
     coordinates: &[String],
     unknowns: &[String],
     coefficients: &[Coefficient],
     constants: &[(String, f64)],
 ) -> Result<(), PdeError> {
+    let misfit = |part: &String, why: &'static str| PdeError::Misfit {
+        part: part.clone(),
+        why,
+    };
     let coefficients_ = coefficients.iter().map(|c| &c.name);
-    let all = coordinates.iter().chain(unknowns).chain(coefficients_);
-    let mut all: Vec<&String> = all.chain(constants.iter().map(|c| &c.0)).collect();
+    let others = unknowns.iter().chain(coefficients_);
+    let others: Vec<&String> = others.chain(constants.iter().map(|c| &c.0)).collect();
+    if let Some(name) = others.iter().find(|name| **name == super::lower::NORMAL) {
+        let why = "this name is the outward normal of `u_n`; take another one";
+        return Err(misfit(name, why));
+    }
+    let mut all: Vec<&String> = coordinates.iter().chain(others).collect();
+    let pool = Pool::new();
+    if let Some(name) = all.iter().find(|name| pool.symbol(name).check().is_err()) {
+        let why = "this is no name: a letter, then letters, digits and underscores, none of these at the end, and no word that \
+                   equations have, such as `sin` or `pi`";
+        return Err(misfit(name, why));
+    }
     all.sort_unstable();
     match all.windows(2).find(|pair| pair[0] == pair[1]) {
         None => Ok(()),
@@ -31,6 +48,9 @@ pub(super) fn names(
             name: pair[0].clone(),
         }),
     }?;
+    if let Some((name, _)) = constants.iter().find(|(_, v)| !v.is_finite()) {
+        return Err(misfit(name, "the value of a constant must be finite"));
+    }
     for c in coefficients {
         let finite = c.start.is_finite();
         if !finite || (c.range == super::Range::Positive && c.start <= 0.0) {
@@ -40,6 +60,75 @@ pub(super) fn names(
                 needed: "a number, above 0 for one that is positive",
             });
         }
+    }
+    Ok(())
+}
+
+/// There are points, and they lie in the domain, up to its tolerance and whole periods.
+pub(super) fn inside(
+    term: &str,
+    points: &Points,
+    domain: &dyn Geometry,
+    periods: &[Option<f64>],
+) -> Result<(), PdeError> {
+    if points.is_empty() {
+        let term = term.to_owned();
+        return Err(PdeError::NoPoints { term });
+    }
+    if domain.is_cloud() {
+        return Ok(());
+    }
+    let (bounds, tolerance) = (domain.bounds(), domain.tolerance());
+    for (index, row) in points.rows().enumerate() {
+        let mut x = row.to_vec();
+        for ((x, low), period) in x.iter_mut().zip(&bounds.low).zip(periods) {
+            if let Some(period) = period {
+                *x = low + (*x - low).rem_euclid(*period);
+            }
+        }
+        let distance = domain.distance(&x);
+        if distance > tolerance {
+            return Err(PdeError::OutsideDomain {
+                term: term.to_owned(),
+                index,
+                distance,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Every unknown and every coefficient stands in an equation, and there are as many equations as unknowns; what was measured
+/// counts as one.
+pub(super) fn used(problem: &Problem) -> Result<(), PdeError> {
+    let conditions = problem.conditions.iter();
+    let measured: Vec<&Condition> = conditions.filter(|c| c.values.is_some()).collect();
+    let misfit = |name: &String, why: &'static str| PdeError::Misfit {
+        part: name.clone(),
+        why,
+    };
+    let speaks = |lowered: &Lowered, field: usize| lowered.wanted.iter().any(|(f, _)| *f == field);
+    for (field, unknown) in problem.unknowns.iter().enumerate() {
+        let known = measured.iter().any(|c| speaks(&c.lowered, field));
+        if !(speaks(&problem.lowered, field) || known) {
+            let why = "no equation speaks of this unknown: add one, leave the unknown out, or call `incomplete`";
+            return Err(misfit(unknown, why));
+        }
+    }
+    for (number, coefficient) in problem.coefficients.iter().enumerate() {
+        let mut all = problem.conditions.iter().map(|c| &c.lowered);
+        if !(problem.lowered.has_coefficient(number) || all.any(|l| l.has_coefficient(number))) {
+            let why = "no equation and no condition speaks of this coefficient, so nothing would move it from its start";
+            return Err(misfit(&coefficient.name, why));
+        }
+    }
+    let (equations, unknowns) = (problem.equations.len(), problem.unknowns.len());
+    if equations + measured.len() < unknowns {
+        return Err(PdeError::Width {
+            what: "equations, one for each unknown (or call `incomplete`)",
+            expected: unknowns,
+            got: equations,
+        });
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ansatz_autodiff::Array;
-use ansatz_expr::{Compiled, Expr, Formula, Leaf, Pool};
+use ansatz_expr::{Compiled, Expr, ExprError, Formula, Leaf, Pool};
 use ansatz_nn::{GridSide, Layer, Parameter, Pass};
 
 use super::{Coefficient, Range};
@@ -14,7 +14,7 @@ use crate::{Model, PdeError, grid_partials, partials};
 const MEASURED: &str = "measured_value";
 
 /// What an argument of unknowns is called whose derivative is the normal one.
-const NORMAL: &str = "n";
+pub(super) const NORMAL: &str = "n";
 
 /// Residuals of some equations, with the derivatives that they need.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(super) struct Reader<'p> {
 }
 
 /// A term in an error.
-fn term(text: &str) -> impl FnOnce(ansatz_expr::ExprError) -> PdeError {
+fn term(text: &str) -> impl FnOnce(ExprError) -> PdeError {
     let term = text.to_owned();
     |source| PdeError::Text {
         term,
@@ -91,6 +91,24 @@ impl<'p> Reader<'p> {
         }
     }
 
+    /// Why a text is refused; `u(x, t)` is a frequent one.
+    fn refused(&self, text: &str, error: ExprError) -> PdeError {
+        match &error {
+            ExprError::Arity { function, .. } if self.unknowns.contains(function) => {
+                let source = PdeError::Misfit {
+                    part: function.clone(),
+                    why: "unknowns are written without arguments; all of them depend on all coordinates",
+                };
+                PdeError::Term {
+                    term: text.to_owned(),
+                    part: format!("{function}(...)"),
+                    source: Box::new(source),
+                }
+            }
+            _ => term(text)(error),
+        }
+    }
+
     /// Residuals of equations that hold inside, with those leaves that are constants to the training.
     pub(super) fn equations(
         &self,
@@ -98,7 +116,10 @@ impl<'p> Reader<'p> {
         detached: &[String],
     ) -> Result<Lowered, PdeError> {
         let read = |text: &String| {
-            let e = self.pool.equation(text).map_err(term(text))?;
+            let e = self
+                .pool
+                .equation(text)
+                .map_err(|e| self.refused(text, e))?;
             self.lower(text, &[e], false).map(|l| (e, l))
         };
         // One by one for errors that name the equation, then all together.
@@ -116,7 +137,7 @@ impl<'p> Reader<'p> {
 
     /// Expressions that hold no equation.
     pub(super) fn expressions(&self, texts: &[String]) -> Result<Lowered, PdeError> {
-        let read = |text: &String| self.pool.parse(text).map_err(term(text));
+        let read = |text: &String| self.pool.parse(text).map_err(|e| self.refused(text, e));
         let all = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         self.lower(&texts.join("; "), &all, false)
     }
@@ -129,10 +150,12 @@ impl<'p> Reader<'p> {
         on_boundary: bool,
     ) -> Result<Lowered, PdeError> {
         let e = if measured {
-            let e = self.pool.parse(text).map_err(term(text))?;
+            let e = self.pool.parse(text).map_err(|e| self.refused(text, e))?;
             e - self.pool.symbol(MEASURED)
         } else {
-            self.pool.equation(text).map_err(term(text))?
+            self.pool
+                .equation(text)
+                .map_err(|e| self.refused(text, e))?
         };
         self.lower(text, &[e], on_boundary)
     }
@@ -250,8 +273,14 @@ impl<'p> Reader<'p> {
         if forms.is_empty() {
             return Ok(None);
         }
-        for (name, _) in forms {
+        for (i, (name, _)) in forms.iter().enumerate() {
             super::check::known("unknown", name, self.unknowns)?;
+            if forms[..i].iter().any(|(before, _)| before == name) {
+                return Err(PdeError::Misfit {
+                    part: name.clone(),
+                    why: "`form` was called for this unknown before; an unknown has one form",
+                });
+            }
         }
         // Unknowns are plain symbols here: the network's outputs.
         let pool = Pool::new();
@@ -278,6 +307,14 @@ impl<'p> Reader<'p> {
         let all = self.unknowns.iter().map(read);
         let all = all.collect::<Result<Vec<_>, PdeError>>()?;
         let formula = pool.formula(&all).map_err(term("forms"))?;
+        let output =
+            |leaf: &Leaf| matches!(leaf, Leaf::Symbol(name) if self.unknowns.contains(name));
+        if !formula.leaves().iter().any(output) {
+            return Err(PdeError::Misfit {
+                part: forms[0].0.clone(),
+                why: "the form holds no unknown, so that nothing is left to be found; write it as g + l*u with the network `u`",
+            });
+        }
         Ok(Some(Arc::new(formula)))
     }
 }
@@ -294,6 +331,12 @@ impl Lowered {
     pub(crate) fn columns(&self) -> usize {
         let measured = self.leaves.iter().any(|l| matches!(l, Source::Measured));
         self.dims * (1 + usize::from(self.has_normal)) + usize::from(measured)
+    }
+
+    /// Whether a coefficient stands in it.
+    pub(super) fn has_coefficient(&self, number: usize) -> bool {
+        let own = |leaf: &Source| matches!(leaf, Source::Coefficient(i) if *i == number);
+        self.leaves.iter().any(own)
     }
 
     /// The residuals of a model, as a term takes them.
