@@ -3,6 +3,12 @@
 
 typedef unsigned int u32;
 
+// 16 bytes of elements, moved by one instruction.
+template <class T>
+struct alignas(16) Piece {
+    T v[16 / sizeof(T)];
+};
+
 #define FUNCTION(name)                                                                   \
     __device__ __forceinline__ float f_##name(float x) { return name##f(x); }            \
     __device__ __forceinline__ double f_##name(double x) { return name(x); }

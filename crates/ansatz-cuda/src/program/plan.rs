@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::body::{Array, Body};
 use super::emit::{self, Kernel, PRELUDE, Setting, Sharing};
 use super::index::{Index, signed};
-use super::memory::places;
+use super::memory::{ALIGNMENT, places};
 use super::step::{Fold, Gemm, Known, Loop, Precision, Product, Store, demand};
 use super::tiles::{self, Cut};
 use crate::error::elements;
@@ -129,7 +129,9 @@ impl<T: DeviceScalar> Builder<T> {
 
     /// Known elements.
     pub fn constant(&mut self, values: &[T]) -> Array {
-        let from = self.constants.len();
+        // Loops may read any array in pieces of 16 bytes.
+        let from = self.constants.len().next_multiple_of(ALIGNMENT);
+        self.constants.resize(from, T::zero());
         self.constants.extend_from_slice(values);
         self.push(values.len(), Role::Constant(from))
     }
