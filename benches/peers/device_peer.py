@@ -16,6 +16,8 @@ from pathlib import Path
 # Greatest ‖theirs − ours‖/‖ours‖ over the loss and the parameters together. One step in f32, whose sums are added in other
 # orders, is within a few units of 1e-6; products of fewer bits are told apart by their own bound.
 AGREEMENT = {"f32": 1e-4, "TF32": 2e-2}
+# How PyTorch is asked: by itself, compiled, compiled and replayed as a graph.
+FORMS = [("as it is", None), ("torch.compile", "default"), ("torch.compile, graphs", "reduce-overhead")]
 # Seconds that each of three batches lasts at least.
 LEAST = 0.3
 
@@ -222,8 +224,9 @@ def with_torch(steps, device):
         torch.backends.cudnn.allow_tf32 = precision == "TF32"
         torch.backends.cudnn.benchmark = True
         for step in steps:
-            for how, mode in [("as it is", None), ("torch.compile", "default"), ("torch.compile, graphs", "reduce-overhead")]:
-                if mode == "reduce-overhead" and where.type == "cpu":
+            for how, mode in FORMS:
+                # Compiling takes a minute; each kind is tried where it tells something.
+                if mode == ("reduce-overhead" if where.type == "cpu" else "default" if precision == "TF32" else ""):
                     continue
                 offer(step, f"{version}, {how}", precision, form(step, mode))
 

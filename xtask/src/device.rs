@@ -46,8 +46,7 @@ pub(crate) fn run(then: Then) -> Result<(), Error> {
     let name = "device_report";
     let mut build = shell::cargo();
     build
-        .args(["build", "--release", "-p", "ansatz-bench"])
-        .args(["--features", "device", "--bin", name])
+        .args(["build", "--release", "-p", "ansatz-device-report"])
         .current_dir(&workspace.workspace_root);
     shell::run(&mut build)?;
     let folder = workspace.target_directory.join("device");
@@ -84,7 +83,12 @@ pub(crate) fn run(then: Then) -> Result<(), Error> {
         }
         Then::Run => shell::run(Command::new(&program).arg(&folder))?,
         Then::RunWithPeers => {
-            let python = bench::python(&workspace, &benches.join("peers").join("device.txt"))?;
+            let packages = benches.join("peers").join("device.txt");
+            // Machines with a device may have the packages and no registry.
+            let python = bench::python(&workspace, &packages).unwrap_or_else(|why| {
+                println!("packages are not installed ({why}): those of python3 are taken");
+                "python3".into()
+            });
             let mut command = Command::new(&program);
             command.arg(&folder).arg("--peers").arg(&script);
             shell::run(command.arg("--python").arg(python))?;

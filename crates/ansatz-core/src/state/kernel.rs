@@ -275,8 +275,7 @@ fn buffered<'a, T: Scalar>(
     }
 }
 
-/// Sums `leaf(start, end)` over `0..n` in a tree that halves at multiples of [`LEAF`]. Thread
-/// count decides who computes a subtree, never its shape.
+/// Sums `leaf(start, end)` over `0..n` in a tree that halves at multiples of [`LEAF`], whoever computes a subtree.
 pub(super) fn tree_sum<const N: usize>(
     start: usize,
     end: usize,

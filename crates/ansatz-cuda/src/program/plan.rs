@@ -388,6 +388,24 @@ impl<T: DeviceScalar> Plan<T> {
             .sum()
     }
 
+    /// Bytes that the launches of one run move at least: each array that a launch reads or writes, once.
+    #[must_use]
+    pub fn traffic(&self, products: Products) -> usize {
+        let of = |arrays: &[Array]| -> usize {
+            let bytes = |a: &Array| {
+                let known = self.arrays[a.place()];
+                known.len * if known.table { 4 } else { size_of::<T>() }
+            };
+            arrays.iter().map(bytes).sum()
+        };
+        let step = |s: &Step| {
+            let (matrices, kernels) = Self::sent(s, products);
+            let by_library: usize = matrices.iter().map(|m| of(&m.arrays)).sum();
+            by_library + kernels.iter().map(|k| of(&k.arguments)).sum::<usize>()
+        };
+        self.steps.iter().map(step).sum()
+    }
+
     /// Matrix products that a library can do.
     #[must_use]
     pub fn matrix_products(&self) -> usize {

@@ -118,14 +118,15 @@ fn on_device(
     for (i, x) in inputs(case).iter().enumerate() {
         program.write(i, x)?;
     }
-    let launches =
-        plan::<f32>(&case.trace, &options)?.launches(options.products.unwrap_or(Products::Library));
+    let plan = plan::<f32>(&case.trace, &options)?;
+    let products = options.products.unwrap_or(Products::Library);
+    let (launches, traffic) = (plan.launches(products), plan.traffic(products));
     let time = seconds(device, sizes, || program.launch())?;
     let memory = program.bytes() >> 20;
     report.time(
         &format!("{name} ({launches} launches, {memory} MiB, compiled in {compiled:.2} s)"),
         time,
-        [0.0, case.trace.flops() as f64],
+        [traffic as f64, case.trace.flops() as f64],
         None,
     );
     Ok(time)
