@@ -127,12 +127,12 @@ impl<S: RowState> Sampler<S> for EvoDiffSampler<'_> {
             } else {
                 let step = Coefficients::new(self.grid, i);
                 scalars.probe(&step, &m0, &m1);
-                let [own, before] = scalars.to_probe(gain);
+                let [own, before] = scalars.probe_factors(gain);
                 scratch[0].assign(&now);
                 scratch[0].row_lincomb(keep, &[(own, &m0), (before, &m1)]);
                 evaluator.eval(&scratch[0], to, &mut mt)?;
                 scalars.correct(&step, [&m0, &m1, &mt], &mut scratch);
-                let [own, before, new] = scalars.to_correct(gain);
+                let [own, before, new] = scalars.step_factors(gain);
                 now.row_lincomb(keep, &[(own, &m0), (before, &m1), (new, &mt)]);
                 // m_t is the newest estimate, m₀ the one before.
                 std::mem::swap(&mut m1, &mut m0);

@@ -65,7 +65,7 @@ impl Coefficients {
         damped.clamp(0.25 * self.r_log, 1.5 * self.r_log)
     }
 
-    /// Factors that D₁ and D₂ have in their weighted difference, and in its like with a sum: previous and next slope.
+    /// Factors of D₁ in the slope before and of D₂ in the slope behind.
     fn slopes(&self) -> (f64, f64) {
         (1.0 / (self.r_log * self.h), self.r_log / self.h)
     }
@@ -113,7 +113,7 @@ impl Scalars {
     }
 
     /// Factors of m₀ and m₋₁ in the probe, besides what is kept of x.
-    pub(super) fn to_probe(&mut self, gain: f64) -> [&[f64]; 2] {
+    pub(super) fn probe_factors(&mut self, gain: f64) -> [&[f64]; 2] {
         for k in 0..self.rows {
             let half = 0.5 / self.inner[k];
             self.factors[0][k] = gain * (1.0 + half);
@@ -177,7 +177,7 @@ impl Scalars {
     }
 
     /// Factors of m₀, m₋₁ and m_t in the new state, besides what is kept of x.
-    pub(super) fn to_correct(&mut self, gain: f64) -> [&[f64]; 3] {
+    pub(super) fn step_factors(&mut self, gain: f64) -> [&[f64]; 3] {
         for k in 0..self.rows {
             self.factors[0][k] = gain + self.w1[k] - self.w2[k] * self.r2[k];
             self.factors[1][k] = -self.w1[k] * self.r1[k];
