@@ -168,6 +168,13 @@ impl<T: DeviceScalar> Builder<T> {
     /// places or lie outside of their arrays.
     pub fn add_loop(&mut self, task: Loop) -> Result<(), CudaError> {
         task.check(&self.arrays)?;
+        let kernels = self.loop_kernels(task);
+        self.steps.extend(kernels.into_iter().map(Step::Kernel));
+        Ok(())
+    }
+
+    /// The kernels of a loop: where its fold is cut into parts, those that fold the parts, which may be many, come behind.
+    fn loop_kernels(&mut self, task: Loop) -> Vec<Kernel> {
         let sharing = Sharing::of(&task);
         let points = elements(&task.outer);
         let scratch: Vec<Array> = if sharing.parts > 1 {
@@ -176,23 +183,15 @@ impl<T: DeviceScalar> Builder<T> {
         } else {
             Vec::new()
         };
-        if let Some(kernel) = emit::kernel(&task, self.setting(), sharing, &scratch) {
-            self.steps.push(Step::Kernel(kernel));
-        }
+        let mut kernels = Vec::new();
+        kernels.extend(emit::kernel(&task, self.setting(), sharing, &scratch));
         for (store, from) in task.results.into_iter().zip(scratch) {
             let fold = task.fold.unwrap_or(Fold::Sum);
-            let total = total(
-                &task.outer,
-                sharing.parts,
-                fold,
-                from,
-                (store.array, store.index),
-            );
-            if let Some(kernel) = emit::kernel(&total, self.setting(), Sharing::of(&total), &[]) {
-                self.steps.push(Step::Kernel(kernel));
-            }
+            let result = (store.array, store.index);
+            let total = total(&task.outer, sharing.parts, fold, from, result);
+            kernels.extend(self.loop_kernels(total));
         }
-        Ok(())
+        kernels
     }
 
     /// Adds a product.
@@ -213,12 +212,7 @@ impl<T: DeviceScalar> Builder<T> {
         kernels.extend(tiles::kernel(product, self.setting(), cut, scratch));
         if let Some(from) = scratch {
             let total = total(&outer, cut.parts, Fold::Sum, from, product.out.clone());
-            kernels.extend(emit::kernel(
-                &total,
-                self.setting(),
-                Sharing::of(&total),
-                &[],
-            ));
+            kernels.extend(self.loop_kernels(total));
         }
         if kernels.is_empty() {
             return Ok(());
