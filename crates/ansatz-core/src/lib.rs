@@ -28,4 +28,4 @@ pub use noise::{NoiseLevel, NoiseSchedule, Prediction};
 pub use observer::{Event, Observer, Report};
 pub use random::{Key, stream};
 pub use scalar::Scalar;
-pub use state::{Combination, HostState, State, Tolerance};
+pub use state::{Combination, HostState, RowState, State, Tolerance};

@@ -15,9 +15,12 @@ mod array;
 mod fixed;
 mod kernel;
 mod pair;
+mod rows;
 mod tiled;
 
 use crate::{Key, Scalar};
+
+pub use rows::RowState;
 
 /// Absolute and relative tolerance of an error norm.
 #[derive(Debug, Clone, Copy, PartialEq)]

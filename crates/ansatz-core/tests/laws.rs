@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use ansatz_core::{HostState, NoiseLevel, Scalar, State};
+use ansatz_core::{HostState, Key, NoiseLevel, RowState, Scalar, State, Tolerance};
 use ansatz_testkit::laws;
 
 fn narrow<T: Scalar>(x: &[f64]) -> Vec<T> {
@@ -19,6 +19,34 @@ fn vectors_are_states() {
     laws::state(narrow::<f64>, |s| wide(s));
     laws::flat_noise(narrow::<f32>, |s| wide(s));
     laws::flat_noise(narrow::<f64>, |s| wide(s));
+}
+
+#[test]
+fn vectors_are_batches() {
+    laws::rows(narrow::<f32>, |s| wide(s));
+    laws::rows(narrow::<f64>, |s| wide(s));
+}
+
+/// Whoever computes a row, it has the same bits.
+#[test]
+fn batches_do_not_depend_on_threads() {
+    let (rows, len) = (64, 9000);
+    let draw = |k| {
+        let mut x = vec![0.0_f32; rows * len];
+        x.fill_normal(Key::new(1), k);
+        x
+    };
+    laws::same_for_threads(|| {
+        let (mut x, y) = (draw(0), draw(1));
+        let (mut out, mut errors) = (vec![0.0; 2 * rows], vec![0.0; rows]);
+        x.row_dots(&[&x, &y], &mut out);
+        x.row_errors(&y, &x, Tolerance::new(0.1, 0.1), &mut errors);
+        x.row_lincomb(0.5, &[(&errors, &y), (&out[..rows], &y)]);
+        let norm = x.dot(&x);
+        out.extend(errors);
+        out.push(norm);
+        out
+    });
 }
 
 fn fixed_arrays<T: Scalar, const N: usize>() {

@@ -1,7 +1,16 @@
 // What generated kernels use: functions of numbers by one name for both types. Contraction of products and sums is off, so
 // that arithmetic is as programs say.
 
+// Counters that no index of a kernel reads.
+#pragma nv_diag_suppress 177
+
 typedef unsigned int u32;
+
+// 16 bytes of elements, moved by one instruction.
+template <class T>
+struct alignas(16) Piece {
+    T v[16 / sizeof(T)];
+};
 
 #define FUNCTION(name)                                                                   \
     __device__ __forceinline__ float f_##name(float x) { return name##f(x); }            \

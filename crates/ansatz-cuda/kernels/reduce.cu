@@ -2,15 +2,25 @@
 //
 // Threads: first pass, blocks of 256: 16 leaves of a state, 16 lanes each; blocks along y (groups of 4 partners for `dots`)
 //   write leaf sums to partial[which·leaves + leaf]. Second pass, `reduce_tree`, one block of 512 for each sum.
-// Shapes:  states of `len` elements; leaves = ⌈len/4096⌉; scratch of 2·2^(depth−1) numbers for each sum, depth = ⌈log₂ leaves⌉.
+// Shapes:  states of `rows` rows of `len` elements (one row but for `dots` and `distance`); leaves = rows·⌈len/4096⌉, those of
+//   a row next to each other; scratch of 2·2^(depth−1) numbers for each sum, depth = ⌈log₂⌈len/4096⌉⌉.
 // Bound:   memory, sizeof(T) bytes an element and state; `dots` reads x once for 4 partners.
-// Twin:    `State::dot`, `State::dots`, `State::error_norm` of vectors, bit for bit.
+// Twin:    `State::dot`, `State::dots`, `State::error_norm`, `RowState::row_dots`, `row_errors` of vectors, bit for bit.
+
+// Where leaf number `leaf` of all rows begins, and how many elements it has.
+__device__ __forceinline__ u64 row_leaf(u64 leaf, u64 len, u32 leaves, u32& n) {
+    const u32 each = (u32)((len + LEAF - 1) / LEAF);
+    const u32 row = leaf < leaves ? (u32)leaf / each : 0;
+    const u64 within = leaf - (u64)row * each;
+    n = leaf < leaves ? leaf_len(within, len) : 0;
+    return n == 0 ? 0 : row * len + within * LEAF;
+}
 
 template <class T>
 __device__ __forceinline__ void dots(const T* x, const Table<T>& t, u32 count, u64 len, u32 leaves, double* partial) {
     const u64 leaf = (u64)blockIdx.x * (blockDim.x / LANES) + threadIdx.x / LANES;
-    const u32 n = leaf_len(leaf, len);
-    const u64 from = n == 0 ? 0 : leaf * LEAF;
+    u32 n;
+    const u64 from = row_leaf(leaf, len, leaves, n);
     const u32 first = blockIdx.y * 4;
     const T* other[4];
     double sum[4] = {0.0, 0.0, 0.0, 0.0};
@@ -62,6 +72,27 @@ __device__ __forceinline__ void error(const T* x, const T* a, const T* b, double
     for (u32 i = lane(); i < n; i += LANES) {
         const double p = magnitude((double)a[from + i]), q = magnitude((double)b[from + i]);
         const double e = (double)x[from + i] / (atol + rtol * (p > q ? p : q));
+        sum += e * e;
+    }
+    sum = pairwise(sum);
+    if (lane() == 0 && leaf < leaves) partial[leaf] = sum;
+}
+
+// Squares of (x − a)/max(atol, rtol·max(|a|, |b|)), row by row; equal elements have none.
+template <class T>
+__device__ __forceinline__ void distance(const T* x, const T* a, const T* b, double atol, double rtol, u64 len, u32 leaves,
+                                         double* partial) {
+    const u64 leaf = (u64)blockIdx.x * (blockDim.x / LANES) + threadIdx.x / LANES;
+    u32 n;
+    const u64 from = row_leaf(leaf, len, leaves, n);
+    double sum = 0.0;
+#pragma unroll 4
+    for (u32 i = lane(); i < n; i += LANES) {
+        const double at = (double)a[from + i];
+        const double p = magnitude(at), q = magnitude((double)b[from + i]);
+        const double relative = rtol * (p > q ? p : q);
+        const double gap = (double)x[from + i] - at;
+        const double e = gap == 0.0 ? 0.0 : gap / (atol > relative ? atol : relative);
         sum += e * e;
     }
     sum = pairwise(sum);
@@ -142,6 +173,10 @@ __device__ __forceinline__ void largest(const T* x, u64 len, u64* out) {
     extern "C" __global__ void __launch_bounds__(256) reduce_error_##SUFFIX(                                                \
         const T* x, const T* a, const T* b, double atol, double rtol, u64 len, u32 leaves, double* partial) {               \
         error<T>(x, a, b, atol, rtol, len, leaves, partial);                                                                \
+    }                                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(256) reduce_distance_##SUFFIX(                                             \
+        const T* x, const T* a, const T* b, double atol, double rtol, u64 len, u32 leaves, double* partial) {               \
+        distance<T>(x, a, b, atol, rtol, len, leaves, partial);                                                             \
     }                                                                                                                       \
     extern "C" __global__ void __launch_bounds__(256) reduce_finite_##SUFFIX(const T* x, u64 vectors, u64 len, u32* broken) { \
         finite<T>(x, vectors, len, broken);                                                                                 \

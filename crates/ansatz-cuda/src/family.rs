@@ -70,10 +70,10 @@ macro_rules! families {
 families! {
     /// Linear combinations of states.
     Lincomb = "lincomb", head: "",
-        typed: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "any"], plain: [];
+        typed: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "any", "rows", "blend"], plain: [];
     /// Inner products, sums, norms, extremes in a fixed order.
     Reduce = "reduce", head: TREE,
-        typed: ["dots", "sum", "error", "finite", "largest"], plain: ["tree"];
+        typed: ["dots", "sum", "error", "distance", "finite", "largest"], plain: ["tree"];
     /// Random bits and normal numbers.
     Philox = "philox", head: "",
         typed: ["normal"], plain: ["bits"];

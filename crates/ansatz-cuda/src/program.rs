@@ -24,6 +24,7 @@ mod plan;
 mod run;
 mod step;
 mod tiles;
+mod wide;
 
 pub use body::{Array, Body, Function, Reg};
 pub use index::{Condition, Index};

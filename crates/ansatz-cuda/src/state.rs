@@ -1,5 +1,7 @@
 //! Vectors in device memory as states.
 
+mod rows;
+
 use ansatz_core::{Combination, Key, State, Tolerance};
 
 use crate::kernel::{lincomb, philox, reduce};
@@ -143,6 +145,14 @@ impl<T: DeviceScalar> CudaState<T> {
         })
     }
 
+    /// NaN in place of numbers that failed to be computed.
+    fn numbers(&self, done: Result<(), CudaError>, out: &mut [f64]) {
+        if let Err(error) = done {
+            self.device.note(error);
+            out.fill(f64::NAN);
+        }
+    }
+
     /// `self ← beta·self + Σ c·x` over terms that are looked up by number; a failure is noted.
     fn combine<'a>(
         &mut self,
@@ -229,10 +239,7 @@ impl<T: DeviceScalar> State for CudaState<T> {
                 }
                 reduce::dots(x, &buffers[..others.len()], out)
             });
-            if let Err(error) = done {
-                self.device.note(error);
-                out.fill(f64::NAN);
-            }
+            self.numbers(done, out);
         }
     }
 

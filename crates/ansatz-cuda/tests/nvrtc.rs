@@ -91,6 +91,9 @@ fn memory_moves_in_wide_pieces() {
             ("lincomb_3_f32", "ld.global.v4", "st.global.v4"),
             ("lincomb_3_f64", "ld.global.v2", "st.global.v2"),
             ("lincomb_any_f32", "ld.global.v4", "st.global.v4"),
+            ("lincomb_rows_f32", "ld.global.v4", "st.global.v4"),
+            ("lincomb_rows_f64", "ld.global.v2", "st.global.v2"),
+            ("lincomb_blend_f32", "ld.global.v4", "st.global.v4"),
         ] {
             let body = body(&ptx, entry);
             assert!(

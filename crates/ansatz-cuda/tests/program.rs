@@ -287,3 +287,34 @@ fn functions_are_defined() {
         assert!((1..=3).contains(&function.arguments()));
     }
 }
+
+/// Long folds of few results are cut into parts, and so are the folds of many parts; every kernel declares what it writes.
+#[test]
+fn folds_of_many_parts_are_cut_again() {
+    let (rows, columns) = (1 << 20, 3);
+    let mut program = Builder::<f32>::new();
+    let (x, y) = (program.input(rows * columns), program.array(columns));
+    let mut body = Body::new();
+    let at = Index::axis(1, rows).times(3).plus(&Index::axis(0, columns));
+    let value = body.load(x, &at);
+    let task = Loop {
+        outer: vec![columns],
+        inner: vec![rows],
+        body,
+        fold: Some(Fold::Sum),
+        results: vec![Store {
+            value,
+            array: y,
+            index: Index::axis(0, columns),
+        }],
+    };
+    program.add_loop(task).expect("a loop");
+    let plan = program.finish(&[y]).expect("a plan");
+    assert_eq!(plan.launches(Products::Library), 3);
+    let source = plan.source();
+    for kernel in source.split("extern \"C\"").skip(1) {
+        let (head, own) = kernel.split_once('{').expect("a body");
+        assert!(own.contains("q0["), "{kernel}");
+        assert!(head.contains(" q0)") || head.contains(" q0,"), "{kernel}");
+    }
+}

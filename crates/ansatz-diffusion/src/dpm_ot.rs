@@ -35,7 +35,7 @@
 use std::ops::ControlFlow;
 
 use ansatz_core::{
-    Denoiser, Event, Key, NoiseLevel, Observer, Prediction, Report, Scalar, State, stream,
+    Denoiser, Event, Key, NoiseLevel, Observer, Prediction, Report, RowState, Scalar, State, stream,
 };
 use ansatz_stats::transport::BrenierMap;
 
@@ -187,7 +187,7 @@ impl DpmOt {
         }
     }
 
-    fn validate<T: Scalar>(&self, x: &Vec<T>) -> Result<NoiseLevel, SampleError> {
+    fn validate(&self, x: &impl State) -> Result<NoiseLevel, SampleError> {
         let refuse = |name, value, allowed| {
             Err(PlanError::Option {
                 name,
@@ -223,21 +223,27 @@ impl DpmOt {
     }
 }
 
-impl<T: Scalar> Sampler<Vec<T>> for DpmOt {
-    /// Samples from points of the source of the map, row by row.
+impl<S: RowState> Sampler<S> for DpmOt {
+    /// Samples from points of the source of the map, row by row. The map is applied in main memory, once.
     ///
     /// Noise of a step is a function of the key and the number of the step. The observer sees the state
     /// after every step; the last is the estimate of the data.
     fn sample(
         &self,
-        model: &dyn Denoiser<Vec<T>>,
-        x: &mut Vec<T>,
+        model: &dyn Denoiser<S>,
+        x: &mut S,
         key: Key,
-        observer: &mut dyn Observer<Vec<T>>,
+        observer: &mut dyn Observer<S>,
     ) -> Result<Report, SampleError> {
         let mut before = self.validate(x)?;
-        let (mut now, mut out, mut z) = (x.zeros_like(), x.zeros_like(), x.zeros_like());
-        self.map.map(x, &mut now)?;
+        let (mut now, mut out, mut z) = (x.clone(), x.zeros_like(), x.zeros_like());
+        // A state that fails to be copied has no values, which the next evaluation sees.
+        if let Some(mapped) = now.on_host(|elements| {
+            let source = elements.to_vec();
+            self.map.map(&source, elements)
+        }) {
+            mapped?;
+        }
         let steps = self.levels.len() * self.per_level + 1;
         let mut report = Report::default();
         let mut evaluator = Evaluator {

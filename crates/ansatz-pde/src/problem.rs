@@ -10,6 +10,7 @@ mod form;
 mod grid;
 mod lower;
 mod place;
+mod pointwise;
 
 use std::sync::Arc;
 
@@ -20,11 +21,12 @@ use ansatz_nn::{Parameter, Scope};
 
 pub(crate) use place::Part;
 pub use place::Place;
+pub(crate) use pointwise::Pointwise;
 
 use crate::{Geometry, Model, PdeError, Points, Sampler, Term};
 pub use builder::ProblemBuilder;
 pub(crate) use form::Formed;
-pub(crate) use lower::{Lowered, Pointwise};
+pub(crate) use lower::Lowered;
 
 /// A coefficient that is not known.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,6 +8,7 @@
 //! | law | for |
 //! |---|---|
 //! | [`state`], [`state_of_length`], [`flat_noise`] | [`State`](ansatz_core::State) |
+//! | [`rows`] | [`RowState`](ansatz_core::RowState) |
 //! | [`denoiser`], [`divergence`] | [`Denoiser`](ansatz_core::Denoiser), [`DivergenceDenoiser`](ansatz_core::DivergenceDenoiser) |
 //! | [`prediction_conversions`], [`schedule`] | [`NoiseLevel`](ansatz_core::NoiseLevel), [`NoiseSchedule`](ansatz_core::NoiseSchedule) |
 //! | [`linear_op`], [`adjoint_op`], [`spd_op`] | operators on slices |
@@ -20,6 +21,7 @@ mod derivative;
 mod divergence;
 mod linear;
 mod noise;
+mod rows;
 mod run;
 mod schedule;
 mod state;
@@ -28,6 +30,7 @@ pub use derivative::{differentiable_field, residual_derivatives, vjp_field, vjp_
 pub use divergence::divergence;
 pub use linear::{adjoint_maps, adjoint_op, linear_map, linear_op, spd_map, spd_op};
 pub use noise::{denoiser, prediction_conversions};
+pub use rows::rows;
 pub use run::{order, same_for_threads};
 pub use schedule::{Variance, schedule};
 pub use state::{flat_noise, state, state_of_length};

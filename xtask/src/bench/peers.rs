@@ -131,57 +131,58 @@ impl<'a> Peers<'a> {
         if let Some((_, known)) = self.ready.iter().find(|(r, _)| r == requirements) {
             return known.clone();
         }
-        let made = self.make(&benches.join(requirements));
+        let made = make(self.workspace, &benches.join(requirements));
         self.ready.push((requirements.to_owned(), made.clone()));
         made
     }
+}
 
-    fn make(&self, requirements: &Path) -> Result<PathBuf, String> {
-        let wanted = error::read(requirements).map_err(|e| e.to_string())?;
-        let name = requirements.file_stem().unwrap_or_default();
-        let home = self.workspace.target_directory.join("peers").join(name);
-        let python = home.join(if cfg!(windows) {
-            "Scripts/python.exe"
-        } else {
-            "bin/python"
-        });
-        let stamp = home.join("installed.txt");
-        if python.exists() && error::read(&stamp).is_ok_and(|installed| installed == wanted) {
-            return Ok(python);
-        }
-        println!(
-            "installing the packages of {} (once; this takes minutes)",
-            self.workspace.relative(requirements)
-        );
-        let base = if cfg!(windows) { "python" } else { "python3" };
-        let steps = [
-            (
-                base.into(),
-                vec!["-m".into(), "venv".into(), home.into_os_string()],
-            ),
-            (
-                python.clone().into_os_string(),
-                [
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    "-r",
-                ]
-                .map(Into::into)
-                .into_iter()
-                .chain([requirements.as_os_str().to_owned()])
-                .collect::<Vec<_>>(),
-            ),
-        ];
-        for (program, arguments) in steps {
-            shell::output(Command::new(program).args(arguments))
-                .map_err(|e| last_line(&e.to_string()))?;
-        }
-        error::write(&stamp, wanted).map_err(|e| e.to_string())?;
-        Ok(python)
+/// A Python with the packages of a requirements file, in an environment that is made when the file is new.
+pub(crate) fn make(workspace: &Workspace, requirements: &Path) -> Result<PathBuf, String> {
+    let wanted = error::read(requirements).map_err(|e| e.to_string())?;
+    let name = requirements.file_stem().unwrap_or_default();
+    let home = workspace.target_directory.join("peers").join(name);
+    let python = home.join(if cfg!(windows) {
+        "Scripts/python.exe"
+    } else {
+        "bin/python"
+    });
+    let stamp = home.join("installed.txt");
+    if python.exists() && error::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
     }
+    println!(
+        "installing the packages of {} (once; this takes minutes)",
+        workspace.relative(requirements)
+    );
+    let base = if cfg!(windows) { "python" } else { "python3" };
+    let steps = [
+        (
+            base.into(),
+            vec!["-m".into(), "venv".into(), home.into_os_string()],
+        ),
+        (
+            python.clone().into_os_string(),
+            [
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+            ]
+            .map(Into::into)
+            .into_iter()
+            .chain([requirements.as_os_str().to_owned()])
+            .collect::<Vec<_>>(),
+        ),
+    ];
+    for (program, arguments) in steps {
+        shell::output(Command::new(program).args(arguments))
+            .map_err(|e| last_line(&e.to_string()))?;
+    }
+    error::write(&stamp, wanted).map_err(|e| e.to_string())?;
+    Ok(python)
 }
 
 fn last_line(text: &str) -> String {

@@ -85,6 +85,27 @@ fn generated_kernels_compile_without_spills() {
     }
 }
 
+/// Large elementwise work moves 16 bytes at once where places allow it, and only there.
+#[test]
+fn large_loops_move_wide_pieces() {
+    let case = programs::wide();
+    for target in targets("large_loops_move_wide_pieces") {
+        let count = |source: &str, word: &str| {
+            let compiled = nvrtc::compile_source("program", source, target, &[]);
+            let ptx = compiled.unwrap_or_else(|e| panic!("{e}")).ptx;
+            ptx.lines().filter(|l| l.contains(word)).count()
+        };
+        let options = DeviceOptions::default();
+        let single = plan::<f32>(&case.trace, &options).expect("a plan").source();
+        let double = plan::<f64>(&case.trace, &options).expect("a plan").source();
+        // Pieces of x, its row, the constant, what is shifted by whole pieces, and rows of three; four results.
+        assert_eq!(count(&single, "st.global.v4.f32"), 4, "{target}:\n{single}");
+        assert_eq!(count(&double, "st.global.v2.f64"), 4, "{target}");
+        assert!(count(&single, "ld.global.nc.v4.f32") >= 5, "{target}");
+        assert!(count(&double, "ld.global.nc.v2.f64") >= 5, "{target}");
+    }
+}
+
 #[test]
 fn errors_carry_the_compilers_log() {
     let broken =

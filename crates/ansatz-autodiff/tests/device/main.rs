@@ -81,6 +81,21 @@ fn steps_are_few_launches() {
     }
 }
 
+/// A chain of layers moves what its products and one elementwise kernel each have to.
+#[test]
+fn traffic_is_counted() {
+    let g = Graph::new();
+    let (x, w, b) = (g.input(&[1000, 64]), g.input(&[64, 64]), g.input(&[64]));
+    let h = (x.matmul(w) + b).tanh();
+    let plan = plan::<f32>(&g.finish(&[h]), &DeviceOptions::default()).expect("a plan");
+    let (layer, weights, bias) = (1000 * 64, 64 * 64, 64);
+    // The product reads x and w and writes z; the other kernel reads z and b and writes h.
+    let floor = 4 * (2 * layer + weights + 2 * layer + bias);
+    for products in [Products::Library, Products::Generated] {
+        assert_eq!(plan.traffic(products), floor);
+    }
+}
+
 /// Parts that are computed again are computed late, so that what they need is not kept.
 #[test]
 fn checkpoints_save_memory() {

@@ -196,6 +196,9 @@ pub(crate) fn folds() -> Case {
         tall.square().sum_axes(&[0]),
         &[tall],
     );
+    // So many parts that folding them is cut again.
+    let taller = w.normal(&[70_000, 3], 1.0);
+    w.output("columns of a taller one", taller.square().sum_axes(&[0]));
     w.output("largest", x.reduce_max(&[1]));
     w.output("largest of all", x.reduce_max(&[0, 1, 2]));
     w.output("largest of a long one", long.reduce_max(&[0]));
@@ -448,6 +451,25 @@ pub(crate) fn unet(images: usize, channels: usize, side: usize) -> Case {
     w.finish("unet")
 }
 
+/// Elementwise work on arrays so large that threads move 16 bytes: in pieces, rows and columns that repeat, places that are
+/// shifted by whole pieces and by less, transposes, and rows that are no whole pieces.
+pub(crate) fn wide() -> Case {
+    let g = Graph::new();
+    let mut w = Writer::new(&g);
+    let n = 512;
+    let (x, y) = (w.normal(&[n, n], 1.0), w.normal(&[n, n + 8], 1.0));
+    let (row, column) = (w.normal(&[n], 1.0), w.normal(&[n, 1], 1.0));
+    let known = (0..n).map(|i| (i % 7) as f64 - 3.0).collect();
+    let known = g.constant(&[n], known);
+    w.output("pieces", (x * row + known).tanh() * column);
+    let shifted = y.narrow(1, 4, n + 4) * x + y.narrow(1, 1, n + 1);
+    w.output("shifted", shifted);
+    w.output("transposed", x.transpose(&[1, 0]) + x * 0.5);
+    let z = w.normal(&[100_000, 3], 1.0);
+    w.output("rows of three", (z * 2.0 + 1.0).sigmoid());
+    w.finish("wide")
+}
+
 /// Taylor coefficients, a product with a Hessian, gradients through parts that are computed again.
 pub(crate) fn orders() -> Case {
     let g = Graph::new();
@@ -485,6 +507,7 @@ pub(crate) fn all() -> Vec<Case> {
         products(),
         images(),
         orders(),
+        wide(),
         perceptron(50, 24),
         informed(60, 20),
         unet(2, 4, 8),

@@ -275,9 +275,8 @@ fn buffered<'a, T: Scalar>(
     }
 }
 
-/// Sums `leaf(start, end)` over `0..n` in a tree that halves at multiples of [`LEAF`]. Thread
-/// count decides who computes a subtree, never its shape.
-fn tree_sum<const N: usize>(
+/// Sums `leaf(start, end)` over `0..n` in a tree that halves at multiples of [`LEAF`], whoever computes a subtree.
+pub(super) fn tree_sum<const N: usize>(
     start: usize,
     end: usize,
     leaf: &(impl Fn(usize, usize) -> [f64; N] + Sync),
@@ -300,7 +299,7 @@ fn tree_sum<const N: usize>(
 
 /// Sum of `add(sum, elements)` over A slices of one length, in [`LANES`] partial sums that are added pairwise at the end.
 #[inline(always)]
-fn lane_sum<T: Scalar, const A: usize>(
+pub(super) fn lane_sum<T: Scalar, const A: usize>(
     slices: [&[T]; A],
     add: impl Fn(f64, [f64; A]) -> f64,
 ) -> f64 {

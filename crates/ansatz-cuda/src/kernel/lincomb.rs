@@ -56,10 +56,7 @@ pub fn plan<T: DeviceScalar>(
         _ => entry!(T, "lincomb_any"),
     };
     let wide = dst.view().is_wide() && terms.iter().all(|(_, x)| x.is_wide());
-    let size = 16 / size_of::<T>();
-    let vectors = if wide { n / size } else { 0 };
-    let threads = vectors.max(n - vectors * size);
-    let grid = grid(threads)?;
+    let (vectors, grid) = pieces::<T>(n, wide)?;
     let call = Call::new(Family::Lincomb, entry, grid, BLOCK)
         .write(dst)
         .f64(T::coefficient(beta))
@@ -81,6 +78,85 @@ pub(crate) fn start(terms: usize) -> f64 {
     } else {
         0.0
     }
+}
+
+/// Pieces of 16 bytes, where addresses allow them, and blocks for a thread for each and for each element left over.
+fn pieces<T>(n: usize, wide: bool) -> Result<(usize, [u32; 3]), CudaError> {
+    let size = 16 / size_of::<T>();
+    let vectors = if wide { n / size } else { 0 };
+    Ok((vectors, grid(vectors.max(n - vectors * size))?))
+}
+
+/// The call for at most [`TERMS`] terms with a coefficient for each term and row, `c[k·rows + r]`, which [`coefficients`]
+/// gives. `None` for empty states.
+///
+/// # Errors
+/// [`CudaError::ShapeMismatch`]; [`CudaError::OutOfRange`] for more terms or no row.
+pub fn plan_rows<T: DeviceScalar>(
+    dst: &ViewMut<'_, T>,
+    beta: f64,
+    rows: usize,
+    c: View<'_, f64>,
+    terms: &[View<'_, T>],
+) -> Result<Option<Call>, CudaError> {
+    let n = dst.len();
+    demand_range("the number of terms", terms.len(), 1, TERMS)?;
+    for x in terms {
+        demand_len("a term", n, x.len())?;
+    }
+    if n == 0 {
+        return Ok(None);
+    }
+    demand_range("the number of rows", rows, 1, n)?;
+    demand_len("the rows together", n, n / rows * rows)?;
+    demand_len("the coefficients", terms.len() * rows, c.len())?;
+    let wide = dst.view().is_wide() && terms.iter().all(View::is_wide);
+    let (vectors, grid) = pieces::<T>(n, wide)?;
+    Ok(Some(
+        Call::new(Family::Lincomb, entry!(T, "lincomb_rows"), grid, BLOCK)
+            .write(dst)
+            .f64(T::coefficient(beta))
+            .f64(start(terms.len()))
+            .table(terms.iter().map(|x| (0.0, *x)))
+            .read(c)
+            .u32(terms.len())
+            .len(n / rows)
+            .len(vectors)
+            .len(n),
+    ))
+}
+
+/// The call for `dst ← (1 − m)·dst + m·value` where the mask's element m is not 0. `None` for empty states.
+///
+/// # Errors
+/// [`CudaError::ShapeMismatch`].
+pub fn plan_blend<T: DeviceScalar>(
+    dst: &ViewMut<'_, T>,
+    mask: View<'_, T>,
+    value: View<'_, T>,
+) -> Result<Option<Call>, CudaError> {
+    demand_len("the mask", dst.len(), mask.len())?;
+    demand_len("the value", dst.len(), value.len())?;
+    if dst.is_empty() {
+        return Ok(None);
+    }
+    let wide = dst.view().is_wide() && mask.is_wide() && value.is_wide();
+    let (vectors, grid) = pieces::<T>(dst.len(), wide)?;
+    Ok(Some(
+        Call::new(Family::Lincomb, entry!(T, "lincomb_blend"), grid, BLOCK)
+            .write(dst)
+            .read(mask)
+            .read(value)
+            .len(vectors)
+            .len(dst.len()),
+    ))
+}
+
+/// Coefficients as [`plan_rows`] wants them: term by term, for `f32` rounded to 29 bits.
+#[must_use]
+pub fn coefficients<T: DeviceScalar>(lists: &[&[f64]]) -> Vec<f64> {
+    let all = lists.iter().flat_map(|c| c.iter());
+    all.map(|c| T::coefficient(*c)).collect()
 }
 
 /// Blocks for so many threads along x.
@@ -144,4 +220,58 @@ pub(crate) fn combine<'a, T: DeviceScalar>(
             return Ok(());
         }
     }
+}
+
+/// `dst_r ← β·dst_r + Σ cₖ[r]·xₖ_r` for every row r; every list has a coefficient for each row.
+///
+/// # Errors
+/// [`CudaError::ShapeMismatch`], [`CudaError::OtherStream`], before anything is written; [`CudaError::OutOfMemory`]; what
+/// else the driver answers.
+pub fn lincomb_rows<T: DeviceScalar>(
+    dst: &mut Buffer<T>,
+    mut beta: f64,
+    terms: &[(&[f64], &Buffer<T>)],
+) -> Result<(), CudaError> {
+    let device = dst.device().clone();
+    let rows = terms.first().map_or(1, |(c, _)| c.len());
+    for (c, x) in terms {
+        same_stream(&device, "a term", x)?;
+        demand_len("a term", dst.len(), x.len())?;
+        demand_len("the coefficients of a term", rows, c.len())?;
+    }
+    if terms.is_empty() {
+        return lincomb(dst, beta, &[], None);
+    }
+    for terms in terms.chunks(TERMS) {
+        let lists: Vec<_> = terms.iter().map(|(c, _)| *c).collect();
+        let c = device.upload(&coefficients::<T>(&lists))?;
+        let views: Vec<_> = terms.iter().map(|(_, x)| x.view()).collect();
+        if let Some(call) = plan_rows(&dst.view_mut(), beta, rows, c.view(), &views)? {
+            // SAFETY: `plan_rows` gave the arguments of this kernel and checked that terms have the elements of `dst` and
+            // coefficients one for each term and row; all belong to this stream, and `dst` is borrowed for writing.
+            unsafe { device.launch(&call)? };
+        }
+        beta = 1.0;
+    }
+    Ok(())
+}
+
+/// `dst ← (1 − m)·dst + m·value` where the mask's element m is not 0.
+///
+/// # Errors
+/// [`CudaError::ShapeMismatch`], [`CudaError::OtherStream`], before anything is written; what the driver answers.
+pub fn blend<T: DeviceScalar>(
+    dst: &mut Buffer<T>,
+    mask: &Buffer<T>,
+    value: &Buffer<T>,
+) -> Result<(), CudaError> {
+    let device = dst.device().clone();
+    same_stream(&device, "the mask", mask)?;
+    same_stream(&device, "the value", value)?;
+    if let Some(call) = plan_blend(&dst.view_mut(), mask.view(), value.view())? {
+        // SAFETY: `plan_blend` gave the arguments of this kernel and checked that all three have as many elements; all belong
+        // to this stream, and `dst` is borrowed for writing.
+        unsafe { device.launch(&call)? };
+    }
+    Ok(())
 }

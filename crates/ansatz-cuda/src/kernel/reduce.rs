@@ -44,31 +44,75 @@ pub(crate) fn leaf_blocks(len: usize) -> Result<u32, CudaError> {
     Ok(blocks(leaves(len) as u64, LEAVES_IN_BLOCK).unwrap_or(u32::MAX))
 }
 
-/// Sums of leaves for the inner products of `x` with up to 16 others, to `partial[which·leaves + leaf]`.
+/// Elements of each of `rows` rows of a state, and leaves of all of them.
+fn row_leaves(len: usize, rows: usize) -> Result<(usize, usize), CudaError> {
+    demand_range("the number of rows", rows, 1, len.max(1))?;
+    let row = len / rows;
+    demand_len("the rows together", len, row * rows)?;
+    let all = rows * leaves(row);
+    demand_range("the leaves of all rows", all, 0, u32::MAX as usize)?;
+    Ok((row, all))
+}
+
+/// Sums of leaves for the inner products of `x` with up to 16 others, row by row, to
+/// `partial[(which·rows + row)·leaves + leaf]`; one row is the whole.
 ///
 /// # Errors
-/// [`CudaError::ShapeMismatch`]; [`CudaError::OutOfRange`] for more than 16 others, or none.
+/// [`CudaError::ShapeMismatch`]; [`CudaError::OutOfRange`] for more than 16 others, or none, and for no row.
 pub fn plan_dots<T: DeviceScalar>(
     x: View<'_, T>,
     others: &[View<'_, T>],
+    rows: usize,
     partial: &ViewMut<'_, f64>,
 ) -> Result<Call, CudaError> {
     demand_range("the number of inner products", others.len(), 1, TABLE)?;
     for y in others {
         demand_len("a partner", x.len(), y.len())?;
     }
-    let leaves = leaves(x.len());
+    let (row, leaves) = row_leaves(x.len(), rows)?;
     demand_len("the partial sums", leaves * others.len(), partial.len())?;
-    let grid = [leaf_blocks(x.len())?, others.len().div_ceil(4) as u32, 1];
+    let across = blocks(leaves as u64, LEAVES_IN_BLOCK).unwrap_or(u32::MAX);
+    let grid = [across, others.len().div_ceil(4) as u32, 1];
     Ok(
         Call::new(Family::Reduce, entry!(T, "reduce_dots"), grid, BLOCK)
             .read(x)
             .table(others.iter().map(|y| (0.0, *y)))
             .u32(others.len())
-            .len(x.len())
+            .len(row)
             .u32(leaves)
             .write(partial),
     )
+}
+
+/// Sums of leaves of ((x − a)/max(atol, rtol·max(|a|, |b|)))², row by row.
+///
+/// # Errors
+/// [`CudaError::ShapeMismatch`]; [`CudaError::OutOfRange`] for no row.
+pub fn plan_distance<T: DeviceScalar>(
+    [x, a, b]: [View<'_, T>; 3],
+    tol: Tolerance,
+    rows: usize,
+    partial: &ViewMut<'_, f64>,
+) -> Result<Call, CudaError> {
+    let (row, leaves) = row_leaves(x.len(), rows)?;
+    demand_len("the first state", x.len(), a.len())?;
+    demand_len("the second state", x.len(), b.len())?;
+    demand_len("the partial sums", leaves, partial.len())?;
+    let across = blocks(leaves as u64, LEAVES_IN_BLOCK).unwrap_or(u32::MAX);
+    Ok(Call::new(
+        Family::Reduce,
+        entry!(T, "reduce_distance"),
+        [across, 1, 1],
+        BLOCK,
+    )
+    .read(x)
+    .read(a)
+    .read(b)
+    .f64(tol.atol)
+    .f64(tol.rtol)
+    .len(row)
+    .u32(leaves)
+    .write(partial))
 }
 
 /// Sums of leaves of `x`.
@@ -204,6 +248,9 @@ pub(crate) fn finish(
     out: &mut [f64],
 ) -> Result<(), CudaError> {
     let leaves = partial.len() / out.len().max(1);
+    if leaves == 1 {
+        return partial.read(out);
+    }
     let mut scratch = Buffer::stale(device, scratch_len(leaves) * out.len())?;
     let mut sums = Buffer::stale(device, out.len())?;
     let call = plan_tree(partial.view(), &sums.view_mut(), &scratch.view_mut())?;
@@ -221,6 +268,24 @@ pub fn dots<T: DeviceScalar>(
     out: &mut [f64],
 ) -> Result<(), CudaError> {
     demand_len("the place for inner products", others.len(), out.len())?;
+    row_dots(x, others, 1, out)
+}
+
+/// Inner products of each of `rows` rows of `x` with the same rows of several others: `out[which·rows + row]`.
+///
+/// # Errors
+/// [`CudaError::ShapeMismatch`], [`CudaError::OtherStream`]; [`CudaError::OutOfRange`] for no row; what the driver answers.
+pub fn row_dots<T: DeviceScalar>(
+    x: &Buffer<T>,
+    others: &[&Buffer<T>],
+    rows: usize,
+    out: &mut [f64],
+) -> Result<(), CudaError> {
+    demand_len(
+        "the place for inner products",
+        others.len() * rows,
+        out.len(),
+    )?;
     let device = x.device();
     for y in others {
         demand_len("a partner", x.len(), y.len())?;
@@ -230,15 +295,45 @@ pub fn dots<T: DeviceScalar>(
         out.fill(0.0);
         return Ok(());
     }
-    for (group, out) in others.chunks(TABLE).zip(out.chunks_mut(TABLE)) {
+    let (_, leaves) = row_leaves(x.len(), rows)?;
+    for (group, out) in others.chunks(TABLE).zip(out.chunks_mut(TABLE * rows)) {
         let mut views = [View::new(0, 0); TABLE];
         for (view, y) in views.iter_mut().zip(group) {
             *view = y.view();
         }
-        let mut partial = Buffer::stale(device, leaves(x.len()) * group.len())?;
-        let call = plan_dots(x.view(), &views[..group.len()], &partial.view_mut())?;
+        let mut partial = Buffer::stale(device, leaves * group.len())?;
+        let call = plan_dots(x.view(), &views[..group.len()], rows, &partial.view_mut())?;
         send(device, &[call])?;
         finish(device, &partial, out)?;
+    }
+    Ok(())
+}
+
+/// Root mean squares of (x − a)/max(atol, rtol·max(|a|, |b|)) in each of `out.len()` rows.
+///
+/// # Errors
+/// [`CudaError::ShapeMismatch`], [`CudaError::OtherStream`]; [`CudaError::OutOfRange`] for no row; what the driver answers.
+pub fn row_errors<T: DeviceScalar>(
+    x: &Buffer<T>,
+    a: &Buffer<T>,
+    b: &Buffer<T>,
+    tol: Tolerance,
+    out: &mut [f64],
+) -> Result<(), CudaError> {
+    same_stream(x.device(), "the first state", a)?;
+    same_stream(x.device(), "the second state", b)?;
+    if x.is_empty() {
+        out.fill(0.0);
+        return Ok(());
+    }
+    let (row, leaves) = row_leaves(x.len(), out.len())?;
+    let mut partial = Buffer::stale(x.device(), leaves)?;
+    let states = [x.view(), a.view(), b.view()];
+    let call = plan_distance(states, tol, out.len(), &partial.view_mut())?;
+    send(x.device(), &[call])?;
+    finish(x.device(), &partial, out)?;
+    for sum in out {
+        *sum = (*sum / row as f64).sqrt();
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! CUDA C++ for loops.
 //!
-//! Threads: one for each point of the outer axes, or, where values along the inner axes lie behind each other, 32 or 256
+//! Threads: one for each point of the outer axes, or for 16 bytes of them (`wide.rs`), or, where values along the inner axes lie behind each other, 32 or 256
 //! for each, whose parts are added as a tree. Long folds of few results are cut into parts that a second loop folds. All of
 //! this depends on the loop alone, so results do not depend on the device.
 
@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::body::{Array, Function, Op, Reg};
 use super::index::{Index, signed};
 use super::step::{Fold, Known, Loop};
+use super::wide::Wide;
 use crate::error::elements;
 
 /// Threads in a block.
@@ -192,10 +193,11 @@ pub(super) fn kernel(
     let mut arguments = task.reads();
     let reads = arguments.len();
     let mut body = String::new();
-    let indent = if task.fold.is_some() {
-        "            "
-    } else {
-        "    "
+    let wide = Wide::of(task, setting, &alive, &used, &own);
+    let indent = match (task.fold, &wide) {
+        (Some(_), _) => "            ",
+        (None, Some(_)) => "        ",
+        (None, None) => "    ",
     };
     for (k, (op, _)) in task
         .body
@@ -205,7 +207,10 @@ pub(super) fn kernel(
         .enumerate()
         .filter(|(_, (_, on))| **on)
     {
-        let line = operation(op, setting, &arguments, &place);
+        let line = match &wide {
+            Some(wide) if wide.loads[k] => format!("w{k}.v[v]"),
+            _ => operation(op, setting, &arguments, &place),
+        };
         let kind = match op {
             Op::Load { array, .. } => setting.type_of(*array),
             Op::Row(..) => "I",
@@ -236,6 +241,9 @@ pub(super) fn kernel(
             &body,
             [&outer, &counters("k", &task.inner, task.outer.len(), &used)],
         );
+    } else if let Some(wide) = &wide {
+        let whole = (&body[..], &arguments[..]);
+        wide.write(&mut text, (task, setting), whole, &used, &place);
     } else {
         let _ = writeln!(
             text,
@@ -248,7 +256,7 @@ pub(super) fn kernel(
         }
     }
     text.push_str("}\n");
-    let threads = points * sharing.lanes;
+    let threads = points * sharing.lanes / wide.map_or(1, |w| w.lanes);
     Some(Kernel {
         text,
         grid: [threads.div_ceil(BLOCK) as u32, sharing.parts as u32],

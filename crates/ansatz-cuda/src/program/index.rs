@@ -264,6 +264,12 @@ impl Index {
         Some(stride)
     }
 
+    /// Whether it is a multiple of `by` where the counter of axis `axis` is one, which has stride 1.
+    pub(super) fn is_multiple_beside(&self, axis: usize, by: i64) -> bool {
+        let along = |atom: &Atom| matches!(atom, Atom::Axis(a, _) if *a == axis);
+        self.constant % by == 0 && self.terms.iter().all(|(a, c)| along(a) || c % by == 0)
+    }
+
     /// Whether it is a sum of counters alone, and gives each point of the loop over `shape` another value.
     pub(super) fn is_injective(&self, shape: &[usize]) -> bool {
         let mut steps = Vec::new();

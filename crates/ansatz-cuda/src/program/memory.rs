@@ -1,7 +1,7 @@
 //! Places of arrays in one block of memory, by the spans in which they are needed.
 
 /// Elements that places are multiples of: 256 bytes of the smallest type.
-const ALIGNMENT: usize = 64;
+pub(super) const ALIGNMENT: usize = 64;
 
 /// Gives each array of `lengths` a place so that those whose spans (first and last step, both included) meet lie apart.
 /// Larger ones are placed first, each as low as it fits. `None` marks arrays that nothing needs.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::body::{Array, Body};
 use super::emit::{self, Kernel, PRELUDE, Setting, Sharing};
 use super::index::{Index, signed};
-use super::memory::places;
+use super::memory::{ALIGNMENT, places};
 use super::step::{Fold, Gemm, Known, Loop, Precision, Product, Store, demand};
 use super::tiles::{self, Cut};
 use crate::error::elements;
@@ -129,7 +129,9 @@ impl<T: DeviceScalar> Builder<T> {
 
     /// Known elements.
     pub fn constant(&mut self, values: &[T]) -> Array {
-        let from = self.constants.len();
+        // Loops may read any array in pieces of 16 bytes.
+        let from = self.constants.len().next_multiple_of(ALIGNMENT);
+        self.constants.resize(from, T::zero());
         self.constants.extend_from_slice(values);
         self.push(values.len(), Role::Constant(from))
     }
@@ -166,6 +168,13 @@ impl<T: DeviceScalar> Builder<T> {
     /// places or lie outside of their arrays.
     pub fn add_loop(&mut self, task: Loop) -> Result<(), CudaError> {
         task.check(&self.arrays)?;
+        let kernels = self.loop_kernels(task);
+        self.steps.extend(kernels.into_iter().map(Step::Kernel));
+        Ok(())
+    }
+
+    /// The kernels of a loop: where its fold is cut into parts, those that fold the parts, which may be many, come behind.
+    fn loop_kernels(&mut self, task: Loop) -> Vec<Kernel> {
         let sharing = Sharing::of(&task);
         let points = elements(&task.outer);
         let scratch: Vec<Array> = if sharing.parts > 1 {
@@ -174,23 +183,15 @@ impl<T: DeviceScalar> Builder<T> {
         } else {
             Vec::new()
         };
-        if let Some(kernel) = emit::kernel(&task, self.setting(), sharing, &scratch) {
-            self.steps.push(Step::Kernel(kernel));
-        }
+        let mut kernels = Vec::new();
+        kernels.extend(emit::kernel(&task, self.setting(), sharing, &scratch));
         for (store, from) in task.results.into_iter().zip(scratch) {
             let fold = task.fold.unwrap_or(Fold::Sum);
-            let total = total(
-                &task.outer,
-                sharing.parts,
-                fold,
-                from,
-                (store.array, store.index),
-            );
-            if let Some(kernel) = emit::kernel(&total, self.setting(), Sharing::of(&total), &[]) {
-                self.steps.push(Step::Kernel(kernel));
-            }
+            let result = (store.array, store.index);
+            let total = total(&task.outer, sharing.parts, fold, from, result);
+            kernels.extend(self.loop_kernels(total));
         }
-        Ok(())
+        kernels
     }
 
     /// Adds a product.
@@ -211,12 +212,7 @@ impl<T: DeviceScalar> Builder<T> {
         kernels.extend(tiles::kernel(product, self.setting(), cut, scratch));
         if let Some(from) = scratch {
             let total = total(&outer, cut.parts, Fold::Sum, from, product.out.clone());
-            kernels.extend(emit::kernel(
-                &total,
-                self.setting(),
-                Sharing::of(&total),
-                &[],
-            ));
+            kernels.extend(self.loop_kernels(total));
         }
         if kernels.is_empty() {
             return Ok(());
@@ -384,6 +380,24 @@ impl<T: DeviceScalar> Plan<T> {
             .iter()
             .map(|s| Self::sent(s, products).1.len().max(1))
             .sum()
+    }
+
+    /// Bytes that the launches of one run move at least: each array that a launch reads or writes, once.
+    #[must_use]
+    pub fn traffic(&self, products: Products) -> usize {
+        let of = |arrays: &[Array]| -> usize {
+            let bytes = |a: &Array| {
+                let known = self.arrays[a.place()];
+                known.len * if known.table { 4 } else { size_of::<T>() }
+            };
+            arrays.iter().map(bytes).sum()
+        };
+        let step = |s: &Step| {
+            let (matrices, kernels) = Self::sent(s, products);
+            let by_library: usize = matrices.iter().map(|m| of(&m.arrays)).sum();
+            by_library + kernels.iter().map(|k| of(&k.arguments)).sum::<usize>()
+        };
+        self.steps.iter().map(step).sum()
     }
 
     /// Matrix products that a library can do.

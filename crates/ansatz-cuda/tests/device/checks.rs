@@ -1,7 +1,7 @@
 //! What must hold on a device: the laws of states, every kernel against its twin to the bit, typed errors, memory that is
 //! used again. One list for the tests and for the report on a device.
 
-use ansatz_core::{Key, Scalar, State};
+use ansatz_core::{Key, RowState, Scalar, State, Tolerance};
 use ansatz_cuda::kernel::conv::{self, Conv};
 use ansatz_cuda::kernel::kron::{self, Mode, Side};
 use ansatz_cuda::kernel::{grid_field, ihvp, philox, reduce, scan, stencil};
@@ -16,6 +16,10 @@ pub(crate) const CHECKS: &[Check<Device>] = &[
     ("laws of states, f64", laws_of_states::<f64>),
     ("combinations, products, noise, f32", states::<f32>),
     ("combinations, products, noise, f64", states::<f64>),
+    ("laws of batches, f32", laws_of_batches::<f32>),
+    ("laws of batches, f64", laws_of_batches::<f64>),
+    ("batches as in main memory, f32", batches::<f32>),
+    ("batches as in main memory, f64", batches::<f64>),
     ("random words", words),
     ("products along axes, f32", modes::<f32>),
     ("products along axes, f64", modes::<f64>),
@@ -69,6 +73,56 @@ fn laws_of_states<T: DeviceScalar>(device: &Device) {
     laws::state(make, read);
     laws::flat_noise(make, read);
     device.synchronize().expect("no failure is left");
+}
+
+fn laws_of_batches<T: DeviceScalar>(device: &Device) {
+    let make = |x: &[f64]| {
+        let x: Vec<T> = x.iter().map(|v| T::of(*v)).collect();
+        CudaState::upload(device, &x).expect("a state")
+    };
+    let read = |s: &CudaState<T>| -> Vec<f64> {
+        let x = s.to_vec().expect("elements");
+        x.iter().map(|v| v.f64()).collect()
+    };
+    laws::rows(make, read);
+    device.synchronize().expect("no failure is left");
+}
+
+/// Rows shorter and longer than 16 bytes, than a leaf; more of them than a block has threads.
+fn batches<T: DeviceScalar>(device: &Device) {
+    for (rows, len) in [(1, 5), (700, 3), (9, 4099), (33, 257), (3, 40_000)] {
+        let x: Vec<Vec<T>> = (0..6).map(|k| normal(rows * len, k)).collect();
+        let up = |x: &Vec<T>| CudaState::upload(device, x).expect("a state");
+        let on: Vec<_> = x.iter().map(up).collect();
+        let what = format!("{rows} rows of {len}");
+        let (mut host, mut far) = (vec![0.0; 5 * rows], vec![0.0; 5 * rows]);
+        x[0].row_dots(&x[1..].iter().collect::<Vec<_>>(), &mut host);
+        on[0].row_dots(&on[1..].iter().collect::<Vec<_>>(), &mut far);
+        same(&far, &host, &format!("inner products of {what}"));
+        let tol = Tolerance::new(1e-2, 0.1);
+        x[0].row_errors(&x[1], &x[2], tol, &mut host[..rows]);
+        on[0].row_errors(&on[1], &on[2], tol, &mut far[..rows]);
+        same(&far, &host, &format!("errors of {what}"));
+        let (mut a, mut b) = (x[5].clone(), on[5].clone());
+        for beta in [-0.7, 0.0] {
+            let c: Vec<&[f64]> = host.chunks(rows).collect();
+            a.row_lincomb(beta, &[(c[0], &x[1]), (c[1], &x[2]), (c[2], &x[3])]);
+            b.row_lincomb(beta, &[(c[0], &on[1]), (c[1], &on[2]), (c[2], &on[3])]);
+            let what = format!("beta {beta}, {what}");
+            same(&b.to_vec().expect("elements"), &a, &what);
+        }
+        let mask: Vec<T> = (0..rows * len)
+            .map(|i| T::of([0.0, 0.3, 1.0][i % 3]))
+            .collect();
+        a.blend(&mask, &x[4]);
+        b.blend(&up(&mask), &on[4]);
+        same(
+            &b.to_vec().expect("elements"),
+            &a,
+            &format!("a blend of {what}"),
+        );
+    }
+    assert_eq!(device.synchronize(), Ok(()));
 }
 
 fn states<T: DeviceScalar>(device: &Device) {

@@ -10,6 +10,7 @@ mod kron;
 mod lincomb;
 mod philox;
 mod reduce;
+mod rows;
 mod scan;
 mod spectrum;
 mod stencil;

@@ -47,7 +47,9 @@ fn check<T: DeviceScalar + Plain>(n: usize) {
     for count in 1..=5 {
         let sums = Sums::new(&mut memory, n, count);
         let others: Vec<_> = slots[1..=count].iter().map(|s| s.view()).collect();
-        calls.push(plan_dots(slots[0].view(), &others, &sums.partial.view_mut()).expect("a plan"));
+        calls.push(
+            plan_dots(slots[0].view(), &others, 1, &sums.partial.view_mut()).expect("a plan"),
+        );
         calls.push(sums.tree());
         products.push(sums.out);
     }

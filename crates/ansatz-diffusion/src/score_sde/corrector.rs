@@ -14,7 +14,7 @@
 use std::ops::ControlFlow;
 
 use ansatz_core::{
-    Denoiser, Event, HostState, Key, NoiseLevel, Observer, Prediction, Report, Scalar, stream,
+    Denoiser, Event, Key, NoiseLevel, Observer, Prediction, Report, RowState, stream,
 };
 
 use super::{LastStep, Transition};
@@ -92,7 +92,7 @@ pub struct PredictorCorrector<S> {
 /// First random stream of imputation, above those of steps and correctors.
 const IMPUTATION: u64 = 1 << 48;
 
-impl<S: HostState> PredictorCorrector<S> {
+impl<S: RowState> PredictorCorrector<S> {
     /// With one corrector step of r = 0.16 and no imputation.
     #[must_use]
     pub fn new(transitions: Vec<Transition>, samples: usize) -> Self {
@@ -124,6 +124,9 @@ impl<S: HostState> PredictorCorrector<S> {
                         got: state.len(),
                     });
                 }
+                if !state.same_shape(x) {
+                    return Err(SampleError::Shape { what });
+                }
             }
         }
         if x.is_finite() {
@@ -153,6 +156,7 @@ impl<S: HostState> PredictorCorrector<S> {
             x: x.clone(),
             score: x.zeros_like(),
             z: x.zeros_like(),
+            norms: vec![0.0; self.samples],
             noise: &mut noise,
             draws: 0,
             report: Report::default(),
@@ -177,7 +181,7 @@ impl<S: HostState> PredictorCorrector<S> {
     }
 }
 
-impl<S: HostState> Sampler<S> for PredictorCorrector<S> {
+impl<S: RowState> Sampler<S> for PredictorCorrector<S> {
     fn sample(
         &self,
         model: &dyn Denoiser<S>,
@@ -195,12 +199,14 @@ struct Run<'a, S> {
     x: S,
     score: S,
     z: S,
+    /// Squares of the norms of samples.
+    norms: Vec<f64>,
     noise: &'a mut dyn NoiseSource<S>,
     draws: usize,
     report: Report,
 }
 
-impl<S: HostState> Run<'_, S> {
+impl<S: RowState> Run<'_, S> {
     fn draw(&mut self, stream: u64) -> Result<(), SampleError> {
         self.noise.draw(self.draws, stream, &mut self.z);
         self.draws += 1;
@@ -244,8 +250,10 @@ impl<S: HostState> Run<'_, S> {
         } = self.sampler.langevin;
         let ratio = match rule {
             LangevinStep::Norms => {
-                let samples = self.sampler.samples;
-                mean_norm(&self.z, samples) / mean_norm(&self.score, samples)
+                let Self {
+                    z, score, norms, ..
+                } = self;
+                mean_norm(z, norms) / mean_norm(score, norms)
             }
             LangevinStep::Annealed => step.from.sigma,
         };
@@ -292,26 +300,15 @@ impl<S: HostState> Run<'_, S> {
             self.draw(IMPUTATION + self.draws as u64)?;
         }
         let std = noise * at.sigma;
-        let parts = known.mask.as_slice().iter().zip(known.data.as_slice());
-        let noisy = self.x.as_mut_slice().iter_mut().zip(self.z.as_slice());
-        for ((x, z), (m, y)) in noisy.zip(parts) {
-            let m = m.f64();
-            // Elements that are not known may hold anything, NaN included.
-            if m != 0.0 {
-                let value = at.alpha * y.f64() + std * z.f64();
-                *x = S::Scalar::of((1.0 - m) * x.f64() + m * value);
-            }
-        }
+        self.z.lincomb(std, &[(at.alpha, &known.data)]);
+        // Elements that are not known may hold anything, NaN included.
+        self.x.blend(&known.mask, &self.z);
         Ok(())
     }
 }
 
-/// Mean over the batch of the Euclidean norms of the samples.
-fn mean_norm<S: HostState>(x: &S, samples: usize) -> f64 {
-    let size = x.len() / samples;
-    let norms = x
-        .as_slice()
-        .chunks_exact(size)
-        .map(|row| row.iter().map(|v| v.f64() * v.f64()).sum::<f64>().sqrt());
-    norms.sum::<f64>() / samples as f64
+/// Mean over the batch of the Euclidean norms of the samples; `squares` has a place for each.
+fn mean_norm<S: RowState>(x: &S, squares: &mut [f64]) -> f64 {
+    x.row_dots(&[x], squares);
+    squares.iter().map(|s| s.sqrt()).sum::<f64>() / squares.len() as f64
 }

@@ -17,10 +17,10 @@
 use std::ops::ControlFlow;
 
 use ansatz_core::{
-    Denoiser, Event, HostState, Key, NoiseLevel, NoiseSchedule, Observer, Report, Tolerance,
+    Denoiser, Event, Key, NoiseLevel, NoiseSchedule, Observer, Report, RowState, Tolerance,
 };
 
-use super::rows::{Evaluator, assign, finite, row_length, worst_row};
+use super::rows::{Evaluator, assign, finite, row_length, worst};
 use super::singlestep::{result, stage};
 use super::{Coefficients, Form, Sampler};
 use crate::{PlanError, SampleError, Value};
@@ -168,7 +168,7 @@ impl AdaptiveSampler<'_> {
     }
 }
 
-impl<S: HostState> Sampler<S> for AdaptiveSampler<'_> {
+impl<S: RowState> Sampler<S> for AdaptiveSampler<'_> {
     /// # Errors
     /// As every sampler, and [`PlanError::Option`] for a batch that does not divide the state,
     /// [`SampleError::Budget`] when `max_nfe` does not suffice.
@@ -180,7 +180,8 @@ impl<S: HostState> Sampler<S> for AdaptiveSampler<'_> {
         observer: &mut dyn Observer<S>,
     ) -> Result<Report, SampleError> {
         let o = &self.options;
-        let row = row_length(x, o.batch, self.start.t)?;
+        row_length(x, o.batch, self.start.t)?;
+        let mut errors = vec![0.0; o.batch];
         let ratios = self.ratios();
         let order = ratios.len() + 1;
         // Places in `states` below: the state, then the outputs of the stages.
@@ -234,7 +235,8 @@ impl<S: HostState> Sampler<S> for AdaptiveSampler<'_> {
             };
             combine(&mut low, order - 1);
             combine(&mut high, order);
-            let error = worst_row([&low, &high, &previous], row, o.tolerance);
+            high.row_errors(&low, &previous, o.tolerance, &mut errors);
+            let error = worst(&errors);
             if error <= 1.0 {
                 std::mem::swap(&mut now, &mut high);
                 std::mem::swap(&mut previous, &mut low);
@@ -249,6 +251,13 @@ impl<S: HostState> Sampler<S> for AdaptiveSampler<'_> {
                 }
             } else {
                 finite("result of a step", &high, evaluator.step, to.t)?;
+                if error.is_nan() {
+                    return Err(SampleError::NonFinite {
+                        what: "error of a step",
+                        step: evaluator.step,
+                        t: to.t,
+                    });
+                }
                 report.rejected += 1;
             }
             h *= o.safety * error.powf(-1.0 / order as f64);

@@ -6,7 +6,7 @@
 //! `x_t = x_E + ½σ_t·h·B/ζ`. The scalars r₁, r₂, η (the mix) and ζ are per sample, from
 //! ⟨m₀, m₋₁⟩, ⟨m_t, m₀⟩, ⟨D, D⟩, damped by sigmoids and clamped to [−2, 2]. m_t serves the next step.
 //!
-//! Cost: one evaluation a step, five states. It is not a consistent method: its scalars tend to no
+//! Cost: one evaluation a step, six states, twelve passes over them for the scalars. It is not a consistent method: its scalars tend to no
 //! limit that makes it one, and on exact models it is worse than
 //! [`DpmMultistep`](crate::DpmMultistep). Its gain is on imperfect networks.
 //!
@@ -20,15 +20,13 @@ mod scalars;
 
 use std::ops::ControlFlow;
 
-use ansatz_core::{
-    Denoiser, Event, HostState, Key, NoiseLevel, Observer, Prediction, Report, Scalar,
-};
+use ansatz_core::{Denoiser, Event, Key, NoiseLevel, Observer, Prediction, Report, RowState};
 
 use super::Sampler;
 use super::invertible::check_steps;
 use super::rows::{Evaluator, finite, row_length};
 use crate::{PlanError, SampleError, TimeGrid};
-use scalars::Coefficients;
+use scalars::{Coefficients, Scalars};
 
 /// Options of EVODiff; [`EvoDiff::on`] puts it on a grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,14 +82,7 @@ impl EvoDiff {
     }
 }
 
-/// Row `k` of a state, as `f64`.
-fn row<S: HostState>(x: &S, k: usize, len: usize, out: &mut Vec<f64>) {
-    out.clear();
-    let slice = &x.as_slice()[k * len..(k + 1) * len];
-    out.extend(slice.iter().map(|v| v.f64()));
-}
-
-impl<S: HostState> Sampler<S> for EvoDiffSampler<'_> {
+impl<S: RowState> Sampler<S> for EvoDiffSampler<'_> {
     /// # Errors
     /// As every sampler, and [`PlanError::Option`] for a batch that does not divide the state.
     fn sample(
@@ -101,12 +92,11 @@ impl<S: HostState> Sampler<S> for EvoDiffSampler<'_> {
         _: Key,
         observer: &mut dyn Observer<S>,
     ) -> Result<Report, SampleError> {
-        let len = row_length(x, self.options.batch, self.grid.start().t)?;
-        let batch = self.options.batch;
+        row_length(x, self.options.batch, self.grid.start().t)?;
         let mut now = x.clone();
-        let [mut m0, mut m1, mut mt, mut probe] = [(); 4].map(|()| x.zeros_like());
-        let [mut xr, mut a, mut b, mut c] = [(); 4].map(|()| Vec::with_capacity(len));
-        let mut scalars = vec![(0.0, 0.0); batch];
+        let [mut m0, mut m1, mut mt] = [(); 3].map(|()| x.zeros_like());
+        let mut scratch = [(); 2].map(|()| x.zeros_like());
+        let mut scalars = Scalars::new(self.options.batch);
         let mut evaluator = Evaluator {
             model,
             want: Prediction::Data,
@@ -136,36 +126,14 @@ impl<S: HostState> Sampler<S> for EvoDiffSampler<'_> {
                 );
             } else {
                 let step = Coefficients::new(self.grid, i);
-                for (k, scalar) in scalars.iter_mut().enumerate() {
-                    row(&now, k, len, &mut xr);
-                    row(&m0, k, len, &mut a);
-                    row(&m1, k, len, &mut b);
-                    *scalar = step.probe(&a, &b);
-                    let (r1, inner) = *scalar;
-                    let target = &mut probe.as_mut_slice()[k * len..(k + 1) * len];
-                    for (j, p) in target.iter_mut().enumerate() {
-                        let d1 = a[j] - r1 * b[j];
-                        let moved = keep * xr[j] + gain * (a[j] + 0.5 * d1 / inner);
-                        *p = S::Scalar::of(moved);
-                    }
-                }
-                evaluator.eval(&probe, to, &mut mt)?;
-                for (k, scalar) in scalars.iter().enumerate() {
-                    row(&now, k, len, &mut xr);
-                    row(&m0, k, len, &mut a);
-                    row(&m1, k, len, &mut b);
-                    row(&mt, k, len, &mut c);
-                    let (w1, w2, r2) = step
-                        .correction([&a, &b, &c], *scalar)
-                        .unwrap_or((0.0, 0.0, 0.0));
-                    let target = &mut now.as_mut_slice()[k * len..(k + 1) * len];
-                    for (j, x) in target.iter_mut().enumerate() {
-                        let d1 = a[j] - scalar.0 * b[j];
-                        let d2 = c[j] - r2 * a[j];
-                        let moved = keep * xr[j] + gain * a[j] + w1 * d1 + w2 * d2;
-                        *x = S::Scalar::of(moved);
-                    }
-                }
+                scalars.probe(&step, &m0, &m1);
+                let [own, before] = scalars.probe_factors(gain);
+                scratch[0].assign(&now);
+                scratch[0].row_lincomb(keep, &[(own, &m0), (before, &m1)]);
+                evaluator.eval(&scratch[0], to, &mut mt)?;
+                scalars.correct(&step, [&m0, &m1, &mt], &mut scratch);
+                let [own, before, new] = scalars.step_factors(gain);
+                now.row_lincomb(keep, &[(own, &m0), (before, &m1), (new, &mt)]);
                 // m_t is the newest estimate, m₀ the one before.
                 std::mem::swap(&mut m1, &mut m0);
                 std::mem::swap(&mut m0, &mut mt);

@@ -1,6 +1,6 @@
 //! What samplers share whose steps depend on the states: evaluating, combining, rows of a batch.
 
-use ansatz_core::{Denoiser, HostState, NoiseLevel, Prediction, Scalar, State, Tolerance};
+use ansatz_core::{Denoiser, NoiseLevel, Prediction, State};
 
 use crate::{Linear, PlanError, SampleError};
 
@@ -68,33 +68,9 @@ pub(crate) fn assign<S: State>(dst: &mut S, sum: &Linear, states: &[&S]) {
     dst.lincomb(0.0, &terms);
 }
 
-/// Largest root mean square of `(high − low)/max(atol, rtol·max(|low|, |previous|))` over the rows.
-pub(crate) fn worst_row<S: HostState>(
-    [low, high, previous]: [&S; 3],
-    row: usize,
-    tolerance: Tolerance,
-) -> f64 {
-    let rows = low.as_slice().chunks_exact(row);
-    let others = high
-        .as_slice()
-        .chunks_exact(row)
-        .zip(previous.as_slice().chunks_exact(row));
-    rows.zip(others)
-        .map(|(low, (high, previous))| {
-            let square = |((l, h), p): ((&S::Scalar, &S::Scalar), &S::Scalar)| {
-                let (l, h, p) = (l.f64(), h.f64(), p.f64());
-                let scale = tolerance.atol.max(tolerance.rtol * l.abs().max(p.abs()));
-                let difference = h - l;
-                // Equal states have no error, even at tolerance 0.
-                if difference == 0.0 {
-                    0.0
-                } else {
-                    (difference / scale).powi(2)
-                }
-            };
-            let sum: f64 = low.iter().zip(high).zip(previous).map(square).sum();
-            (sum / row as f64).sqrt()
-        })
-        // Not `max`, which would drop a NaN.
-        .fold(0.0, |worst, e| if worst >= e { worst } else { e })
+/// The largest of some errors, or NaN if one is NaN.
+pub(crate) fn worst(errors: &[f64]) -> f64 {
+    // Not `max`, which would drop a NaN.
+    let larger = |worst, e| if worst >= e { worst } else { e };
+    errors.iter().copied().fold(0.0, larger)
 }

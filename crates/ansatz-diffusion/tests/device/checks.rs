@@ -5,9 +5,11 @@ use ansatz_core::{Denoiser, EvalError, Key, NoiseLevel, Prediction, State, strea
 use ansatz_cuda::{CudaState, Device, DeviceScalar};
 use ansatz_diffusion::diffeq::tableau;
 use ansatz_diffusion::{
-    Bdia, Churn, Consistency, Ddim, Deis, DenoiseToZero, DpmMultistep, DpmSinglestep, Edict, Form,
-    Heun, MeanReverting, OBelm, Pndm, Predictor, ProbabilityFlow, Rddm, ReverseSde, ReversibleHeun,
-    RhoRungeKutta, Sampler, SdeDpmMultistep, Solver, Spacing, TimeGrid, UniPc, Variable, VpLinear,
+    Bdia, Churn, Consistency, Ddim, Deis, DenoiseToZero, DpmAdaptive, DpmMultistep, DpmOt,
+    DpmSinglestep, Edict, Edm, EvoDiff, Form, Heun, Known, MeanReverting, OBelm, OrderPair, Pndm,
+    Predictor, PredictorCorrector, ProbabilityFlow, Rddm, ReverseSde, ReversibleHeun,
+    RhoRungeKutta, Sampler, ScoreSde, SdeDpmMultistep, Solver, Spacing, TimeGrid, UniPc, Variable,
+    VpLinear, dpm_ot,
 };
 use ansatz_testkit::device::Check;
 
@@ -18,6 +20,14 @@ pub(crate) const CHECKS: &[Check<Device>] = &[
     ("probability flow, f64", flow),
     ("mean-reverting sampler, f32", reverting),
     ("runs that hand out requests, f32", requests),
+    ("controlled steps, f32", adaptive::<f32>),
+    ("controlled steps, f64", adaptive::<f64>),
+    ("samples with scalars of their own, f32", evodiff::<f32>),
+    ("samples with scalars of their own, f64", evodiff::<f64>),
+    ("predictor and corrector, f32", corrected::<f32>),
+    ("predictor and corrector, f64", corrected::<f64>),
+    ("optimal transport, f32", transported::<f32>),
+    ("optimal transport, f64", transported::<f64>),
 ];
 
 /// A model that any state can be asked: data N(0, ¼·I), and a factor that every element has a part in, so that a bit that
@@ -102,11 +112,11 @@ fn solvers() -> Vec<(&'static str, Box<dyn Solver>)> {
 }
 
 /// Noise that sampling starts from.
-fn noise<T: DeviceScalar>() -> Vec<T>
+fn noise<T: DeviceScalar>(len: usize) -> Vec<T>
 where
     Vec<T>: State,
 {
-    let mut x = vec![T::zero(); 5003];
+    let mut x = vec![T::zero(); len];
     x.fill_normal(Key::new(3), stream::INITIAL);
     x
 }
@@ -118,7 +128,17 @@ fn agree<T: DeviceScalar>(
     on_host: &dyn Sampler<Vec<T>>,
     on_device: &dyn Sampler<CudaState<T>>,
 ) {
-    let mut x = noise::<T>();
+    agree_from(what, device, noise(5003), on_host, on_device);
+}
+
+/// The same from these elements.
+fn agree_from<T: DeviceScalar>(
+    what: &str,
+    device: &Device,
+    mut x: Vec<T>,
+    on_host: &dyn Sampler<Vec<T>>,
+    on_device: &dyn Sampler<CudaState<T>>,
+) {
     let mut y = CudaState::upload(device, &x).expect("a state");
     let a = on_host.sample(&Model, &mut x, Key::new(5), &mut ());
     let b = on_device.sample(&Model, &mut y, Key::new(5), &mut ());
@@ -151,7 +171,7 @@ fn reverting(device: &Device) {
     let schedule = VpLinear::default();
     let grid = TimeGrid::new(&schedule, Spacing::LogSnr, 5).expect("a grid");
     let plan = Ddim { eta: 0.5 }.plan(&schedule, &grid).expect("a plan");
-    let mut anchor = noise::<f32>();
+    let mut anchor = noise::<f32>(5003);
     anchor.lincomb(0.1, &[]);
     let far = CudaState::upload(device, &anchor).expect("a state");
     let on_host = MeanReverting {
@@ -173,7 +193,7 @@ fn requests(device: &Device) {
     let plan = DpmMultistep::default()
         .plan(&schedule, &grid)
         .expect("a plan");
-    let mut x = noise::<f32>();
+    let mut x = noise::<f32>(5003);
     let start = CudaState::upload(device, &x).expect("a state");
     plan.sample(&Model, &mut x, Key::new(0), &mut ())
         .expect("a sample");
@@ -194,4 +214,80 @@ fn requests(device: &Device) {
     }
     let (states, _) = run.finish().expect("the end");
     assert!(states[0].to_vec().expect("elements") == x);
+}
+
+/// Samples of a batch, and elements of each.
+const BATCH: [usize; 2] = [12, 37];
+
+/// As [`agree`] on a batch.
+fn agree_on_batch<T: DeviceScalar>(
+    what: &str,
+    device: &Device,
+    on_host: &dyn Sampler<Vec<T>>,
+    on_device: &dyn Sampler<CudaState<T>>,
+) {
+    agree_from(what, device, noise(BATCH[0] * BATCH[1]), on_host, on_device);
+}
+
+/// Errors are the largest over rows; so are the steps.
+fn adaptive<T: DeviceScalar>(device: &Device) {
+    let schedule = VpLinear::default();
+    for (pair, batch) in [(OrderPair::OneTwo, 1), (OrderPair::TwoThree, BATCH[0])] {
+        let options = DpmAdaptive {
+            pair,
+            batch,
+            ..DpmAdaptive::default()
+        };
+        let sampler = options.on(&schedule).expect("a sampler");
+        agree_on_batch::<T>("controlled steps", device, &sampler, &sampler);
+    }
+}
+
+fn evodiff<T: DeviceScalar>(device: &Device) {
+    let schedule = Edm::default();
+    // More steps than twenty take another form.
+    for (steps, batch) in [(6, 1), (23, BATCH[0])] {
+        let grid = TimeGrid::new(&schedule, Spacing::LogSnr, steps).expect("a grid");
+        let sampler = EvoDiff { batch }.on(&grid).expect("a sampler");
+        agree_on_batch::<T>("scalars of samples", device, &sampler, &sampler);
+    }
+}
+
+/// With elements that are known: a third of them, the others NaN.
+fn corrected<T: DeviceScalar>(device: &Device) {
+    let x = noise::<T>(BATCH[0] * BATCH[1]);
+    let mask: Vec<T> = (0..x.len())
+        .map(|i| if i % 3 == 0 { T::one() } else { T::zero() })
+        .collect();
+    let data: Vec<T> = x
+        .iter()
+        .zip(&mask)
+        .map(|(x, m)| if *m == T::zero() { T::nan() } else { *x })
+        .collect();
+    let far = Known {
+        mask: CudaState::upload(device, &mask).expect("a state"),
+        data: CudaState::upload(device, &data).expect("a state"),
+    };
+    for (samples, known) in [(1, None), (BATCH[0], Some((Known { mask, data }, far)))] {
+        let transitions = ScoreSde::preserving(25).transitions().expect("a table");
+        let mut on_host = PredictorCorrector::new(transitions.clone(), samples);
+        let mut on_device = PredictorCorrector::new(transitions, samples);
+        (on_host.known, on_device.known) = known.unzip();
+        agree_on_batch::<T>("predictor and corrector", device, &on_host, &on_device);
+    }
+}
+
+/// The map's cells are found in main memory, its steps are taken on the device.
+fn transported<T: DeviceScalar>(device: &Device) {
+    use ansatz_diffusion::stats::transport::{Draws, Heights, Source, Spread};
+    let schedule = Edm::default();
+    let grid = TimeGrid::between(&schedule, Spacing::LogSnr, 4, 0.3, 0.02).expect("a grid");
+    let data: Vec<f64> = (0..8).map(f64::from).collect();
+    let targets = dpm_ot::latents(&data, &grid.start(), Key::new(1));
+    let points: Vec<f64> = Source::Normal.points(1, 200, Spread::Even);
+    let fit = Heights::default()
+        .fit(&targets, 1, &[0.125; 8], Draws::Fixed(&points))
+        .expect("a map");
+    let sampler = DpmOt::new(fit.map, &grid);
+    agree_on_batch::<T>("optimal transport", device, &sampler, &sampler);
 }

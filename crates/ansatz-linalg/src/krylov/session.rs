@@ -183,7 +183,7 @@ impl<'a, S: State> System<'a, S> {
         }
         if !x.same_shape(b) {
             return Err(LinalgError::Shape {
-                what: "starting guess, as long and of the shape of the right-hand side",
+                what: "starting guess, as long, of the shape and on the device of the right-hand side",
                 expected: b.len(),
                 got: x.len(),
             });

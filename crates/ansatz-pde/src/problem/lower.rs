@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ansatz_autodiff::Array;
-use ansatz_expr::{Compiled, Expr, ExprError, Formula, Leaf, Pool};
+use ansatz_expr::{Expr, ExprError, Formula, Leaf, Pool};
 use ansatz_nn::{GridSide, Layer, Parameter, Pass};
 
 use super::{Coefficient, Range};
@@ -46,15 +46,15 @@ enum Source {
 
 /// Reads text with the names of a problem.
 pub(super) struct Reader<'p> {
-    pool: &'p Pool,
-    coordinates: &'p [String],
+    pub(super) pool: &'p Pool,
+    pub(super) coordinates: &'p [String],
     unknowns: &'p [String],
     coefficients: &'p [Coefficient],
-    constants: Vec<(Expr<'p>, Expr<'p>)>,
+    pub(super) constants: Vec<(Expr<'p>, Expr<'p>)>,
 }
 
 /// A term in an error.
-fn term(text: &str) -> impl FnOnce(ExprError) -> PdeError {
+pub(super) fn term(text: &str) -> impl FnOnce(ExprError) -> PdeError {
     let term = text.to_owned();
     |source| PdeError::Text {
         term,
@@ -234,37 +234,6 @@ impl<'p> Reader<'p> {
         })
     }
 
-    /// An equation of one unknown as a function of numbers, with its slopes.
-    pub(super) fn pointwise(&self, text: &str) -> Result<Pointwise, PdeError> {
-        let e = self.pool.equation(text).map_err(term(text))?;
-        let e = e.substitute(&self.constants);
-        let dims = self.coordinates.len();
-        let (mut outputs, mut wanted) = (vec![e], Vec::new());
-        let mut names: Vec<String> = self.coordinates.to_vec();
-        for derivative in e.fields() {
-            let mut leaf = self.pool.parse(&derivative.field).map_err(term(text))?;
-            for (name, order) in self.coordinates.iter().zip(&derivative.orders) {
-                for _ in 0..*order {
-                    leaf = leaf.derivative(self.pool.symbol(name));
-                }
-            }
-            if derivative.orders.get(dims).is_some_and(|n| *n > 0) {
-                return Err(normal_misused(text, &leaf.to_string()));
-            }
-            outputs.push(e.derivative(leaf));
-            names.push(leaf.to_string());
-            let mut orders = derivative.orders;
-            orders.truncate(dims);
-            wanted.push(orders);
-        }
-        let formula = self.pool.formula(&outputs).map_err(term(text))?;
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        Ok(Pointwise {
-            compiled: formula.compile(&names).map_err(term(text))?,
-            wanted,
-        })
-    }
-
     /// The forms of all unknowns as one formula of coordinates and outputs of the network.
     pub(super) fn forms(
         &self,
@@ -319,7 +288,7 @@ impl<'p> Reader<'p> {
     }
 }
 
-fn normal_misused(text: &str, part: &str) -> PdeError {
+pub(super) fn normal_misused(text: &str, part: &str) -> PdeError {
     PdeError::Normal {
         term: text.to_owned(),
         part: part.to_owned(),
@@ -478,28 +447,6 @@ enum Given {
     /// A component of the normal.
     Normal(usize),
     Measured,
-}
-
-/// An equation as a function of numbers: coordinates, then derivatives of the unknown.
-#[derive(Debug, Clone)]
-pub(crate) struct Pointwise {
-    compiled: Compiled,
-    /// Orders of the derivatives.
-    pub(crate) wanted: Vec<Vec<usize>>,
-}
-
-impl Pointwise {
-    /// The residual; its slopes in the derivatives go to `slopes`. NaN where the formula has no value.
-    pub(crate) fn at(&self, x: &[f64], fields: &[f64], slopes: &mut [f64]) -> f64 {
-        let inputs = [x, fields].concat();
-        let (mut outputs, mut registers) = (vec![0.0; 1 + slopes.len()], Vec::new());
-        let run = self.compiled.at(&inputs, &mut outputs, &mut registers);
-        if run.is_err() {
-            outputs.fill(f64::NAN);
-        }
-        slopes.copy_from_slice(&outputs[1..]);
-        outputs[0]
-    }
 }
 
 /// One column of the last axis.

@@ -69,8 +69,17 @@ impl Driver {
     /// As [`Driver::build`].
     #[must_use]
     pub fn for_programs(test: &str, scratch: &Path) -> Option<Self> {
+        Self::with_programs(test, scratch, &[])
+    }
+
+    /// As [`Driver::for_programs`], for these kernels, too: all that a program may ask of a device, without NVRTC.
+    ///
+    /// # Panics
+    /// As [`Driver::build`].
+    #[must_use]
+    pub fn with_programs(test: &str, scratch: &Path, kernels: &[Kernels<'_>]) -> Option<Self> {
         let scratch = scratch.join("programs");
-        let driver = Self::build(test, &scratch, &[])?;
+        let driver = Self::build(test, &scratch, kernels)?;
         let folder = &driver.0;
         for (name, text) in [
             ("shim.h", SHIM),
@@ -92,22 +101,33 @@ impl Driver {
         Some(driver)
     }
 
+    /// A command that runs `program` where it finds the driver before all others.
+    ///
+    /// # Panics
+    /// When the folder's name cannot stand in a list of folders.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let mut libraries = vec![self.0.clone()];
+        if let Some(given) = std::env::var_os("LD_LIBRARY_PATH") {
+            libraries.extend(std::env::split_paths(&given));
+        }
+        let mut command = Command::new(program);
+        command.env(
+            "LD_LIBRARY_PATH",
+            std::env::join_paths(libraries).expect("folders"),
+        );
+        command
+    }
+
     /// Runs tests of this program whose names hold `filter` in a child that finds the driver, with further variables. A
     /// test that is skipped there fails.
     ///
     /// # Panics
     /// When a test fails in the child, or none has run.
     pub fn run(&self, filter: &str, variables: &[(&str, &str)]) {
-        let mut libraries = vec![self.0.clone()];
-        if let Some(given) = std::env::var_os("LD_LIBRARY_PATH") {
-            libraries.extend(std::env::split_paths(&given));
-        }
-        let child = Command::new(std::env::current_exe().expect("this program"))
+        let child = self
+            .command(&std::env::current_exe().expect("this program"))
             .args([filter, "--test-threads=1"])
-            .env(
-                "LD_LIBRARY_PATH",
-                std::env::join_paths(libraries).expect("folders"),
-            )
             .env(super::REQUIRED, "1")
             .envs(variables.iter().copied())
             .output()

@@ -22,6 +22,16 @@ enum Line {
         /// Fraction of the bandwidth that is asked for.
         target: Option<f64>,
     },
+    Peer {
+        work: String,
+        who: String,
+        precision: String,
+        /// Seconds of ours.
+        ours: Option<f64>,
+        /// Theirs, how far the results are apart, and what it took to prepare.
+        theirs: [f64; 3],
+    },
+    Note(String),
 }
 
 /// Everything that was found out about a device.
@@ -79,6 +89,27 @@ impl Report {
         });
     }
 
+    pub(crate) fn peer(
+        &mut self,
+        work: &str,
+        who: &str,
+        precision: &str,
+        ours: Option<f64>,
+        theirs: [f64; 3],
+    ) {
+        self.lines.push(Line::Peer {
+            work: work.into(),
+            who: who.into(),
+            precision: precision.into(),
+            ours: ours.filter(|s| s.is_finite()),
+            theirs,
+        });
+    }
+
+    pub(crate) fn note(&mut self, text: &str) {
+        self.lines.push(Line::Note(text.into()));
+    }
+
     /// Whether no check failed. Times are reported, not judged.
     pub(crate) fn is_sound(&self) -> bool {
         !self
@@ -133,14 +164,46 @@ impl Report {
                 );
             }
         }
+        self.peers(&mut text);
         text
+    }
+
+    /// Other packages beside ours: above 1 ours is faster.
+    fn peers(&self, text: &mut String) {
+        let mut head = "\n| work | package | products | ms | theirs / ours | apart | prepared in s |\n\
+                        |---|---|---|---|---|---|---|\n";
+        for line in &self.lines {
+            let _ = match line {
+                Line::Peer {
+                    work,
+                    who,
+                    precision,
+                    ours,
+                    theirs: [seconds, apart, prepared],
+                } => {
+                    let ratio = ours.map_or(String::new(), |ours| format!("{:.2}", seconds / ours));
+                    let ms = 1e3 * seconds;
+                    write!(
+                        text,
+                        "{head}| {work} | {who} | {precision} | {ms:.3} | {ratio} | {apart:.1e} | {prepared:.1} |\n"
+                    )
+                }
+                _ => continue,
+            };
+            head = "";
+        }
+        for line in &self.lines {
+            if let Line::Note(note) = line {
+                let _ = write!(text, "\n{note}\n");
+            }
+        }
     }
 
     fn jsonl(&self) -> String {
         // NaN is no JSON.
         let copy = Some(self.bandwidth).filter(|b| b.is_finite());
         let copy = copy.map_or_else(|| "null".into(), |b| format!("{b:e}"));
-        let quoted = |s: &str| format!("{s:?}");
+        let quoted = |s: &str| serde_json::Value::from(s).to_string();
         let mut text = format!(
             "{{\"device\": {}, \"copy\": {copy}}}\n",
             quoted(&self.device)
@@ -164,6 +227,21 @@ impl Report {
                     "{{\"work\": {}, \"seconds\": {seconds:e}, \"bytes\": {bytes:e}, \"operations\": {operations:e}}}",
                     quoted(name)
                 ),
+                Line::Peer {
+                    work,
+                    who,
+                    precision,
+                    ours,
+                    theirs: [seconds, apart, prepared],
+                } => writeln!(
+                    text,
+                    "{{\"work\": {}, \"impl\": {}, \"precision\": {}, \"seconds\": {seconds:e}, \"ours\": {}, \"agreement\": {apart:e}, \"prepared\": {prepared:e}}}",
+                    quoted(work),
+                    quoted(who),
+                    quoted(precision),
+                    ours.map_or_else(|| "null".into(), |s| format!("{s:e}")),
+                ),
+                Line::Note(note) => writeln!(text, "{{\"note\": {}}}", quoted(note)),
             };
         }
         text

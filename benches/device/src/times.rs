@@ -151,6 +151,29 @@ fn states<T: DeviceScalar>(
         let name = format!("{partners} inner products, {}", T::KIND);
         report.time(&name, time, [passes * state, 0.0], None);
     }
+    // A batch of 64, as samplers look at it.
+    let rows = 64;
+    let mut out = vec![0.0; 2 * rows];
+    let others = [&x[0], &x[1]];
+    let time = seconds(device, sizes, || {
+        reduce::row_dots(&dst, &others, rows, &mut out)
+    })?;
+    let name = format!("inner products of {rows} rows with 2, {}", T::KIND);
+    report.time(&name, time, [3.0 * state, 0.0], None);
+    let c = vec![0.01; rows];
+    let list: Vec<(&[f64], _)> = x[..3].iter().map(|x| (&c[..], x)).collect();
+    let time = seconds(device, sizes, || {
+        lincomb::lincomb_rows(&mut dst, 0.5, &list)
+    })?;
+    let name = format!("lincomb of 3 with coefficients of {rows} rows, {}", T::KIND);
+    report.time(&name, time, [5.0 * state, 0.0], Some(0.85));
+    let time = seconds(device, sizes, || lincomb::blend(&mut dst, &x[0], &x[1]))?;
+    report.time(
+        &format!("blend by a mask, {}", T::KIND),
+        time,
+        [4.0 * state, 0.0],
+        None,
+    );
     let time = seconds(device, sizes, || philox::normal(&mut dst, Key::new(2), 0))?;
     let name = format!("normal numbers, {}", T::KIND);
     report.time(&name, time, [state, n as f64], None);
