@@ -289,7 +289,7 @@ pub(crate) fn all_finite<T: Element>(
     found.map_or(Ok(()), |(entry, value)| {
         Err(NetworkError::Checkpoint {
             path: path.to_owned(),
-            what: "parameters",
+            what: "value",
             needed: "finite numbers".into(),
             got: format!("{} in {}", value.f64(), entry.name),
         })

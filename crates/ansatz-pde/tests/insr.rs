@@ -104,7 +104,7 @@ fn advection_by_least_squares_sits_on_the_floor() {
 
 /// The published length: 240 steps, and 20 and 60 on the way.
 #[test]
-#[ignore = "minutes"]
+#[ignore = "three minutes: cargo test -p ansatz-pde --test insr -- --ignored --nocapture"]
 fn advection_at_full_length() {
     let steps = [5, 10, 20, 60, 240];
     let errors = advect(&steps);
@@ -121,7 +121,7 @@ fn advection_at_full_length() {
 
 /// At most 3 times the floor after 5 steps, by the published schedule.
 #[test]
-#[ignore = "many minutes"]
+#[ignore = "a minute: cargo test -p ansatz-pde --test insr -- --ignored --nocapture"]
 fn advection_by_adam() {
     let adam = StepSolver::Adam(Plateau::default());
     let options = EvolutionOptions {

@@ -63,7 +63,7 @@ fn neumann_on_a_disc() {
     assert!(error.largest < 1e-3, "{error}");
 }
 
-/// −Δu = 1 on an L, beside finite differences with 128 cells a unit: within 2 % in the middle of an arm.
+/// −Δu = 1 on an L, beside finite differences with 128 cells a unit: within 2 % in the middle of an arm, for three keys.
 #[test]
 fn poisson_on_an_l() {
     let corners = [
@@ -82,25 +82,32 @@ fn poisson_on_an_l() {
         .condition("boundary", "u = 0")
         .build()
         .unwrap();
-    let pinn = Pinn {
-        points: Counts {
-            inside: 800,
-            on_conditions: 400,
-            ..Counts::default()
-        },
-        ..small(&[20, 20], 60)
-    };
-    let solution = pinn.solve::<f64, _>(&problem, &mut ()).unwrap();
     let square = FivePoint {
         low: -1.0,
         high: 1.0,
         cells: 256,
     };
     let reference = square.solve(l_shape, |_, _| 1.0, |_, _| 0.0).unwrap();
-    let middle = solution.values(&[-0.5, 0.25]).unwrap()[0];
     let exact = reference.value(-0.5, 0.25).unwrap();
-    println!("middle of an arm: {middle:.6}, by differences {exact:.6}");
-    assert!((middle - exact).abs() < 0.02 * exact, "{middle} {exact}");
+    for key in 3..6 {
+        let pinn = Pinn {
+            points: Counts {
+                inside: 800,
+                on_conditions: 400,
+                ..Counts::default()
+            },
+            // Where the solution bends at the corner the equation is never met; at weight 1 it outweighs the edge, and the
+            // error is 2 to 3 %.
+            equations: 0.1,
+            key: Key::new(key),
+            ..small(&[20, 20], 60)
+        };
+        let solution = pinn.solve::<f64, _>(&problem, &mut ()).unwrap();
+        let middle = solution.values(&[-0.5, 0.25]).unwrap()[0];
+        let off = middle / exact - 1.0;
+        println!("middle of an arm: {middle:.6}, by differences {exact:.6}, off {off:.4}");
+        assert!(off.abs() < 0.02, "{middle} {exact}");
+    }
 }
 
 #[test]

@@ -80,7 +80,6 @@ fn profiles_at_400() {
 }
 
 #[test]
-#[ignore = "a minute"]
 fn extrema_at_1000() {
     let options = CavityOptions {
         cells: 192,

@@ -37,8 +37,8 @@ pub(super) fn names(
     let mut all: Vec<&String> = coordinates.iter().chain(others).collect();
     let pool = Pool::new();
     if let Some(name) = all.iter().find(|name| pool.symbol(name).check().is_err()) {
-        let why = "this is no name: a letter, then letters, digits and underscores, none of these at the end, and no word that \
-                   equations have, such as `sin` or `pi`";
+        let why = "names are letters, digits and underscores, begin with a letter and end without an underscore; words of \
+                   equations such as `sin` and `pi` are taken";
         return Err(misfit(name, why));
     }
     all.sort_unstable();
