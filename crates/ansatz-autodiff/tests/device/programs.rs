@@ -462,6 +462,11 @@ pub(crate) fn wide() -> Case {
     let known = (0..n).map(|i| (i % 7) as f64 - 3.0).collect();
     let known = g.constant(&[n], known);
     w.output("pieces", (x * row + known).tanh() * column);
+    let columns = [0.5, 1.5, 2.5].map(|by| column * by);
+    w.output(
+        "columns",
+        ((x + columns[0]) * columns[1] - columns[2]) * column,
+    );
     let shifted = y.narrow(1, 4, n + 4) * x + y.narrow(1, 1, n + 1);
     w.output("shifted", shifted);
     w.output("transposed", x.transpose(&[1, 0]) + x * 0.5);
