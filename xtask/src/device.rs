@@ -47,6 +47,7 @@ pub(crate) fn run(then: Then) -> Result<(), Error> {
     let mut build = shell::cargo();
     build
         .args(["build", "--release", "-p", "ansatz-device-report"])
+        .args(["--features", "device"])
         .current_dir(&workspace.workspace_root);
     shell::run(&mut build)?;
     let folder = workspace.target_directory.join("device");

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ansatz_autodiff::cuda::{
     DeviceError, DeviceOptions, DeviceProgram, Precision, Products, Replay, plan,
 };
-use ansatz_autodiff::{Options, Program};
+use ansatz_autodiff::{Graph, Options, Program};
 use ansatz_cuda::Device;
 
 use crate::autodiff::programs::{self, Case};
@@ -20,6 +20,7 @@ pub(crate) fn run(
     sizes: &Sizes,
     report: &mut Report,
 ) -> Result<Vec<Step>, DeviceError> {
+    report.peak = peak(device, sizes)?;
     let mut done = Vec::new();
     let [images, side, channels] = sizes.pictures;
     let points = sizes.points;
@@ -98,6 +99,20 @@ pub(crate) fn run(
         });
     }
     Ok(done)
+}
+
+/// Operations a second of a product of large matrices: what arithmetic can reach.
+fn peak(device: &Device, sizes: &Sizes) -> Result<f64, DeviceError> {
+    let n = sizes.matrix;
+    let g = Graph::new();
+    let (a, b) = (g.input(&[n, n]), g.input(&[n, n]));
+    let trace = g.finish(&[a.matmul(b)]);
+    let mut program = DeviceProgram::<f32>::compile(&trace, device, &DeviceOptions::default())?;
+    let ones = vec![1.0; n * n];
+    program.write(0, &ones)?;
+    program.write(1, &ones)?;
+    let time = seconds(device, sizes, || program.launch())?;
+    Ok(trace.flops() as f64 / time)
 }
 
 fn inputs(case: &Case) -> Vec<Vec<f32>> {

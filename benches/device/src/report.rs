@@ -39,6 +39,8 @@ pub(crate) struct Report {
     device: String,
     /// Bytes a second of a copy, read and written.
     pub(crate) bandwidth: f64,
+    /// Operations a second of a product of large matrices in f32.
+    pub(crate) peak: f64,
     lines: Vec<Line>,
 }
 
@@ -53,6 +55,7 @@ impl Report {
                 device.target()
             ),
             bandwidth: f64::NAN,
+            peak: f64::NAN,
             lines: Vec::new(),
         }
     }
@@ -137,9 +140,10 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "\nA copy moves {:.0} GB/s, reading and writing.\n\n\
-             | work | ms | GB/s | of the copy | Gop/s | target |\n|---|---|---|---|---|---|",
-            self.bandwidth / 1e9
+            "\nA copy moves {:.0} GB/s, reading and writing; a product of large matrices does {:.0} Gop/s in f32.\n\n\
+             | work | ms | GB/s | of the copy | Gop/s | of the product | target |\n|---|---|---|---|---|---|---|",
+            self.bandwidth / 1e9,
+            self.peak / 1e9
         );
         for line in &self.lines {
             if let Line::Time {
@@ -151,13 +155,14 @@ impl Report {
             } = line
             {
                 let fraction = bytes / seconds / self.bandwidth;
+                let worked = operations / seconds / self.peak;
                 let verdict = target.map_or(String::new(), |t| {
                     let word = if fraction >= t { "met" } else { "missed" };
                     format!("{t:.2} {word}")
                 });
                 let _ = writeln!(
                     text,
-                    "| {name} | {:.3} | {:.0} | {fraction:.2} | {:.0} | {verdict} |",
+                    "| {name} | {:.3} | {:.0} | {fraction:.2} | {:.0} | {worked:.2} | {verdict} |",
                     1e3 * seconds,
                     bytes / seconds / 1e9,
                     operations / seconds / 1e9,
@@ -201,11 +206,14 @@ impl Report {
 
     fn jsonl(&self) -> String {
         // NaN is no JSON.
-        let copy = Some(self.bandwidth).filter(|b| b.is_finite());
-        let copy = copy.map_or_else(|| "null".into(), |b| format!("{b:e}"));
+        let number = |x: f64| {
+            let finite = Some(x).filter(|x| x.is_finite());
+            finite.map_or_else(|| "null".into(), |x| format!("{x:e}"))
+        };
+        let (copy, product) = (number(self.bandwidth), number(self.peak));
         let quoted = |s: &str| serde_json::Value::from(s).to_string();
         let mut text = format!(
-            "{{\"device\": {}, \"copy\": {copy}}}\n",
+            "{{\"device\": {}, \"copy\": {copy}, \"product\": {product}}}\n",
             quoted(&self.device)
         );
         for line in &self.lines {

@@ -28,6 +28,8 @@ pub(crate) struct Sizes {
     grid: usize,
     array: usize,
     image: usize,
+    /// Side of the matrices whose product tells what arithmetic can reach.
+    pub(crate) matrix: usize,
     /// Points of a physics-informed step; images of a U-Net's step, their side and channels.
     pub(crate) points: usize,
     pub(crate) pictures: [usize; 3],
@@ -44,6 +46,7 @@ impl Sizes {
         grid: 512,
         array: 256,
         image: 128,
+        matrix: 4096,
         points: 65_536,
         pictures: [64, 64, 64],
         least: 0.2,
@@ -57,6 +60,7 @@ impl Sizes {
         grid: 20,
         array: 20,
         image: 8,
+        matrix: 24,
         points: 64,
         pictures: [1, 8, 4],
         least: 1e-4,

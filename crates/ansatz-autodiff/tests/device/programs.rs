@@ -196,9 +196,10 @@ pub(crate) fn folds() -> Case {
         tall.square().sum_axes(&[0]),
         &[tall],
     );
-    // So many parts that folding them is cut again.
+    // So many parts that folding them is cut again. Sums of eight bits are exact in any order; row by row in f32, those of
+    // their squares are not.
     let taller = w.normal(&[70_000, 3], 1.0);
-    w.output("columns of a taller one", taller.square().sum_axes(&[0]));
+    w.output("columns of a taller one", taller.sum_axes(&[0]));
     w.output("largest", x.reduce_max(&[1]));
     w.output("largest of all", x.reduce_max(&[0, 1, 2]));
     w.output("largest of a long one", long.reduce_max(&[0]));
@@ -462,6 +463,11 @@ pub(crate) fn wide() -> Case {
     let known = (0..n).map(|i| (i % 7) as f64 - 3.0).collect();
     let known = g.constant(&[n], known);
     w.output("pieces", (x * row + known).tanh() * column);
+    let columns = [0.5, 1.5, 2.5].map(|by| column * by);
+    w.output(
+        "columns",
+        ((x + columns[0]) * columns[1] - columns[2]) * column,
+    );
     let shifted = y.narrow(1, 4, n + 4) * x + y.narrow(1, 1, n + 1);
     w.output("shifted", shifted);
     w.output("transposed", x.transpose(&[1, 0]) + x * 0.5);

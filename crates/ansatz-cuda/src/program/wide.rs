@@ -76,10 +76,15 @@ impl Wide {
         let loads: Vec<bool> = loads.collect();
         let stores: Vec<bool> = task.results.iter().map(|s| in_pieces(&s.index)).collect();
         let pieces = loads.iter().chain(&stores).filter(|w| **w).count();
-        let is_load = |(op, on): (&Op, &bool)| *on && matches!(op, Op::Load { .. });
-        let moves = task.body.ops().iter().zip(alive).filter(|l| is_load(*l));
-        let moves = moves.count() + stores.len();
-        (pieces <= PIECES && 2 * pieces >= moves).then_some(Self {
+        // Places that do not move along the piece are read once for it.
+        let moves = |index: &Index| index.stride(last) != Some(0);
+        let narrow = |(k, op): (usize, &Op)| match op {
+            Op::Load { index, .. } => alive[k] && !loads[k] && moves(index),
+            _ => false,
+        };
+        let ops = task.body.ops().iter().enumerate();
+        let narrow = ops.filter(|l| narrow(*l)).count() + stores.iter().filter(|w| !**w).count();
+        (pieces <= PIECES && pieces >= narrow.max(1)).then_some(Self {
             lanes,
             axis,
             loads,
