@@ -124,7 +124,7 @@ fn page(
             |all: &[f64]| -> Vec<f64> { all.iter().skip(i).step_by(width).copied().collect() };
         let (u, e) = (column(&values), column(&exact));
         // Coefficients are the same everywhere.
-        if e.iter().all(|v| *v == e[0]) {
+        if e.iter().all(|v| v.to_bits() == e[0].to_bits()) {
             writeln!(text, "<p>{name}: {:.5}, exact {}</p>", u[0], e[0])?;
             continue;
         }
