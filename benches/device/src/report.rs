@@ -188,9 +188,9 @@ impl Report {
                 } => {
                     let ratio = ours.map_or(String::new(), |ours| format!("{:.2}", seconds / ours));
                     let ms = 1e3 * seconds;
-                    write!(
+                    writeln!(
                         text,
-                        "{head}| {work} | {who} | {precision} | {ms:.3} | {ratio} | {apart:.1e} | {prepared:.1} |\n"
+                        "{head}| {work} | {who} | {precision} | {ms:.3} | {ratio} | {apart:.1e} | {prepared:.1} |"
                     )
                 }
                 _ => continue,
